@@ -1,0 +1,1 @@
+//! Reading rooms, memberships and snapshots.
