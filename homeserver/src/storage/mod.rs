@@ -17,7 +17,7 @@ pub mod rooms;
 
 pub(crate) use append::insert;
 pub use append::{
-    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Relation, RoomUpdate, TransactionKey,
+    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate, TransactionKey,
     UserAction,
 };
 pub use names::{Names, StateKey};
