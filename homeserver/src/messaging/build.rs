@@ -8,7 +8,9 @@ use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedUserId,
     events::{StateEventType, TimelineEventType},
     int,
-    state_res::{auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules},
+    state_res::{
+        auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules,
+    },
 };
 use serde_json::value::RawValue;
 use tokio::sync::MutexGuard;
@@ -43,8 +45,20 @@ pub struct Draft {
 
 impl Draft {
     /// A draft of a message-like event.
-    pub fn message(sender: OwnedUserId, event_type: TimelineEventType, content: CanonicalJsonObject) -> Self {
-        Self { sender, event_type, state_key: None, content, redacts: None, at_ms: None, transaction: None }
+    pub fn message(
+        sender: OwnedUserId,
+        event_type: TimelineEventType,
+        content: CanonicalJsonObject,
+    ) -> Self {
+        Self {
+            sender,
+            event_type,
+            state_key: None,
+            content,
+            redacts: None,
+            at_ms: None,
+            transaction: None,
+        }
     }
 
     /// A draft of a state event.
@@ -54,7 +68,10 @@ impl Draft {
         state_key: impl Into<String>,
         content: CanonicalJsonObject,
     ) -> Self {
-        Self { state_key: Some(state_key.into()), ..Self::message(sender, event_type.into(), content) }
+        Self {
+            state_key: Some(state_key.into()),
+            ..Self::message(sender, event_type.into(), content)
+        }
     }
 }
 
@@ -79,10 +96,13 @@ impl<'a> Building<'a> {
     pub async fn begin(engine: &'a Engine, room: &'a Arc<Room>) -> Result<Building<'a>, Error> {
         let head = room.head.lock().await;
         if room.is_broken() {
-            return Err(Error::Storage(storage::Error::Database("an earlier event of this room could not be stored".to_owned())));
+            return Err(Error::Storage(storage::Error::Database(
+                "an earlier event of this room could not be stored".to_owned(),
+            )));
         }
-        let next = Head { state: StateMap::new(), ..head.clone_without_state() };
-        let batch = EventBatch { room: room.id, broken: room.broken.clone(), ..EventBatch::default() };
+        let next = head.without_state();
+        let batch =
+            EventBatch { room: room.id, broken: room.broken.clone(), ..EventBatch::default() };
         let change = applied::Change::new(room.clone());
         let (changes, own) = (StateMap::new(), HashMap::new());
         Ok(Building { engine, room: room.clone(), head, changes, next, batch, change, own })
@@ -98,9 +118,16 @@ impl<'a> Building<'a> {
     }
 
     /// The event in a slot of the state that the next event builds on.
-    pub(super) async fn state_event(&self, event_type: &str, state_key: &str) -> Result<Option<Arc<Pdu>>, Error> {
+    pub(super) async fn state_event(
+        &self,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
         let slot = self.engine.app().db.state_key(event_type, state_key).await?;
-        let Some(id) = self.changes.get(&slot).or_else(|| self.head.state.get(&slot)).copied() else { return Ok(None) };
+        let Some(id) = self.changes.get(&slot).or_else(|| self.head.state.get(&slot)).copied()
+        else {
+            return Ok(None);
+        };
         match self.own.get(&id) {
             Some(pdu) => Ok(Some(pdu.clone())),
             None => self.engine.pdu(&self.room, id).await.map(Some),
@@ -145,12 +172,18 @@ impl<'a> Building<'a> {
     /// Builds and signs an event on the room's extremities.
     pub(super) async fn signed(&self, draft: Draft) -> Result<Pdu, Error> {
         let app = self.engine.app();
-        let content = RawValue::from_string(serde_json::to_string(&draft.content).map_err(Error::bad_event)?)
-            .map_err(Error::bad_event)?;
+        let content =
+            RawValue::from_string(serde_json::to_string(&draft.content).map_err(Error::bad_event)?)
+                .map_err(Error::bad_event)?;
         let rules = &self.room.rules;
-        let wanted =
-            auth_types_for_event(&draft.event_type, &draft.sender, draft.state_key.as_deref(), &content, &rules.authorization)
-                .map_err(Error::BadEvent)?;
+        let wanted = auth_types_for_event(
+            &draft.event_type,
+            &draft.sender,
+            draft.state_key.as_deref(),
+            &content,
+            &rules.authorization,
+        )
+        .map_err(Error::BadEvent)?;
         let mut auth_events = Vec::with_capacity(wanted.len());
         for (event_type, state_key) in wanted {
             if let Some(pdu) = self.state_event(&event_type.to_string(), &state_key).await? {
@@ -161,9 +194,11 @@ impl<'a> Building<'a> {
         ends.sort_by_key(|end| std::cmp::Reverse(end.depth));
         ends.truncate(PREV_EVENTS_MAX);
         let depth = ends.first().map_or(1, |end| end.depth.saturating_add(1)).min(MAX_DEPTH);
-        let prev_events = ends.iter().map(|end| CanonicalJsonValue::String(end.event_id.to_string())).collect();
+        let prev_events =
+            ends.iter().map(|end| CanonicalJsonValue::String(end.event_id.to_string())).collect();
         let at_ms = draft.at_ms.unwrap_or_else(|| app.clock.now_ms());
-        let integer = |number: i64| CanonicalJsonValue::Integer(number.try_into().unwrap_or(int!(0)));
+        let integer =
+            |number: i64| CanonicalJsonValue::Integer(number.try_into().unwrap_or(int!(0)));
         let is_create = draft.event_type == TimelineEventType::RoomCreate;
         let mut object = CanonicalJsonObject::from([
             ("type".to_owned(), draft.event_type.to_string().into()),
@@ -201,8 +236,10 @@ impl<'a> Building<'a> {
 
     /// Checks an event of our own against both halves of the rules.
     fn authorize(&self, pdu: &Pdu, auth: &AuthState) -> Result<(), Error> {
-        let by_id = |event_id: &ruma::EventId| auth.values().find(|pdu| pdu.event_id == event_id).cloned();
-        check_state_independent_auth_rules(&self.room.rules.authorization, pdu, by_id).map_err(Error::Forbidden)?;
+        let by_id =
+            |event_id: &ruma::EventId| auth.values().find(|pdu| pdu.event_id == event_id).cloned();
+        check_state_independent_auth_rules(&self.room.rules.authorization, pdu, by_id)
+            .map_err(Error::Forbidden)?;
         allowed(&self.room, pdu, auth).map_err(Error::Forbidden)
     }
 
@@ -221,7 +258,8 @@ impl<'a> Building<'a> {
         };
         if let Some(state_key) = &pdu.state_key {
             let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
-            let snapshot = self.next.lineage.advance(app.db.new_id(), &StateMap::from([(slot, pdu.id)]));
+            let snapshot =
+                self.next.lineage.advance(app.db.new_id(), &StateMap::from([(slot, pdu.id)]));
             self.batch.snapshots.push(snapshot);
             self.changes.insert(slot, pdu.id);
         }
@@ -234,7 +272,9 @@ impl<'a> Building<'a> {
     pub(super) async fn record(&mut self, pdu: Pdu) -> Result<Id, Error> {
         let app = self.engine.app();
         let slot = match &pdu.state_key {
-            Some(state_key) => Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?),
+            Some(state_key) => {
+                Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
+            }
             None => None,
         };
         let current = slot.is_some_and(|slot| self.changes.get(&slot) == Some(&pdu.id));
@@ -242,10 +282,15 @@ impl<'a> Building<'a> {
             self.record_membership(&pdu).await?;
         }
         if pdu.place.order.is_some() {
-            let relation = pdu.relation().and_then(|relation| Some((relation.rel_type?, relation.event_id?)));
+            let relation =
+                pdu.relation().and_then(|relation| Some((relation.rel_type?, relation.event_id?)));
             if let Some((rel_type, parent)) = relation {
                 let parent_event_id = parent.to_string();
-                self.batch.relations.push(storage::Relation { child: pdu.id, parent_event_id, rel_type });
+                self.batch.relations.push(storage::Relation {
+                    child: pdu.id,
+                    parent_event_id,
+                    rel_type,
+                });
             }
             if pdu.event_type == TimelineEventType::RoomRedaction {
                 redact::apply(self, &pdu).await?;
@@ -268,10 +313,17 @@ impl<'a> Building<'a> {
     async fn record_membership(&mut self, pdu: &Pdu) -> Result<(), Error> {
         let app = self.engine.app();
         let Some(standing) = standing(pdu) else { return Ok(()) };
-        let Some(Ok(user_id)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else { return Ok(()) };
+        let Some(Ok(user_id)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
+            return Ok(());
+        };
         let user = app.db.user(user_id.as_str()).await?;
         let membership = standing.as_str().to_owned();
-        self.batch.memberships.push(storage::Membership { user, membership, event: pdu.id, stripped_state: None });
+        self.batch.memberships.push(storage::Membership {
+            user,
+            membership,
+            event: pdu.id,
+            stripped_state: None,
+        });
         let is_ours = app.is_ours(user_id.server_name());
         let member = Member { user_id, membership: standing, event: pdu.id, position: 0 };
         self.change.members.push((user, member, is_ours));
@@ -279,11 +331,18 @@ impl<'a> Building<'a> {
     }
 
     /// Replaces the state that the room goes on from: the outcome of a resolution, or of a join by another server.
-    pub(super) async fn set_state(&mut self, state: StateMap, extremities: Vec<Extremity>) -> Result<(), Error> {
+    pub(super) async fn set_state(
+        &mut self,
+        state: StateMap,
+        extremities: Vec<Extremity>,
+    ) -> Result<(), Error> {
         let before = self.state();
         self.next.extremities = extremities;
-        let changed: StateMap =
-            state.iter().filter(|(slot, id)| before.get(slot) != Some(id)).map(|(slot, id)| (*slot, *id)).collect();
+        let changed: StateMap = state
+            .iter()
+            .filter(|(slot, id)| before.get(slot) != Some(id))
+            .map(|(slot, id)| (*slot, *id))
+            .collect();
         let removed = before.keys().any(|slot| !state.contains_key(slot));
         if changed.is_empty() && !removed {
             return Ok(());
@@ -346,7 +405,9 @@ pub(super) fn sign(
     mut object: CanonicalJsonObject,
     rules: &ruma::room_version_rules::RoomVersionRules,
 ) -> Result<Pdu, Error> {
-    app.signing.hash_and_sign_event(&app.server_name, &mut object, rules).map_err(Error::bad_event)?;
+    app.signing
+        .hash_and_sign_event(&app.server_name, &mut object, rules)
+        .map_err(Error::bad_event)?;
     let event_id = pdu::event_id_of(&object, rules)?;
     let json = serde_json::to_vec(&object).map_err(Error::bad_event)?;
     let pdu = Pdu::parse(event_id, json.into(), rules)?;
@@ -357,8 +418,9 @@ pub(super) fn sign(
 /// The slots of state that the rules for `pdu` look at, the create event's among them.
 pub(super) fn auth_slots(pdu: &Pdu, room: &Room) -> Result<Vec<(StateEventType, String)>, Error> {
     let (state_key, rules) = (pdu.state_key.as_deref(), &room.rules.authorization);
-    let mut slots = auth_types_for_event(&pdu.event_type, &pdu.sender, state_key, &pdu.content, rules)
-        .map_err(Error::BadEvent)?;
+    let mut slots =
+        auth_types_for_event(&pdu.event_type, &pdu.sender, state_key, &pdu.content, rules)
+            .map_err(Error::BadEvent)?;
     slots.push((StateEventType::RoomCreate, String::new()));
     Ok(slots)
 }

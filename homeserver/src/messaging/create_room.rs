@@ -49,15 +49,22 @@ const ENCRYPTION_SWITCH: &str = "chat.tern.encryption";
 ///
 /// # Errors
 /// [`Error::AliasTaken`], [`Error::UnsupportedRoomVersion`], [`Error::InvalidParam`] for content that breaks the rules.
-pub async fn create_room(engine: &Engine, requester: &Requester, mut request: NewRoomRequest) -> Result<OwnedRoomId, Error> {
+pub async fn create_room(
+    engine: &Engine,
+    requester: &Requester,
+    mut request: NewRoomRequest,
+) -> Result<OwnedRoomId, Error> {
     let app = engine.app();
     let version = match &request.version {
         Some(version) => version.clone(),
-        None => RoomVersionId::try_from(app.config.rooms.default_version.as_str()).unwrap_or(RoomVersionId::V12),
+        None => RoomVersionId::try_from(app.config.rooms.default_version.as_str())
+            .unwrap_or(RoomVersionId::V12),
     };
     let rules = supported(&version)?;
-    let alias = request.alias_localpart.as_ref().map(|localpart| alias(app, localpart)).transpose()?;
-    let switch = request.creation_content.get(ENCRYPTION_SWITCH).and_then(CanonicalJsonValue::as_bool);
+    let alias =
+        request.alias_localpart.as_ref().map(|localpart| alias(app, localpart)).transpose()?;
+    let switch =
+        request.creation_content.get(ENCRYPTION_SWITCH).and_then(CanonicalJsonValue::as_bool);
     let preset = request.preset.clone().unwrap_or(match request.visibility {
         Visibility::Public => RoomPreset::PublicChat,
         _ => RoomPreset::PrivateChat,
@@ -70,13 +77,21 @@ pub async fn create_room(engine: &Engine, requester: &Requester, mut request: Ne
     let create = create_event(app, requester, &request, &preset, &version, &rules)?;
     let id = app.db.new_id();
     let room_id = create.room_id.clone();
-    let room = Arc::new(Room::new(id, room_id.clone(), version.clone(), rules, Head { last_order: -1, ..Head::default() }, Seen { last_order: -1, ..Seen::default() }));
+    let room = Arc::new(Room::new(
+        id,
+        room_id.clone(),
+        version.clone(),
+        rules,
+        Head { last_order: -1, ..Head::default() },
+        Seen { last_order: -1, ..Seen::default() },
+    ));
     if let Some(alias) = &alias
         && !rooms::insert_alias(&app.db, alias.as_str(), room_id.as_str(), requester.user).await?
     {
         return Err(Error::AliasTaken);
     }
-    let made = first_events(engine, requester, &room, &request, preset, create, alias.as_ref()).await;
+    let made =
+        first_events(engine, requester, &room, &request, preset, create, alias.as_ref()).await;
     if let (Err(_), Some(alias)) = (&made, &alias) {
         rooms::delete_alias(&app.db, alias.as_str()).await?;
     }
@@ -89,7 +104,9 @@ pub async fn create_room(engine: &Engine, requester: &Requester, mut request: Ne
         match membership::invite(engine, &requester.user_id, &room_id, user_id, content).await {
             Ok(()) => {}
             // The room stands; whoever could not be reached can be invited again.
-            Err(Error::Remote { server, reason }) => tracing::warn!(%server, %reason, "an invitation was not delivered"),
+            Err(Error::Remote { server, reason }) => {
+                tracing::warn!(%server, %reason, "an invitation was not delivered")
+            }
             Err(error) => return Err(error),
         }
     }
@@ -99,12 +116,17 @@ pub async fn create_room(engine: &Engine, requester: &Requester, mut request: Ne
 /// The rules of a version this server makes and joins rooms of.
 pub fn supported(version: &RoomVersionId) -> Result<RoomVersionRules, Error> {
     let known = matches!(version.as_str(), "6" | "7" | "8" | "9" | "10" | "11" | "12");
-    version.rules().filter(|_| known).ok_or_else(|| Error::UnsupportedRoomVersion(version.to_string()))
+    version
+        .rules()
+        .filter(|_| known)
+        .ok_or_else(|| Error::UnsupportedRoomVersion(version.to_string()))
 }
 
 fn encrypts(app: &App, request: &NewRoomRequest, preset: &RoomPreset) -> bool {
-    let is_space = request.creation_content.get("type").and_then(CanonicalJsonValue::as_str) == Some("m.space");
-    let said = request.initial_state.iter().any(|(event_type, ..)| event_type == "m.room.encryption");
+    let is_space = request.creation_content.get("type").and_then(CanonicalJsonValue::as_str)
+        == Some("m.space");
+    let said =
+        request.initial_state.iter().any(|(event_type, ..)| event_type == "m.room.encryption");
     let private = matches!(preset, RoomPreset::PrivateChat | RoomPreset::TrustedPrivateChat);
     !is_space
         && !said
@@ -117,8 +139,14 @@ fn encrypts(app: &App, request: &NewRoomRequest, preset: &RoomPreset) -> bool {
 
 fn alias(app: &App, localpart: &str) -> Result<OwnedRoomAliasId, Error> {
     let alias = format!("#{localpart}:{}", app.server_name);
-    if localpart.is_empty() || localpart.contains([':', '\0']) || localpart.chars().any(char::is_whitespace) || alias.len() > 255 {
-        return Err(Error::InvalidParam("the alias must be 1 to 255 bytes without colon or spaces".to_owned()));
+    if localpart.is_empty()
+        || localpart.contains([':', '\0'])
+        || localpart.chars().any(char::is_whitespace)
+        || alias.len() > 255
+    {
+        return Err(Error::InvalidParam(
+            "the alias must be 1 to 255 bytes without colon or spaces".to_owned(),
+        ));
     }
     OwnedRoomAliasId::try_from(alias).map_err(|error| Error::InvalidParam(error.to_string()))
 }
@@ -132,7 +160,11 @@ fn object(value: serde_json::Value) -> Result<CanonicalJsonObject, Error> {
 }
 
 fn invite_content(is_direct: bool) -> CanonicalJsonObject {
-    if is_direct { CanonicalJsonObject::from([("is_direct".to_owned(), true.into())]) } else { CanonicalJsonObject::new() }
+    if is_direct {
+        CanonicalJsonObject::from([("is_direct".to_owned(), true.into())])
+    } else {
+        CanonicalJsonObject::new()
+    }
 }
 
 /// The signed create event. Since version 12 its id is the room's.
@@ -155,7 +187,9 @@ fn create_event(
             Some(CanonicalJsonValue::Array(given)) => given,
             _ => Vec::new(),
         };
-        creators.extend(request.invite.iter().map(|user_id| CanonicalJsonValue::String(user_id.to_string())));
+        creators.extend(
+            request.invite.iter().map(|user_id| CanonicalJsonValue::String(user_id.to_string())),
+        );
         creators.dedup();
         content.insert("additional_creators".to_owned(), CanonicalJsonValue::Array(creators));
     }
@@ -185,11 +219,15 @@ async fn first_events(
     building.batch_mut().new_room = Some(new_room);
     create.sender_id = requester.user;
     building.place_create(create).await?;
-    for (event_type, state_key, content) in first_state(engine, requester, room, request, preset, alias).await? {
+    for (event_type, state_key, content) in
+        first_state(engine, requester, room, request, preset, alias).await?
+    {
         let event_type = TimelineEventType::from(event_type);
         let draft = Draft::state(requester.user_id.clone(), event_type, state_key, content);
         building.add(draft).await.map_err(|error| match error {
-            Error::Forbidden(text) => Error::InvalidParam(format!("the room's first state breaks its own rules: {text}")),
+            Error::Forbidden(text) => {
+                Error::InvalidParam(format!("the room's first state breaks its own rules: {text}"))
+            }
             other => other,
         })?;
     }
@@ -212,7 +250,8 @@ async fn first_state(
     alias: Option<&OwnedRoomAliasId>,
 ) -> Result<Vec<State>, Error> {
     let member = membership::join_content(engine, &requester.user_id).await?;
-    let mut state: Vec<State> = vec![("m.room.member".to_owned(), requester.user_id.to_string(), member)];
+    let mut state: Vec<State> =
+        vec![("m.room.member".to_owned(), requester.user_id.to_string(), member)];
     let mut push = |event_type: &str, value: serde_json::Value| -> Result<(), Error> {
         state.push((event_type.to_owned(), String::new(), object(value)?));
         Ok(())
@@ -223,7 +262,9 @@ async fn first_state(
     if let Some(alias) = alias {
         push("m.room.canonical_alias", json!({ "alias": alias }))?;
     }
-    let given = |event_type: &str| request.initial_state.iter().any(|(given, key, _)| given == event_type && key.is_empty());
+    let given = |event_type: &str| {
+        request.initial_state.iter().any(|(given, key, _)| given == event_type && key.is_empty())
+    };
     let (join_rule, guests) = match preset {
         RoomPreset::PublicChat => ("public", "forbidden"),
         _ => ("invite", "can_join"),
@@ -247,7 +288,10 @@ async fn first_state(
         push("m.room.name", json!({ "name": name }))?;
     }
     if let Some(topic) = &request.topic {
-        push("m.room.topic", json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } }))?;
+        push(
+            "m.room.topic",
+            json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } }),
+        )?;
     }
     Ok(state)
 }

@@ -121,7 +121,9 @@ impl Engine {
         let position = self.0.app.db.position();
         loop {
             let changed = self.0.changed.notified();
-            if self.0.appending.load(Ordering::Acquire) == 0 || self.0.applied.load(Ordering::Acquire) >= position {
+            if self.0.appending.load(Ordering::Acquire) == 0
+                || self.0.applied.load(Ordering::Acquire) >= position
+            {
                 return position;
             }
             changed.await;
@@ -136,7 +138,11 @@ impl Engine {
 
     /// Hands a batch to the writer and its memory change to the applier; must be called holding the room's turn.
     /// The future answers after both.
-    pub(super) fn commit(&self, mut change: applied::Change, batch: storage::EventBatch) -> oneshot::Receiver<applied::Outcome> {
+    pub(super) fn commit(
+        &self,
+        mut change: applied::Change,
+        batch: storage::EventBatch,
+    ) -> oneshot::Receiver<applied::Outcome> {
         let (answer, answered) = oneshot::channel();
         self.0.appending.fetch_add(1, Ordering::AcqRel);
         let written = Box::pin(self.0.app.db.append(batch));
@@ -155,7 +161,9 @@ impl Engine {
         if let Some(room) = self.loaded(room_id) {
             return Ok(Some(room));
         }
-        let Some(stored) = rooms::find_room(&self.0.app.db, room_id.as_str()).await? else { return Ok(None) };
+        let Some(stored) = rooms::find_room(&self.0.app.db, room_id.as_str()).await? else {
+            return Ok(None);
+        };
         let Some(snapshot) = stored.snapshot else { return Ok(None) };
         let room = Arc::new(self.load(stored, snapshot).await?);
         self.keep(room.clone());
@@ -190,11 +198,13 @@ impl Engine {
 
     async fn load(&self, stored: StoredRoom, snapshot: Id) -> Result<Room, Error> {
         let damaged = |what| Error::Storage(storage::Error::Damaged { what });
-        let version = RoomVersionId::try_from(stored.version.as_str()).map_err(|_| damaged("room version"))?;
+        let version = RoomVersionId::try_from(stored.version.as_str())
+            .map_err(|_| damaged("room version"))?;
         let rules = version.rules().ok_or_else(|| damaged("room version"))?;
         let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
         let lineage = self.lineage(snapshot).await?;
-        let extremities = state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
+        let extremities =
+            state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
         let head = Head {
             state: lineage.state(),
             lineage,
@@ -211,14 +221,17 @@ impl Engine {
         };
         for member in rooms::list_members(&self.0.app.db, stored.id).await? {
             let user_id = UserId::parse(&member.user_id).map_err(|_| damaged("user id"))?;
-            let membership = Membership::parse(&member.membership).ok_or_else(|| damaged("membership"))?;
+            let membership =
+                Membership::parse(&member.membership).ok_or_else(|| damaged("membership"))?;
             let is_ours = self.0.app.is_ours(user_id.server_name());
             let (event, position) = (member.event, member.position);
             seen.position = seen.position.max(position);
             seen.set_member(member.user, Member { user_id, membership, event, position }, is_ours);
         }
         let room = Room::new(stored.id, room_id, version, rules, head, seen);
-        let recent = events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_MAX as u64).await?;
+        let recent =
+            events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_MAX as u64)
+                .await?;
         for event in recent.into_iter().rev() {
             let pdu = self.read(event, &room)?;
             let mut seen = room.seen_mut();
@@ -226,7 +239,8 @@ impl Engine {
             seen.push_recent(pdu);
         }
         let ends = self.pdus(&room, &extremities).await?;
-        room.head.lock().await.extremities = ends.iter().map(|pdu| Extremity::from(pdu.as_ref())).collect();
+        room.head.lock().await.extremities =
+            ends.iter().map(|pdu| Extremity::from(pdu.as_ref())).collect();
         Ok(room)
     }
 
@@ -272,7 +286,11 @@ impl Engine {
     }
 
     /// An event of `room` by its id as text; another room's event is as unknown as none.
-    pub async fn find_pdu(&self, room: &Room, event_id: &ruma::EventId) -> Result<Option<Arc<Pdu>>, Error> {
+    pub async fn find_pdu(
+        &self,
+        room: &Room,
+        event_id: &ruma::EventId,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
         match events::find_event(&self.0.app.db, event_id.as_str()).await? {
             Some(stored) if stored.room == room.id => self.read(stored, room).map(Some),
             _ => Ok(None),
@@ -280,20 +298,30 @@ impl Engine {
     }
 
     /// Events of `room` by their ids as text; unknown ones and other rooms' are left out.
-    pub async fn find_pdus(&self, room: &Room, event_ids: &[ruma::OwnedEventId]) -> Result<Vec<Arc<Pdu>>, Error> {
+    pub async fn find_pdus(
+        &self,
+        room: &Room,
+        event_ids: &[ruma::OwnedEventId],
+    ) -> Result<Vec<Arc<Pdu>>, Error> {
         let names: Vec<String> = event_ids.iter().map(ToString::to_string).collect();
         let stored = events::list_events_by_name(&self.0.app.db, &names).await?;
-        stored.into_iter().filter(|event| event.room == room.id).map(|event| self.read(event, room)).collect()
+        stored
+            .into_iter()
+            .filter(|event| event.room == room.id)
+            .map(|event| self.read(event, room))
+            .collect()
     }
 
     /// Turns a row into a [`Pdu`] and keeps it.
     pub(super) fn read(&self, stored: StoredEvent, room: &Room) -> Result<Arc<Pdu>, Error> {
-        if let Some(pdu) = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).get(stored.id) {
+        if let Some(pdu) = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).get(stored.id)
+        {
             return Ok(pdu);
         }
         let damaged = || Error::Storage(storage::Error::Damaged { what: "event" });
         let event_id = stored.event_id.as_str().try_into().map_err(|_| damaged())?;
-        let mut pdu = Pdu::parse(event_id, stored.json.into(), &room.rules).map_err(|_| damaged())?;
+        let mut pdu =
+            Pdu::parse(event_id, stored.json.into(), &room.rules).map_err(|_| damaged())?;
         pdu.id = stored.id;
         pdu.sender_id = stored.sender;
         pdu.place = Place {
@@ -315,7 +343,12 @@ impl Engine {
     }
 
     /// The event in one slot of a room's committed state.
-    pub async fn state_event(&self, room: &Room, event_type: &str, state_key: &str) -> Result<Option<Arc<Pdu>>, Error> {
+    pub async fn state_event(
+        &self,
+        room: &Room,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
         let slot = self.0.app.db.state_key(event_type, state_key).await?;
         let Some(id) = room.seen().state.get(&slot).copied() else { return Ok(None) };
         self.pdu(room, id).await.map(Some)
@@ -324,6 +357,11 @@ impl Engine {
 
 impl From<&Pdu> for Extremity {
     fn from(pdu: &Pdu) -> Self {
-        Self { id: pdu.id, event_id: pdu.event_id.clone(), depth: pdu.depth, state_after: pdu.place.state_after }
+        Self {
+            id: pdu.id,
+            event_id: pdu.event_id.clone(),
+            depth: pdu.depth,
+            state_after: pdu.place.state_after,
+        }
     }
 }

@@ -27,15 +27,24 @@ struct Mentions {
 /// The highlights that `pdu` makes for this server's joined users.
 pub(super) fn of(pdu: &Pdu, room: &Room, app: &App) -> Vec<UserAction> {
     let Some(order) = pdu.place.order.filter(|_| pdu.is_countable()) else { return Vec::new() };
-    let Some(mentions) = pdu.content_as::<Content>().and_then(|content| content.mentions) else { return Vec::new() };
+    let Some(mentions) = pdu.content_as::<Content>().and_then(|content| content.mentions) else {
+        return Vec::new();
+    };
     let seen = room.seen();
-    let highlight = |user| UserAction { user, event: pdu.id, timeline_order: order, notify: true, highlight: true };
+    let highlight = |user| UserAction {
+        user,
+        event: pdu.id,
+        timeline_order: order,
+        notify: true,
+        highlight: true,
+    };
     seen.local_joined
         .iter()
         .filter(|user| **user != pdu.sender_id)
         .filter(|user| {
             let named = |member: &super::room::Member| {
-                app.is_ours(member.user_id.server_name()) && mentions.user_ids.contains(&member.user_id)
+                app.is_ours(member.user_id.server_name())
+                    && mentions.user_ids.contains(&member.user_id)
             };
             mentions.room || seen.members.get(user).is_some_and(named)
         })

@@ -8,6 +8,7 @@ mod build;
 mod engine;
 mod highlights;
 mod redact;
+mod remote;
 
 pub mod create_room;
 pub mod membership;
@@ -16,6 +17,7 @@ pub mod power;
 pub mod room;
 pub mod send;
 pub mod state;
+pub mod stripped;
 pub mod typing;
 
 pub use build::{Building, Draft};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ruma::{
-    CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UInt,
-    UserId,
+    CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId,
+    OwnedUserId, RoomId, UInt, UserId,
     events::TimelineEventType,
     room_version_rules::{RoomIdFormatVersion, RoomVersionRules},
 };
@@ -98,22 +98,30 @@ struct RedactionContent {
 
 impl Pdu {
     /// Reads canonical JSON. Ids are 0 and the place empty until the caller fills them.
-    pub fn parse(event_id: OwnedEventId, json: Arc<[u8]>, rules: &RoomVersionRules) -> Result<Self, PduError> {
-        let wire: Wire<'_> = serde_json::from_slice(&json).map_err(|error| PduError::Malformed(error.to_string()))?;
+    pub fn parse(
+        event_id: OwnedEventId,
+        json: Arc<[u8]>,
+        rules: &RoomVersionRules,
+    ) -> Result<Self, PduError> {
+        let wire: Wire<'_> = serde_json::from_slice(&json)
+            .map_err(|error| PduError::Malformed(error.to_string()))?;
         let names_room = wire.room_id.is_some();
         let is_create = wire.event_type == TimelineEventType::RoomCreate;
         let room_id = match wire.room_id {
             Some(room_id) => room_id,
             // Since version 12 the create event's own id is the room's.
             None if is_create && rules.room_id_format == RoomIdFormatVersion::V2 => {
-                RoomId::new_v2(event_id.localpart()).map_err(|error| PduError::Malformed(error.to_string()))?
+                RoomId::new_v2(event_id.localpart())
+                    .map_err(|error| PduError::Malformed(error.to_string()))?
             }
             None => return Err(PduError::Malformed("missing field `room_id`".to_owned())),
         };
         let redacts = if wire.event_type != TimelineEventType::RoomRedaction {
             None
         } else if rules.redaction.content_field_redacts {
-            serde_json::from_str::<RedactionContent>(wire.content.get()).ok().and_then(|content| content.redacts)
+            serde_json::from_str::<RedactionContent>(wire.content.get())
+                .ok()
+                .and_then(|content| content.redacts)
         } else {
             wire.redacts
         };
@@ -157,9 +165,15 @@ impl Pdu {
         !self.is_state()
             && matches!(
                 self.event_type.to_string().as_str(),
-                "m.room.message" | "m.room.encrypted" | "m.sticker" | "m.poll.start" | "org.matrix.msc3381.poll.start"
+                "m.room.message"
+                    | "m.room.encrypted"
+                    | "m.sticker"
+                    | "m.poll.start"
+                    | "org.matrix.msc3381.poll.start"
             )
-            && self.relation().is_none_or(|relation| relation.rel_type.as_deref() != Some("m.replace"))
+            && self
+                .relation()
+                .is_none_or(|relation| relation.rel_type.as_deref() != Some("m.replace"))
     }
 
     /// `m.relates_to`, where there is one.
@@ -204,9 +218,13 @@ pub struct RelatesTo {
 }
 
 /// The event id of a signed event: its reference hash. Spec: room versions 4 and up.
-pub fn event_id_of(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<OwnedEventId, PduError> {
+pub fn event_id_of(
+    object: &CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<OwnedEventId, PduError> {
     let malformed = |error: String| PduError::Malformed(error);
-    let hash = ruma::signatures::reference_hash(object, rules).map_err(|error| malformed(error.to_string()))?;
+    let hash = ruma::signatures::reference_hash(object, rules)
+        .map_err(|error| malformed(error.to_string()))?;
     EventId::new_v2_or_v3(&hash).map_err(|error| malformed(error.to_string()))
 }
 

@@ -40,8 +40,13 @@ pub async fn of_room<'a>(engine: &Engine, room: &'a Room) -> Result<PowerLevels<
 }
 
 fn new(room: &Room, create: Option<Arc<Pdu>>, levels: Option<Arc<Pdu>>) -> PowerLevels<'_> {
-    let creators = create.and_then(|create| RoomCreateEvent::new(create).creators(&room.rules.authorization).ok());
-    PowerLevels { room, levels: levels.map(RoomPowerLevelsEvent::new), creators: creators.unwrap_or_default() }
+    let creators = create
+        .and_then(|create| RoomCreateEvent::new(create).creators(&room.rules.authorization).ok());
+    PowerLevels {
+        room,
+        levels: levels.map(RoomPowerLevelsEvent::new),
+        creators: creators.unwrap_or_default(),
+    }
 }
 
 impl PowerLevels<'_> {
@@ -53,7 +58,9 @@ impl PowerLevels<'_> {
             return Power::Creator;
         }
         match &self.levels {
-            Some(levels) => Power::Level(levels.user_power_level(user_id, rules).map_or(0, i64::from)),
+            Some(levels) => {
+                Power::Level(levels.user_power_level(user_id, rules).map_or(0, i64::from))
+            }
             None => Power::Level(if creator { 100 } else { 0 }),
         }
     }
@@ -61,7 +68,13 @@ impl PowerLevels<'_> {
     fn field(&self, field: RoomPowerLevelsIntField) -> Power {
         let default = i64::from(field.default_value());
         let levels = self.levels.as_ref();
-        Power::Level(levels.and_then(|levels| levels.get_as_int_or_default(field, &self.room.rules.authorization).ok()).map_or(default, i64::from))
+        Power::Level(
+            levels
+                .and_then(|levels| {
+                    levels.get_as_int_or_default(field, &self.room.rules.authorization).ok()
+                })
+                .map_or(default, i64::from),
+        )
     }
 
     pub fn may_redact(&self, user_id: &UserId) -> bool {
@@ -76,7 +89,9 @@ impl PowerLevels<'_> {
     pub fn may_send_state(&self, user_id: &UserId, event_type: &str) -> bool {
         let event_type = TimelineEventType::from(event_type);
         let needed = match &self.levels {
-            Some(levels) => levels.event_power_level(&event_type, Some(""), &self.room.rules.authorization).map_or(50, i64::from),
+            Some(levels) => levels
+                .event_power_level(&event_type, Some(""), &self.room.rules.authorization)
+                .map_or(50, i64::from),
             None => 0,
         };
         self.of(user_id) >= Power::Level(needed)

@@ -8,7 +8,10 @@ use std::{
     },
 };
 
-use ruma::{OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomVersionId, room_version_rules::RoomVersionRules};
+use ruma::{
+    OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId, RoomVersionId,
+    room_version_rules::RoomVersionRules,
+};
 
 use super::{
     pdu::Pdu,
@@ -122,9 +125,25 @@ impl Membership {
 }
 
 impl Room {
-    pub fn new(id: Id, room_id: OwnedRoomId, version: RoomVersionId, rules: RoomVersionRules, head: Head, seen: Seen) -> Self {
+    pub fn new(
+        id: Id,
+        room_id: OwnedRoomId,
+        version: RoomVersionId,
+        rules: RoomVersionRules,
+        head: Head,
+        seen: Seen,
+    ) -> Self {
         let (head, seen) = (tokio::sync::Mutex::new(head), RwLock::new(seen));
-        Self { id, room_id, version, rules, head, seen, in_flight: Mutex::default(), broken: Arc::default() }
+        Self {
+            id,
+            room_id,
+            version,
+            rules,
+            head,
+            seen,
+            in_flight: Mutex::default(),
+            broken: Arc::default(),
+        }
     }
 
     pub(super) fn in_flight(&self) -> MutexGuard<'_, HashMap<Id, Arc<Pdu>>> {
@@ -143,6 +162,18 @@ impl Room {
     /// Whether the room must be loaded afresh.
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+}
+
+impl Head {
+    /// A copy that leaves the (possibly large) state behind.
+    pub(super) fn without_state(&self) -> Self {
+        Self {
+            state: StateMap::new(),
+            lineage: self.lineage.clone(),
+            extremities: self.extremities.clone(),
+            ..*self
+        }
     }
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, events::TimelineEventType};
 
 use super::{Building, Draft, Engine, Error, Pdu, Room};
-use crate::{
-    auth::Requester,
-    storage::events,
-};
+use crate::{auth::Requester, storage::events};
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
 /// what the state says already returns the standing event's.
-pub async fn send_event(engine: &Engine, room_id: &RoomId, draft: Draft) -> Result<OwnedEventId, Error> {
+pub async fn send_event(
+    engine: &Engine,
+    room_id: &RoomId,
+    draft: Draft,
+) -> Result<OwnedEventId, Error> {
     let room = joined_room(engine, room_id, &draft).await?;
     if let Some(event_id) = repeated(engine, &draft).await? {
         return Ok(event_id);
@@ -31,7 +32,12 @@ pub async fn send_event(engine: &Engine, room_id: &RoomId, draft: Draft) -> Resu
 }
 
 /// A state event of the requester.
-pub fn state_draft(requester: &Requester, event_type: TimelineEventType, state_key: String, content: CanonicalJsonObject) -> Draft {
+pub fn state_draft(
+    requester: &Requester,
+    event_type: TimelineEventType,
+    state_key: String,
+    content: CanonicalJsonObject,
+) -> Draft {
     Draft::state(requester.user_id.clone(), event_type, state_key, content)
 }
 
@@ -52,8 +58,13 @@ async fn repeated(engine: &Engine, draft: &Draft) -> Result<Option<OwnedEventId>
 
 async fn unchanged(building: &Building<'_>, draft: &Draft) -> Result<Option<Arc<Pdu>>, Error> {
     let Some(state_key) = &draft.state_key else { return Ok(None) };
-    let Some(standing) = building.state_event(&draft.event_type.to_string(), state_key).await? else { return Ok(None) };
+    let Some(standing) = building.state_event(&draft.event_type.to_string(), state_key).await?
+    else {
+        return Ok(None);
+    };
     let same = standing.sender == draft.sender
-        && standing.content_as::<CanonicalJsonObject>().is_some_and(|content| content == draft.content);
+        && standing
+            .content_as::<CanonicalJsonObject>()
+            .is_some_and(|content| content == draft.content);
     Ok(same.then_some(standing))
 }

@@ -79,7 +79,10 @@ impl Lineage {
 
 /// `(slot, event)` pairs as 16 bytes each, big-endian.
 pub fn pack(delta: &StateMap) -> Vec<u8> {
-    delta.iter().flat_map(|(slot, event)| slot.to_be_bytes().into_iter().chain(event.to_be_bytes())).collect()
+    delta
+        .iter()
+        .flat_map(|(slot, event)| slot.to_be_bytes().into_iter().chain(event.to_be_bytes()))
+        .collect()
 }
 
 /// The inverse of [`pack`]; `None` when the bytes are no such pairs.

@@ -40,7 +40,11 @@ impl Typing {
     pub fn set(&self, room_id: &RoomId, user_id: &UserId, until_ms: Option<i64>) -> bool {
         let mut state = self.state();
         if state.rooms.len() >= ROOMS_MAX && !state.rooms.contains_key(room_id) {
-            let idle = state.rooms.iter().min_by_key(|(_, room)| room.changed).map(|(room_id, _)| room_id.clone());
+            let idle = state
+                .rooms
+                .iter()
+                .min_by_key(|(_, room)| room.changed)
+                .map(|(room_id, _)| room_id.clone());
             idle.and_then(|room_id| state.rooms.remove(&room_id));
         }
         let serial = state.serial + 1;

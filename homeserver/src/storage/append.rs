@@ -273,14 +273,9 @@ impl Rows {
             self.relations,
         )
         .await?;
-        for (event, redaction) in self.redactions {
-            let row = values![redaction, event];
-            execute(
-                db,
-                "UPDATE events SET redacted_by = $1 WHERE id = $2 AND redacted_by IS NULL",
-                row,
-            )
-            .await?;
+        for Redaction { event, redaction, json } in self.redactions {
+            const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
+            execute(db, PRUNE, values![redaction, json, event]).await?;
         }
         insert(db, "sent_transactions (device, txn_id, event, at_ms)", "", self.transactions)
             .await?;

@@ -51,7 +51,11 @@ fn event(row: &Row) -> Result<StoredEvent, Error> {
 
 /// The event with this id as text, whatever its room: callers check the room.
 pub async fn find_event(db: &Database, event_id: &str) -> Result<Option<StoredEvent>, Error> {
-    query_one(db.read(), &format!("{EVENT} WHERE event_id = $1"), values![event_id]).await?.as_ref().map(event).transpose()
+    query_one(db.read(), &format!("{EVENT} WHERE event_id = $1"), values![event_id])
+        .await?
+        .as_ref()
+        .map(event)
+        .transpose()
 }
 
 /// The events with these interned ids, in no particular order; unknown ones are left out.
@@ -60,7 +64,9 @@ pub async fn list_events(db: &Database, ids: &[Id]) -> Result<Vec<StoredEvent>, 
     for chunk in ids.chunks(500) {
         let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
         let sql = format!("{EVENT} WHERE id IN ({})", marks.join(", "));
-        let rows = query_all(db.read(), &sql, chunk.iter().map(|id| sea_orm::Value::from(*id)).collect()).await?;
+        let rows =
+            query_all(db.read(), &sql, chunk.iter().map(|id| sea_orm::Value::from(*id)).collect())
+                .await?;
         for row in &rows {
             events.push(event(row)?);
         }
@@ -69,12 +75,20 @@ pub async fn list_events(db: &Database, ids: &[Id]) -> Result<Vec<StoredEvent>, 
 }
 
 /// The events with these ids as text, in no particular order; unknown ones are left out.
-pub async fn list_events_by_name(db: &Database, event_ids: &[String]) -> Result<Vec<StoredEvent>, Error> {
+pub async fn list_events_by_name(
+    db: &Database,
+    event_ids: &[String],
+) -> Result<Vec<StoredEvent>, Error> {
     let mut events = Vec::with_capacity(event_ids.len());
     for chunk in event_ids.chunks(500) {
         let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
         let sql = format!("{EVENT} WHERE event_id IN ({})", marks.join(", "));
-        let rows = query_all(db.read(), &sql, chunk.iter().map(|id| sea_orm::Value::from(id.as_str())).collect()).await?;
+        let rows = query_all(
+            db.read(),
+            &sql,
+            chunk.iter().map(|id| sea_orm::Value::from(id.as_str())).collect(),
+        )
+        .await?;
         for row in &rows {
             events.push(event(row)?);
         }
@@ -83,35 +97,63 @@ pub async fn list_events_by_name(db: &Database, event_ids: &[String]) -> Result<
 }
 
 /// Up to `limit` events of a room's timeline with `order < before`, newest first.
-pub async fn list_timeline_before(db: &Database, room: Id, before: i64, limit: u64) -> Result<Vec<StoredEvent>, Error> {
-    let sql = format!("{EVENT} WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3");
+pub async fn list_timeline_before(
+    db: &Database,
+    room: Id,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3"
+    );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![room, before, limit]).await?.iter().map(event).collect()
 }
 
 /// Up to `limit` events of a room's timeline with `order > after`, oldest first.
-pub async fn list_timeline_after(db: &Database, room: Id, after: i64, limit: u64) -> Result<Vec<StoredEvent>, Error> {
-    let sql = format!("{EVENT} WHERE room = $1 AND timeline_order > $2 ORDER BY timeline_order ASC LIMIT $3");
+pub async fn list_timeline_after(
+    db: &Database,
+    room: Id,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE room = $1 AND timeline_order > $2 ORDER BY timeline_order ASC LIMIT $3"
+    );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![room, after, limit]).await?.iter().map(event).collect()
 }
 
 /// This server's own events after `position`, oldest first, with their rooms: the log federation reads.
-pub async fn list_log_after(db: &Database, position: Position, limit: u64) -> Result<Vec<StoredEvent>, Error> {
-    let sql = format!("{EVENT} WHERE position > $1 AND (flags & {LOCAL}) <> 0 ORDER BY position LIMIT $2");
+pub async fn list_log_after(
+    db: &Database,
+    position: Position,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE position > $1 AND (flags & {LOCAL}) <> 0 ORDER BY position LIMIT $2"
+    );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![position, limit]).await?.iter().map(event).collect()
 }
 
 /// The event that `device` sent under this transaction id, if it did.
-pub async fn find_transaction(db: &Database, device: Id, txn_id: &str) -> Result<Option<String>, Error> {
+pub async fn find_transaction(
+    db: &Database,
+    device: Id,
+    txn_id: &str,
+) -> Result<Option<String>, Error> {
     const FIND: &str = "SELECT e.event_id FROM sent_transactions t JOIN events e ON e.id = t.event \
          WHERE t.device = $1 AND t.txn_id = $2";
     query_one(db.read(), FIND, values![device, txn_id]).await?.map(|row| row.get(0)).transpose()
 }
 
 /// The transaction id under which `device` sent this event, if it did.
-pub async fn find_transaction_id(db: &Database, device: Id, event: Id) -> Result<Option<String>, Error> {
+pub async fn find_transaction_id(
+    db: &Database,
+    device: Id,
+    event: Id,
+) -> Result<Option<String>, Error> {
     const FIND: &str = "SELECT txn_id FROM sent_transactions WHERE event = $1 AND device = $2";
     query_one(db.read(), FIND, values![event, device]).await?.map(|row| row.get(0)).transpose()
 }
@@ -134,7 +176,12 @@ pub async fn list_relations(
 }
 
 /// The timeline event of a room nearest to `at_ms`: the first at or after it, or the last at or before it.
-pub async fn find_event_by_time(db: &Database, room: Id, at_ms: i64, forward: bool) -> Result<Option<StoredEvent>, Error> {
+pub async fn find_event_by_time(
+    db: &Database,
+    room: Id,
+    at_ms: i64,
+    forward: bool,
+) -> Result<Option<StoredEvent>, Error> {
     let (compare, order) = if forward { (">=", "ASC") } else { ("<=", "DESC") };
     let sql = format!(
         "{EVENT} WHERE room = $1 AND timeline_order IS NOT NULL AND at_ms {compare} $2 ORDER BY at_ms {order} LIMIT 1"

@@ -36,12 +36,18 @@ fn room(row: &Row) -> Result<StoredRoom, Error> {
 
 /// The room with this id as text.
 pub async fn find_room(db: &Database, room_id: &str) -> Result<Option<StoredRoom>, Error> {
-    query_one(db.read(), &format!("{ROOM} WHERE room_id = $1"), values![room_id]).await?.map(|row| room(&row)).transpose()
+    query_one(db.read(), &format!("{ROOM} WHERE room_id = $1"), values![room_id])
+        .await?
+        .map(|row| room(&row))
+        .transpose()
 }
 
 /// The room with this interned id.
 pub async fn find_room_by_id(db: &Database, id: Id) -> Result<Option<StoredRoom>, Error> {
-    query_one(db.read(), &format!("{ROOM} WHERE id = $1"), values![id]).await?.map(|row| room(&row)).transpose()
+    query_one(db.read(), &format!("{ROOM} WHERE id = $1"), values![id])
+        .await?
+        .map(|row| room(&row))
+        .transpose()
 }
 
 /// A snapshot's row: id, version, parent, packed delta.
@@ -57,7 +63,12 @@ pub struct StoredSnapshot {
 pub async fn find_snapshot(db: &Database, id: Id) -> Result<Option<StoredSnapshot>, Error> {
     const FIND: &str = "SELECT id, version, parent, delta FROM state_snapshots WHERE id = $1";
     let Some(row) = query_one(db.read(), FIND, values![id]).await? else { return Ok(None) };
-    Ok(Some(StoredSnapshot { id: row.get(0)?, version: row.get(1)?, parent: row.get(2)?, delta: row.get(3)? }))
+    Ok(Some(StoredSnapshot {
+        id: row.get(0)?,
+        version: row.get(1)?,
+        parent: row.get(2)?,
+        delta: row.get(3)?,
+    }))
 }
 
 /// A user's standing in a room.
@@ -104,7 +115,11 @@ pub async fn list_memberships(db: &Database, user: Id) -> Result<Vec<StoredMembe
 }
 
 /// A user's standing in one room.
-pub async fn find_membership(db: &Database, user: Id, room: Id) -> Result<Option<StoredMembership>, Error> {
+pub async fn find_membership(
+    db: &Database,
+    user: Id,
+    room: Id,
+) -> Result<Option<StoredMembership>, Error> {
     let sql = format!("{MEMBERSHIP} WHERE m.user_id = $1 AND m.room = $2");
     query_one(db.read(), &sql, values![user, room]).await?.as_ref().map(membership).transpose()
 }
@@ -132,17 +147,26 @@ pub async fn list_aliases(db: &Database, room_id: &str) -> Result<Vec<String>, E
 }
 
 /// Adds an alias; `false` when it is taken.
-pub async fn insert_alias(db: &Database, alias: &str, room_id: &str, creator: Id) -> Result<bool, Error> {
-    const INSERT: &str = "INSERT INTO aliases (alias, room_id, creator) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+pub async fn insert_alias(
+    db: &Database,
+    alias: &str,
+    room_id: &str,
+    creator: Id,
+) -> Result<bool, Error> {
+    const INSERT: &str =
+        "INSERT INTO aliases (alias, room_id, creator) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     let row = values![alias, room_id, creator];
-    db.write(move |txn| Box::pin(async move { Ok(execute(txn.db(), INSERT, row).await? == 1) })).await
+    db.write(move |txn| Box::pin(async move { Ok(execute(txn.db(), INSERT, row).await? == 1) }))
+        .await
 }
 
 /// Removes an alias.
 pub async fn delete_alias(db: &Database, alias: &str) -> Result<(), Error> {
     let row = values![alias];
     db.write(move |txn| {
-        Box::pin(async move { execute(txn.db(), "DELETE FROM aliases WHERE alias = $1", row).await.map(|_| ()) })
+        Box::pin(async move {
+            execute(txn.db(), "DELETE FROM aliases WHERE alias = $1", row).await.map(|_| ())
+        })
     })
     .await
 }
@@ -151,14 +175,19 @@ pub async fn delete_alias(db: &Database, alias: &str) -> Result<(), Error> {
 pub async fn set_in_directory(db: &Database, room: Id, listed: bool) -> Result<(), Error> {
     let row = values![i64::from(listed), room];
     db.write(move |txn| {
-        Box::pin(async move { execute(txn.db(), "UPDATE rooms SET in_directory = $1 WHERE id = $2", row).await.map(|_| ()) })
+        Box::pin(async move {
+            execute(txn.db(), "UPDATE rooms SET in_directory = $1 WHERE id = $2", row)
+                .await
+                .map(|_| ())
+        })
     })
     .await
 }
 
 /// Whether a room is in the public directory.
 pub async fn is_in_directory(db: &Database, room: Id) -> Result<bool, Error> {
-    let row = query_one(db.read(), "SELECT in_directory FROM rooms WHERE id = $1", values![room]).await?;
+    let row =
+        query_one(db.read(), "SELECT in_directory FROM rooms WHERE id = $1", values![room]).await?;
     Ok(row.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or_default() != 0)
 }
 
@@ -166,5 +195,9 @@ pub async fn is_in_directory(db: &Database, room: Id) -> Result<bool, Error> {
 pub async fn list_directory(db: &Database, limit: u64) -> Result<Vec<Arc<str>>, Error> {
     const LIST: &str = "SELECT room_id FROM rooms WHERE in_directory = 1 ORDER BY id LIMIT $1";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    query_all(db.read(), LIST, values![limit]).await?.iter().map(|row| Ok(row.get::<String>(0)?.into())).collect()
+    query_all(db.read(), LIST, values![limit])
+        .await?
+        .iter()
+        .map(|row| Ok(row.get::<String>(0)?.into()))
+        .collect()
 }
