@@ -35,6 +35,8 @@ pub struct Tools {
     pub federation: Arc<Client>,
     /// Other servers' keys.
     pub key_ring: Arc<KeyRing>,
+    /// Sends other servers what they are owed; `wake` it for a destination when there is more.
+    pub outbound: Sender,
 }
 
 /// Why the tools could not be made; the text names the setting or file.

@@ -7,13 +7,20 @@ mod applied;
 mod build;
 mod engine;
 mod highlights;
+mod backfill;
 mod redact;
-mod remote;
+mod funnel;
+mod import;
+mod resolve;
+pub mod remote;
 
+pub mod aliases;
 pub mod create_room;
+pub mod history;
 pub mod membership;
 pub mod pdu;
 pub mod power;
+pub mod receipts;
 pub mod room;
 pub mod send;
 pub mod state;
@@ -47,6 +54,8 @@ pub enum Error {
     TooLarge(String),
     #[error("the alias is taken")]
     AliasTaken,
+    #[error("{0} does not lead to this room")]
+    BadAlias(String),
     #[error("this server does not support room version {0}")]
     UnsupportedRoomVersion(String),
     /// Another server refused or did not answer.

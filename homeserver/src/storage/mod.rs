@@ -9,10 +9,12 @@ mod ids;
 mod migration;
 mod names;
 mod open;
+mod outbox;
 mod sql;
 mod writer;
 
 pub mod events;
+pub mod receipts;
 pub mod rooms;
 mod server_keys;
 

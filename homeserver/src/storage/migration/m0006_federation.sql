@@ -11,3 +11,11 @@ CREATE TABLE destinations (
     failures {int} NOT NULL DEFAULT 0,
     retry_at_ms {int}
 ) {strict};
+
+-- owner: messaging. kept: until delivered. To-device messages and device list updates for other servers, as JSON.
+CREATE TABLE outbound_edus (
+    destination TEXT NOT NULL,
+    position {int} NOT NULL,
+    edu TEXT NOT NULL,
+    PRIMARY KEY (destination, position)
+) {strict};
