@@ -10,15 +10,22 @@ mod highlights;
 mod redact;
 mod remote;
 
+pub mod client_event;
 pub mod create_room;
 pub mod membership;
 pub mod pdu;
 pub mod power;
 pub mod room;
+pub mod relations;
 pub mod send;
 pub mod state;
+pub mod state_at;
 pub mod stripped;
+pub mod sync_view;
+pub mod tokens;
 pub mod typing;
+pub mod unread;
+pub mod visibility;
 
 pub use build::{Building, Draft};
 pub use engine::Engine;

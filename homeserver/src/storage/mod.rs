@@ -13,8 +13,11 @@ mod sql;
 mod writer;
 
 pub mod events;
+pub mod receipts;
+pub mod relations;
 pub mod rooms;
 mod server_keys;
+pub mod unread;
 
 pub(crate) use append::insert;
 pub use append::{
