@@ -410,6 +410,7 @@ impl<'a> Building<'a> {
             self.change.state = self.changes;
         }
         let Head { lineage, extremities, last_order, first_order, countable, .. } = self.next;
+        self.change.snapshot = lineage.id();
         self.batch.head = lineage.id().map(|snapshot| RoomUpdate {
             snapshot,
             extremities: state::pack_ids(extremities.iter().map(|end| end.id)),

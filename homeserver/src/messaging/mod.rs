@@ -15,6 +15,7 @@ mod resolve;
 pub mod remote;
 
 pub mod aliases;
+pub mod client_event;
 pub mod create_room;
 pub mod history;
 pub mod membership;
@@ -22,10 +23,16 @@ pub mod pdu;
 pub mod power;
 pub mod receipts;
 pub mod room;
+pub mod relations;
 pub mod send;
 pub mod state;
+pub mod state_at;
 pub mod stripped;
+pub mod sync_view;
+pub mod tokens;
 pub mod typing;
+pub mod unread;
+pub mod visibility;
 
 pub use build::{Building, Draft};
 pub use engine::Engine;

@@ -63,6 +63,8 @@ pub struct Extremity {
 #[derive(Debug, Default)]
 pub struct Seen {
     pub state: StateMap,
+    /// The snapshot of `state`.
+    pub snapshot: Option<Id>,
     /// Everybody who ever had a standing here, by interned user.
     pub members: BTreeMap<Id, Member>,
     /// Joined users of this server: whom a new event concerns.

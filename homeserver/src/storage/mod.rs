@@ -15,8 +15,10 @@ mod writer;
 
 pub mod events;
 pub mod receipts;
+pub mod relations;
 pub mod rooms;
 mod server_keys;
+pub mod unread;
 
 pub(crate) use append::insert;
 pub use append::{
