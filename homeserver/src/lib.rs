@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod cli;
 pub mod clock;
 pub mod config;
 
@@ -16,3 +17,5 @@ pub mod storage;
 pub mod auth;
 
 pub mod gateway;
+pub mod serve;
+pub mod tasks;

@@ -4,14 +4,19 @@
 
 mod authenticate;
 mod client;
+mod client_ip;
 mod error;
+mod layers;
 mod matrix;
+mod rate_limit;
 
-use axum::{Router, extract::FromRef};
+use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
+pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
+use self::rate_limit::{Class, RateLimiter};
 use crate::{app::App, auth::Auth};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
@@ -23,15 +28,19 @@ pub struct Server {
 
 /// Every route, with every layer in order.
 pub fn router(server: Server) -> Router {
-    Router::new()
+    let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
+    let routes = Router::new()
         .merge(client::auth::routes())
+        .merge(client::discovery::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
-                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                StatusCode::METHOD_NOT_ALLOWED,
                 "M_UNRECOGNIZED",
                 "unknown method for this endpoint",
             )
         })
-        .with_state(server)
+        .layer(Extension(limiter))
+        .with_state(server);
+    layers::around(routes)
 }

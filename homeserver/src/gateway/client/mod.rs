@@ -1,3 +1,4 @@
 //! Doors for clients, one a floor (or one a large subject of it).
 
 pub(super) mod auth;
+pub(super) mod discovery;
