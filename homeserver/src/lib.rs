@@ -16,6 +16,10 @@ pub mod storage;
 
 pub mod auth;
 
+pub mod account;
+
+pub mod messaging;
+
 pub mod gateway;
 pub mod serve;
 pub mod tasks;

@@ -15,11 +15,12 @@ mod writer;
 pub mod events;
 pub mod registration_tokens;
 pub mod rooms;
+mod server_keys;
 
 pub(crate) use append::insert;
 pub use append::{
-    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Relation, RoomUpdate, TransactionKey,
-    UserAction,
+    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate,
+    TransactionKey, UserAction,
 };
 pub use names::{Names, StateKey};
 pub use open::Database;

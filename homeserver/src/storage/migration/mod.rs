@@ -30,6 +30,10 @@ impl MigrationName for Step {
     }
 }
 
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature; async_trait takes no other"
+)]
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
