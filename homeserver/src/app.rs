@@ -8,7 +8,9 @@ use std::{
 };
 
 use ruma::{OwnedServerName, ServerName};
-use tern_federation::{AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, SigningKey};
+use tern_federation::{
+    AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, Sender, SenderConfig, SigningKey,
+};
 
 use crate::{
     bell::Bell,
@@ -99,6 +101,12 @@ impl App {
             Arc::new(db.clone()),
             Arc::new(clock.clone()),
         ));
+        let outbound = Sender::new(
+            SenderConfig::default(),
+            federation.clone(),
+            Arc::new(db.clone()),
+            Arc::new(clock.clone()),
+        );
         let bell = Bell::default();
         Ok(Self(Arc::new(Tools {
             config,
@@ -109,6 +117,7 @@ impl App {
             signing,
             federation,
             key_ring,
+            outbound,
         })))
     }
 

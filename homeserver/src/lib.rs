@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod cli;
 pub mod clock;
 pub mod config;
 
@@ -20,3 +21,5 @@ pub mod account;
 pub mod messaging;
 
 pub mod gateway;
+pub mod serve;
+pub mod tasks;

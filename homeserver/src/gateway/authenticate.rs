@@ -21,7 +21,10 @@ impl FromRequestParts<Server> for Requester {
                 "an access token is needed",
             ));
         };
-        Ok(auth::authenticate(&server.app, &server.auth, &token).await?)
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        // The rate limit of the operation is per user, too.
+        parts.extensions.insert(requester.clone());
+        Ok(requester)
     }
 }
 

@@ -4,34 +4,66 @@
 
 mod authenticate;
 mod client;
+mod client_ip;
 mod error;
+mod layers;
 mod matrix;
+mod rate_limit;
 
-use axum::{Router, extract::FromRef};
+use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
+pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
-use crate::{app::App, auth::Auth};
+use self::rate_limit::{Class, RateLimiter};
+use crate::{
+    app::App,
+    auth::Auth,
+    messaging::{self, Engine},
+    storage,
+};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
 pub struct Server {
     pub app: App,
     pub auth: Auth,
+    pub engine: Engine,
+}
+
+impl Server {
+    /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
+    pub async fn start(app: App) -> Result<Self, messaging::Error> {
+        let engine = Engine::start(app.clone());
+        messaging::inbound::resume(&engine).await?;
+        app.outbound
+            .wake_all()
+            .await
+            .map_err(|error| storage::Error::Database(error.to_string()))?;
+        Ok(Self { app, auth: Auth::default(), engine })
+    }
 }
 
 /// Every route, with every layer in order.
 pub fn router(server: Server) -> Router {
-    Router::new()
+    let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
+    let routes = Router::new()
         .merge(client::auth::routes())
+        .merge(client::directory::routes())
+        .merge(client::discovery::routes())
+        .merge(client::history::routes())
+        .merge(client::messages::routes())
+        .merge(client::rooms::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
-                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                StatusCode::METHOD_NOT_ALLOWED,
                 "M_UNRECOGNIZED",
                 "unknown method for this endpoint",
             )
         })
-        .with_state(server)
+        .layer(Extension(limiter))
+        .with_state(server);
+    layers::around(routes)
 }

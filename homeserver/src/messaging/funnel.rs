@@ -14,7 +14,8 @@
 use std::sync::Arc;
 
 use ruma::{
-    CanonicalJsonObject, EventId, OwnedEventId, room_version_rules::RoomVersionRules, state_res::check_state_independent_auth_rules,
+    CanonicalJsonObject, EventId, OwnedEventId, room_version_rules::RoomVersionRules,
+    state_res::check_state_independent_auth_rules,
 };
 
 use super::{
@@ -61,7 +62,11 @@ pub(super) async fn verify_all(
 }
 
 /// [`verify_all`] for one event.
-pub(super) async fn verify(app: &App, object: CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified, Error> {
+pub(super) async fn verify(
+    app: &App,
+    object: CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<Verified, Error> {
     let verified = app.key_ring.verify_event(object, rules).await;
     read(verified.map_err(|error| Error::Forbidden(error.to_string()))?.into_json(), rules)
 }
@@ -96,14 +101,22 @@ pub(super) enum Verdict {
 /// Authorises a verified event whose prev and auth events are all here, and appends it.
 ///
 /// `flags`: [`events::LOCAL`] for events that this server sends on.
-pub(super) async fn append(engine: &Engine, room: &Arc<Room>, verified: Verified, flags: i64) -> Result<Verdict, Error> {
+pub(super) async fn append(
+    engine: &Engine,
+    room: &Arc<Room>,
+    verified: Verified,
+    flags: i64,
+) -> Result<Verdict, Error> {
     let mut pdu = verified.into_pdu();
     if pdu.room_id != room.room_id {
         return Err(Error::BadEvent("an event of another room".to_owned()));
     }
     pdu.sender_id = engine.app().db.user(pdu.sender.as_str()).await?;
     let known = engine.find_pdu(room, &pdu.event_id).await?;
-    if known.as_ref().is_some_and(|known| known.place.state_before.is_some() || known.place.order.is_some()) {
+    if known
+        .as_ref()
+        .is_some_and(|known| known.place.state_before.is_some() || known.place.order.is_some())
+    {
         return Ok(Verdict::Accepted);
     }
     let auth = engine.find_pdus(room, &pdu.auth_events).await?;
@@ -143,7 +156,10 @@ async fn state_before(engine: &Engine, room: &Room, pdu: &Pdu) -> Result<Lineage
     snapshots.sort_unstable();
     snapshots.dedup();
     let Some((first, others)) = snapshots.split_first() else {
-        return Err(Error::BadEvent(format!("nothing is known of what came before {}", pdu.event_id)));
+        return Err(Error::BadEvent(format!(
+            "nothing is known of what came before {}",
+            pdu.event_id
+        )));
     };
     let lineage = engine.lineage(*first).await?;
     if others.is_empty() {
@@ -158,7 +174,12 @@ async fn state_before(engine: &Engine, room: &Room, pdu: &Pdu) -> Result<Lineage
 }
 
 /// The first half of the rules, and the second against the event's own auth events.
-async fn against_auth_events(room: &Room, pdu: &Pdu, auth: &[Arc<Pdu>], engine: &Engine) -> Result<Result<(), String>, Error> {
+async fn against_auth_events(
+    room: &Room,
+    pdu: &Pdu,
+    auth: &[Arc<Pdu>],
+    engine: &Engine,
+) -> Result<Result<(), String>, Error> {
     let mut by_id: Vec<Arc<Pdu>> = auth.to_vec();
     if let Some(create) = engine.state_event(room, "m.room.create", "").await? {
         by_id.push(create);
@@ -172,13 +193,20 @@ pub(super) fn check_auth(room: &Room, pdu: &Pdu, auth: &[Arc<Pdu>]) -> Result<()
     check_state_independent_auth_rules(&room.rules.authorization, pdu, find)?;
     let state: AuthState = auth
         .iter()
-        .filter_map(|pdu| Some(((pdu.event_type.to_string().into(), pdu.state_key.clone()?), pdu.clone())))
+        .filter_map(|pdu| {
+            Some(((pdu.event_type.to_string().into(), pdu.state_key.clone()?), pdu.clone()))
+        })
         .collect();
     build::allowed(room, pdu, &state)
 }
 
 /// The second half of the rules against a whole state.
-async fn allowed_in(engine: &Engine, room: &Room, pdu: &Pdu, state: &Lineage) -> Result<Result<(), String>, Error> {
+async fn allowed_in(
+    engine: &Engine,
+    room: &Room,
+    pdu: &Pdu,
+    state: &Lineage,
+) -> Result<Result<(), String>, Error> {
     let mut auth = AuthState::new();
     for (event_type, state_key) in build::auth_slots(pdu, room)? {
         let slot = engine.app().db.state_key(&event_type.to_string(), &state_key).await?;
@@ -191,9 +219,15 @@ async fn allowed_in(engine: &Engine, room: &Room, pdu: &Pdu, state: &Lineage) ->
 
 impl Building<'_> {
     /// Gives a received event its place: in the timeline when it is accepted, in the graph in any case.
-    async fn place_received(&mut self, mut pdu: Pdu, before: Lineage, flags: i64) -> Result<(), Error> {
+    async fn place_received(
+        &mut self,
+        mut pdu: Pdu,
+        before: Lineage,
+        flags: i64,
+    ) -> Result<(), Error> {
         let at_head = before.id().is_some() && before.id() == self.next().lineage.id();
-        let on_head = self.next().extremities.iter().all(|end| pdu.prev_events.contains(&end.event_id));
+        let on_head =
+            self.next().extremities.iter().all(|end| pdu.prev_events.contains(&end.event_id));
         let accepted = flags & (events::REJECTED | events::SOFT_FAILED) == 0;
         if accepted && at_head && on_head {
             self.place(pdu, flags).await?;
@@ -225,9 +259,19 @@ impl Building<'_> {
     }
 
     /// The room goes on from a fork: the new end takes the place of what it follows, and the states of all ends are resolved.
-    async fn advance_fork(&mut self, end: Extremity, prevs: &[OwnedEventId], after: StateMap) -> Result<(), Error> {
-        let mut ends: Vec<Extremity> =
-            self.next().extremities.iter().filter(|end| !prevs.contains(&end.event_id)).cloned().collect();
+    async fn advance_fork(
+        &mut self,
+        end: Extremity,
+        prevs: &[OwnedEventId],
+        after: StateMap,
+    ) -> Result<(), Error> {
+        let mut ends: Vec<Extremity> = self
+            .next()
+            .extremities
+            .iter()
+            .filter(|end| !prevs.contains(&end.event_id))
+            .cloned()
+            .collect();
         let mut states = vec![after];
         for other in &ends {
             if let Some(snapshot) = other.state_after {
@@ -239,8 +283,11 @@ impl Building<'_> {
         let resolved = resolve::resolve(engine, &room, states).await?;
         let before = self.state();
         self.set_state(resolved.clone(), ends).await?;
-        let changed: Vec<Id> =
-            resolved.iter().filter(|(slot, id)| before.get(slot) != Some(id)).map(|(_, id)| *id).collect();
+        let changed: Vec<Id> = resolved
+            .iter()
+            .filter(|(slot, id)| before.get(slot) != Some(id))
+            .map(|(_, id)| *id)
+            .collect();
         self.refresh_memberships(&changed).await
     }
 }

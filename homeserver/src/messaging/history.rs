@@ -22,19 +22,29 @@ pub const PAGE_MAX: u64 = 1_000;
 ///
 /// # Errors
 /// [`Error::Forbidden`] for all others, whether the room exists or not.
-pub async fn readable_room(engine: &Engine, requester: &Requester, room_id: &RoomId) -> Result<(Arc<Room>, Membership), Error> {
+pub async fn readable_room(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+) -> Result<(Arc<Room>, Membership), Error> {
     let not_in = || Error::Forbidden("you are not in this room".to_owned());
     let room = engine.find_room(room_id).await?.ok_or_else(not_in)?;
     let standing = room.seen().membership(requester.user);
     match standing {
-        Some(membership @ (Membership::Join | Membership::Leave | Membership::Ban)) => Ok((room, membership)),
+        Some(membership @ (Membership::Join | Membership::Leave | Membership::Ban)) => {
+            Ok((room, membership))
+        }
         _ if visibility::is_world_readable(engine, &room).await? => Ok((room, Membership::Leave)),
         _ => Err(not_in()),
     }
 }
 
 /// The room's state as the requester may see it: now, or when they left.
-pub async fn state(engine: &Engine, requester: &Requester, room_id: &RoomId) -> Result<(Arc<Room>, Vec<Arc<Pdu>>), Error> {
+pub async fn state(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+) -> Result<(Arc<Room>, Vec<Arc<Pdu>>), Error> {
     let (room, membership) = readable_room(engine, requester, room_id).await?;
     let ids: Vec<Id> = match membership {
         Membership::Join => room.seen().state.values().copied().collect(),
@@ -44,7 +54,11 @@ pub async fn state(engine: &Engine, requester: &Requester, room_id: &RoomId) -> 
     Ok((room, events))
 }
 
-async fn state_at_leave(engine: &Engine, room: &Room, requester: &Requester) -> Result<Vec<Id>, Error> {
+async fn state_at_leave(
+    engine: &Engine,
+    room: &Room,
+    requester: &Requester,
+) -> Result<Vec<Id>, Error> {
     let left = room.seen().members.get(&requester.user).map(|member| member.event);
     let after = match left {
         Some(event) => engine.pdu(room, event).await?.place.state_after,
@@ -57,10 +71,17 @@ async fn state_at_leave(engine: &Engine, room: &Room, requester: &Requester) -> 
 }
 
 /// One event, if the requester may see it.
-pub async fn event(engine: &Engine, requester: &Requester, room_id: &RoomId, event_id: &EventId) -> Result<(Arc<Room>, Arc<Pdu>), Error> {
+pub async fn event(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    event_id: &EventId,
+) -> Result<(Arc<Room>, Arc<Pdu>), Error> {
     let room = engine.find_room(room_id).await?.ok_or(Error::EventNotFound)?;
     let pdu = engine.find_pdu(&room, event_id).await?.ok_or(Error::EventNotFound)?;
-    if pdu.place.order.is_none() && !pdu.is_state() || !visibility::may_see(engine, &room, requester.user, &pdu).await? {
+    if pdu.place.order.is_none() && !pdu.is_state()
+        || !visibility::may_see(engine, &room, requester.user, &pdu).await?
+    {
         return Err(Error::EventNotFound);
     }
     Ok((room, pdu))
@@ -106,7 +127,13 @@ pub async fn page(
     Ok(Page { room, events, next })
 }
 
-async fn timeline(engine: &Engine, room: &Room, from: Option<i64>, backwards: bool, limit: u64) -> Result<Vec<StoredEvent>, Error> {
+async fn timeline(
+    engine: &Engine,
+    room: &Room,
+    from: Option<i64>,
+    backwards: bool,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
     let db = &engine.app().db;
     Ok(if backwards {
         events::list_timeline_before(db, room.id, from.unwrap_or(i64::MAX), limit).await?
@@ -129,7 +156,13 @@ pub struct Context {
 }
 
 /// Up to `limit` events around one.
-pub async fn context(engine: &Engine, requester: &Requester, room_id: &RoomId, event_id: &EventId, limit: u64) -> Result<Context, Error> {
+pub async fn context(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    event_id: &EventId,
+    limit: u64,
+) -> Result<Context, Error> {
     let (room, event) = event_in_timeline(engine, requester, room_id, event_id).await?;
     let Some(order) = event.place.order else { return Err(Error::EventNotFound) };
     let half = (limit / 2).min(PAGE_MAX);
@@ -180,8 +213,11 @@ pub async fn relations(
     let (room, _) = event(engine, requester, room_id, event_id).await?;
     let limit = limit.clamp(1, PAGE_MAX);
     let before = from.unwrap_or(i64::MAX);
-    let stored = events::list_relations(&engine.app().db, event_id.as_str(), kind.rel_type, before, limit).await?;
-    let next = stored.last().filter(|_| stored.len() as u64 == limit).and_then(|last| last.timeline_order);
+    let stored =
+        events::list_relations(&engine.app().db, event_id.as_str(), kind.rel_type, before, limit)
+            .await?;
+    let next =
+        stored.last().filter(|_| stored.len() as u64 == limit).and_then(|last| last.timeline_order);
     let mut children = Vec::with_capacity(stored.len());
     for child in stored.into_iter().filter(|child| child.room == room.id) {
         let pdu = engine.read(child, &room)?;

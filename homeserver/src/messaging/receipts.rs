@@ -78,7 +78,8 @@ pub async fn receive(
     let timeline_order = engine.find_pdu(&room, event_id).await?.and_then(|pdu| pdu.place.order);
     let (kind, thread) = ("m.read".to_owned(), thread.to_owned());
     let event_id = event_id.to_string();
-    let receipt = Receipt { room: room.id, user, kind, thread, event_id, timeline_order, at_ms, position: 0 };
+    let receipt =
+        Receipt { room: room.id, user, kind, thread, event_id, timeline_order, at_ms, position: 0 };
     if receipts::upsert_receipt(&app.db, receipt).await? {
         app.bell.ring_users(room.seen().local_joined.iter().copied());
     }

@@ -9,7 +9,7 @@ use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedServerName, OwnedUserId, RoomId,
     RoomVersionId, ServerName, UserId,
     api::federation::membership::{
-        create_invite, create_join_event, create_knock_event, create_leave_event,
+        RawStrippedState, create_invite, create_join_event, create_knock_event, create_leave_event,
         prepare_join_event, prepare_knock_event, prepare_leave_event,
     },
     room_version_rules::RoomVersionRules,
@@ -18,8 +18,8 @@ use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import, room::Membership,
-    stripped,
+    Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import,
+    room::Membership, stripped,
 };
 use crate::{
     auth::Requester,
@@ -103,7 +103,12 @@ fn raw(pdu: &Pdu) -> Result<Box<RawValue>, Error> {
 }
 
 /// Who may know the room: `via`, whoever invited the user, the server in an old room id.
-async fn candidates(engine: &Engine, requester: &Requester, room_id: &RoomId, via: &[OwnedServerName]) -> Result<Vec<OwnedServerName>, Error> {
+async fn candidates(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+) -> Result<Vec<OwnedServerName>, Error> {
     let app = engine.app();
     let mut servers: Vec<OwnedServerName> = Vec::new();
     if let Some(stored) = rooms::find_room(&app.db, room_id.as_str()).await?
@@ -120,7 +125,10 @@ async fn candidates(engine: &Engine, requester: &Requester, room_id: &RoomId, vi
     if servers.is_empty() { Err(Error::RoomNotFound) } else { Ok(servers) }
 }
 
-async fn inviter(engine: &Engine, standing: &StoredMembership) -> Result<Option<OwnedUserId>, Error> {
+async fn inviter(
+    engine: &Engine,
+    standing: &StoredMembership,
+) -> Result<Option<OwnedUserId>, Error> {
     let found = events::list_events(&engine.app().db, &[standing.event]).await?;
     let Some(stored) = found.first() else { return Ok(None) };
     #[derive(Deserialize)]
@@ -159,15 +167,24 @@ async fn join_by(
     content: CanonicalJsonObject,
 ) -> Result<(), Error> {
     let app = engine.app();
-    let mut request = prepare_join_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+    let mut request =
+        prepare_join_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
     request.ver = VERSIONS.to_vec();
-    let template = app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let template =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     let version = template.room_version.unwrap_or(RoomVersionId::V1);
     let rules = create_room::supported(&version)?;
-    let join = from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
+    let join =
+        from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
 
-    let request = create_join_event::v2::Request::new(room_id.to_owned(), join.event_id.clone(), raw(&join)?);
-    let answer = app.federation.send(server, request).await.map_err(|error| answered(server, &error))?.room_state;
+    let request =
+        create_join_event::v2::Request::new(room_id.to_owned(), join.event_id.clone(), raw(&join)?);
+    let answer = app
+        .federation
+        .send(server, request)
+        .await
+        .map_err(|error| answered(server, &error))?
+        .room_state;
     let join = match answer.event {
         Some(cosigned) => cosigned_join(engine, &join, &cosigned, &rules).await?,
         None => join,
@@ -179,7 +196,12 @@ async fn join_by(
 }
 
 /// The join with the resident server's signature under it, where a restricted room needs one.
-async fn cosigned_join(engine: &Engine, join: &Pdu, cosigned: &RawValue, rules: &RoomVersionRules) -> Result<Pdu, Error> {
+async fn cosigned_join(
+    engine: &Engine,
+    join: &Pdu,
+    cosigned: &RawValue,
+    rules: &RoomVersionRules,
+) -> Result<Pdu, Error> {
     let object = serde_json::from_str(cosigned.get()).map_err(Error::bad_event)?;
     let verified = funnel::verify(engine.app(), object, rules).await?;
     if verified.pdu().event_id != join.event_id {
@@ -192,14 +214,15 @@ async fn cosigned_join(engine: &Engine, join: &Pdu, cosigned: &RawValue, rules: 
 pub(super) async fn invite(engine: &Engine, room: &Arc<Room>, draft: Draft) -> Result<(), Error> {
     let app = engine.app();
     let target = draft.state_key.clone().unwrap_or_default();
-    let target = OwnedUserId::try_from(target).map_err(|error| Error::InvalidParam(error.to_string()))?;
+    let target =
+        OwnedUserId::try_from(target).map_err(|error| Error::InvalidParam(error.to_string()))?;
     let pdu = {
         let building = Building::begin(engine, room).await?;
         building.checked(draft).await?
     };
     let mut shown = Vec::new();
     for event in stripped::events(engine, room).await? {
-        shown.push(create_invite::v2::RawStrippedState::Pdu(raw(&event)?));
+        shown.push(RawStrippedState::Pdu(raw(&event)?));
     }
     let request = create_invite::v2::Request::new(
         room.room_id.clone(),
@@ -209,7 +232,8 @@ pub(super) async fn invite(engine: &Engine, room: &Arc<Room>, draft: Draft) -> R
         shown,
     );
     let server = target.server_name();
-    let answer = app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let answer =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     let object = serde_json::from_str(answer.event.get()).map_err(Error::bad_event)?;
     let verified = funnel::verify(app, object, &room.rules).await?;
     if verified.pdu().event_id != pdu.event_id {
@@ -217,7 +241,9 @@ pub(super) async fn invite(engine: &Engine, room: &Arc<Room>, draft: Draft) -> R
     }
     match funnel::append(engine, room, verified, events::LOCAL).await? {
         funnel::Verdict::Accepted => Ok(()),
-        funnel::Verdict::Rejected(reason) | funnel::Verdict::SoftFailed(reason) => Err(Error::Forbidden(reason)),
+        funnel::Verdict::Rejected(reason) | funnel::Verdict::SoftFailed(reason) => {
+            Err(Error::Forbidden(reason))
+        }
     }
 }
 
@@ -247,12 +273,19 @@ async fn leave_by(
     content: CanonicalJsonObject,
 ) -> Result<(), Error> {
     let app = engine.app();
-    let request = prepare_leave_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
-    let template = app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let request =
+        prepare_leave_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+    let template =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     let version = template.room_version.unwrap_or(RoomVersionId::V1);
     let rules = create_room::supported(&version)?;
-    let leave = from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
-    let request = create_leave_event::v2::Request::new(room_id.to_owned(), leave.event_id.clone(), raw(&leave)?);
+    let leave =
+        from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
+    let request = create_leave_event::v2::Request::new(
+        room_id.to_owned(),
+        leave.event_id.clone(),
+        raw(&leave)?,
+    );
     app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     Ok(())
 }
@@ -268,8 +301,9 @@ pub(super) async fn knock(
     let app = engine.app();
     let mut last = Error::RoomNotFound;
     for server in candidates(engine, requester, room_id, via).await? {
-        let request =
-            prepare_knock_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone(), VERSIONS.to_vec());
+        let mut request =
+            prepare_knock_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+        request.ver = VERSIONS.to_vec();
         let template = match app.federation.send(&server, request).await {
             Ok(template) => template,
             Err(error) => {
@@ -279,11 +313,27 @@ pub(super) async fn knock(
         };
         let version = template.room_version;
         let rules = create_room::supported(&version)?;
-        let knock = from_template(engine, &template.event, room_id, &requester.user_id, content.clone(), &rules)?;
-        let request = create_knock_event::v1::Request::new(room_id.to_owned(), knock.event_id.clone(), raw(&knock)?);
-        let answer = app.federation.send(&server, request).await.map_err(|error| answered(&server, &error))?;
+        let knock = from_template(
+            engine,
+            &template.event,
+            room_id,
+            &requester.user_id,
+            content.clone(),
+            &rules,
+        )?;
+        let request = create_knock_event::v1::Request::new(
+            room_id.to_owned(),
+            knock.event_id.clone(),
+            raw(&knock)?,
+        );
+        let answer = app
+            .federation
+            .send(&server, request)
+            .await
+            .map_err(|error| answered(&server, &error))?;
         let shown = serde_json::to_vec(&answer.knock_room_state).map_err(Error::bad_event)?;
-        return outside(engine, requester, room_id, &version, knock, Membership::Knock, shown).await;
+        return outside(engine, requester, room_id, &version, knock, Membership::Knock, shown)
+            .await;
     }
     Err(last)
 }
@@ -350,7 +400,8 @@ pub async fn receive_invite(
 ) -> Result<Box<RawValue>, Error> {
     let app = engine.app();
     let rules = create_room::supported(&request.room_version)?;
-    let object: CanonicalJsonObject = serde_json::from_str(request.event.get()).map_err(Error::bad_event)?;
+    let object: CanonicalJsonObject =
+        serde_json::from_str(request.event.get()).map_err(Error::bad_event)?;
     let verified = funnel::verify(app, object.clone(), &rules).await?;
     let pdu = verified.into_pdu();
     let target = pdu.state_key.clone().unwrap_or_default();
@@ -362,7 +413,9 @@ pub async fn receive_invite(
         && build::standing(&pdu) == Some(Membership::Invite)
         && app.is_ours(target.server_name());
     if !sound {
-        return Err(Error::BadEvent("not an invitation of yours for a user of this server".to_owned()));
+        return Err(Error::BadEvent(
+            "not an invitation of yours for a user of this server".to_owned(),
+        ));
     }
     let Some(user) = crate::account::find_active(app, &target).await? else {
         return Err(Error::Forbidden("no such user here".to_owned()));
@@ -378,7 +431,17 @@ pub async fn receive_invite(
         let shown = serde_json::to_vec(&shown).map_err(Error::bad_event)?;
         let room_id = pdu.room_id.clone();
         let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
-        outside(engine, &requester, &room_id, &request.room_version, pdu, Membership::Invite, shown).await?;
+        outside(
+            engine,
+            &requester,
+            &room_id,
+            &request.room_version,
+            pdu,
+            Membership::Invite,
+            shown,
+        )
+        .await?;
     }
-    RawValue::from_string(serde_json::to_string(&signed).map_err(Error::bad_event)?).map_err(Error::bad_event)
+    RawValue::from_string(serde_json::to_string(&signed).map_err(Error::bad_event)?)
+        .map_err(Error::bad_event)
 }

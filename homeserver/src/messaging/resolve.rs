@@ -22,7 +22,11 @@ use crate::storage::Id;
 const EVENTS_MAX: usize = 200_000;
 
 /// The one state that `states` resolve to.
-pub(super) async fn resolve(engine: &Engine, room: &Room, states: Vec<StateMap>) -> Result<StateMap, Error> {
+pub(super) async fn resolve(
+    engine: &Engine,
+    room: &Room,
+    states: Vec<StateMap>,
+) -> Result<StateMap, Error> {
     let Some(first) = states.first() else { return Ok(StateMap::new()) };
     if states.iter().all(|state| state == first) {
         return Ok(first.clone());
@@ -32,15 +36,17 @@ pub(super) async fn resolve(engine: &Engine, room: &Room, states: Vec<StateMap>)
     };
     let ids: BTreeSet<Id> = states.iter().flat_map(|state| state.values().copied()).collect();
     let events = Events::load(engine, room, ids.into_iter().collect()).await?;
-    let named: Vec<NamedState<OwnedEventId>> = states.iter().map(|state| events.named(state)).collect();
-    let chains = named.iter().map(|state| events.chain(state.values())).collect();
+    let named: Vec<NamedState<OwnedEventId>> =
+        states.iter().map(|state| events.named(state)).collect();
+    let chains =
+        named.iter().map(|state| events.chain(state.values()).into_iter().collect()).collect();
     let resolved = state_res::resolve(
         &room.rules.authorization,
         &rules,
         &named,
         chains,
         |event_id| events.by_name.get(event_id).cloned(),
-        |conflicted| Some(events.subgraph(conflicted)),
+        |conflicted| Some(events.subgraph(conflicted).into_iter().collect()),
     )
     .map_err(|error| Error::BadEvent(format!("state resolution: {error}")))?;
     let mut state = StateMap::new();
@@ -71,9 +77,12 @@ impl Events {
                 events.by_id.insert(pdu.id, pdu);
             }
             if events.by_id.len() > EVENTS_MAX {
-                return Err(Error::BadEvent("the room's auth chains are too large to resolve".to_owned()));
+                return Err(Error::BadEvent(
+                    "the room's auth chains are too large to resolve".to_owned(),
+                ));
             }
-            let missing: Vec<_> = wanted.into_iter().filter(|name| !events.by_name.contains_key(name)).collect();
+            let missing: Vec<_> =
+                wanted.into_iter().filter(|name| !events.by_name.contains_key(name)).collect();
             found = engine.find_pdus(room, &missing).await?;
         }
         Ok(events)

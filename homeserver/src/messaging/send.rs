@@ -40,10 +40,14 @@ pub async fn state_draft(
     content: CanonicalJsonObject,
 ) -> Result<Draft, Error> {
     if event_type == TimelineEventType::RoomCanonicalAlias
-        && let Some(alias) = content.get("alias").and_then(|alias| alias.as_str()).filter(|alias| !alias.is_empty())
+        && let Some(alias) =
+            content.get("alias").and_then(|alias| alias.as_str()).filter(|alias| !alias.is_empty())
     {
-        let alias = ruma::RoomAliasId::parse(alias).map_err(|error| Error::InvalidParam(error.to_string()))?;
-        super::aliases::resolve(engine, &alias).await.map_err(|_| Error::BadAlias(alias.to_string()))?;
+        let alias = ruma::RoomAliasId::parse(alias)
+            .map_err(|error| Error::InvalidParam(error.to_string()))?;
+        super::aliases::resolve(engine, &alias)
+            .await
+            .map_err(|_| Error::BadAlias(alias.to_string()))?;
     }
     Ok(Draft::state(requester.user_id.clone(), event_type, state_key, content))
 }

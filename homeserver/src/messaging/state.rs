@@ -55,8 +55,10 @@ impl Lineage {
         if before.keys().any(|slot| !state.contains_key(slot)) {
             self = Self::default();
         }
-        let changes =
-            state.iter().filter(|(slot, event)| self.get(**slot) != Some(**event)).map(|(slot, event)| (*slot, *event));
+        let changes = state
+            .iter()
+            .filter(|(slot, event)| self.get(**slot) != Some(**event))
+            .map(|(slot, event)| (*slot, *event));
         let changes: StateMap = changes.collect();
         let row = self.advance(id, &changes);
         (self, Some(row))

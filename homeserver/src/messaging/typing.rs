@@ -113,7 +113,8 @@ pub async fn set(
         return Err(not_in());
     }
     let app = engine.app();
-    let timeout = timeout.map(|timeout| i64::try_from(timeout.min(TYPING_MAX).as_millis()).unwrap_or_default());
+    let timeout = timeout
+        .map(|timeout| i64::try_from(timeout.min(TYPING_MAX).as_millis()).unwrap_or_default());
     let until_ms = timeout.map(|timeout| app.clock.now_ms() + timeout);
     if engine.typing().set(room_id, &requester.user_id, until_ms) {
         app.bell.ring_users(room.seen().local_joined.iter().copied());
@@ -123,7 +124,12 @@ pub async fn set(
 }
 
 /// Takes another server's word that one of its users types; ignored for users not in the room.
-pub async fn receive(engine: &Engine, room_id: &RoomId, user_id: &UserId, typing: bool) -> Result<(), Error> {
+pub async fn receive(
+    engine: &Engine,
+    room_id: &RoomId,
+    user_id: &UserId,
+    typing: bool,
+) -> Result<(), Error> {
     let app = engine.app();
     let Some(room) = engine.find_room(room_id).await? else { return Ok(()) };
     let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(()) };

@@ -40,6 +40,8 @@ pub struct EventBatch {
     pub actions: Vec<UserAction>,
     /// History missing below an event: the missing event, and the order of the event that follows it.
     pub gaps: Vec<(String, i64)>,
+    /// Missing events that are no longer missing.
+    pub filled_gaps: Vec<String>,
     /// Other servers that have a user in the room from now on; new ones read our log from before this batch.
     pub destinations: Vec<String>,
     /// Raised when a batch of this room failed: what was built on it must fail too.
@@ -186,6 +188,7 @@ struct Rows {
     actions: Vec<Vec<Value>>,
     destinations: BTreeMap<String, Position>,
     gaps: Vec<Vec<Value>>,
+    filled_gaps: Vec<(Id, String)>,
 }
 
 impl Rows {
@@ -195,6 +198,9 @@ impl Rows {
         }
         for server in &batch.destinations {
             self.destinations.entry(server.clone()).or_insert_with(|| positions.taken());
+        }
+        for event_id in &batch.filled_gaps {
+            self.filled_gaps.push((batch.room, event_id.clone()));
         }
         for (event_id, order) in &batch.gaps {
             self.gaps.push(values![batch.room, event_id.as_str(), *order]);
@@ -288,6 +294,11 @@ impl Rows {
         for Redaction { event, redaction, json } in self.redactions {
             const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
             execute(db, PRUNE, values![redaction, json, event]).await?;
+        }
+        for (room, event_id) in self.filled_gaps {
+            const FILLED: &str =
+                "DELETE FROM backward_extremities WHERE room = $1 AND event_id = $2";
+            execute(db, FILLED, values![room, event_id]).await?;
         }
         insert(
             db,

@@ -14,10 +14,13 @@ mod sql;
 mod writer;
 
 pub mod events;
+pub mod gaps;
 pub mod receipts;
+pub mod registration_tokens;
 pub mod relations;
 pub mod rooms;
 mod server_keys;
+pub mod staging;
 pub mod unread;
 
 pub(crate) use append::insert;

@@ -68,7 +68,8 @@ impl Database {
         let row = values![self.new_id(), user_id, server];
         const INSERT: &str =
             "INSERT INTO users (id, user_id, server) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await })).await?;
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
         let table = ("users", "user_id");
         self.find(cache, user_id.to_owned(), table).await?.ok_or(Error::Damaged { what: "user" })
     }

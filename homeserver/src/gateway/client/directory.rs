@@ -10,7 +10,9 @@ use ruma::{
     OwnedServerName,
     api::client::{
         alias::{create_alias, delete_alias, get_alias},
-        directory::{get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility},
+        directory::{
+            get_public_rooms, get_public_rooms_filtered, get_room_visibility, set_room_visibility,
+        },
         room::{Visibility, aliases as room_aliases},
     },
 };
@@ -44,10 +46,11 @@ async fn resolve(
     State(engine): State<Engine>,
     Matrix(request): Matrix<get_alias::v3::Request>,
 ) -> Result<Matrix<get_alias::v3::Response>, ApiError> {
-    let (room_id, servers) = aliases::resolve(&engine, &request.room_alias).await.map_err(|error| match error {
-        Error::EventNotFound => ApiError::not_found("no such alias"),
-        other => other.into(),
-    })?;
+    let (room_id, servers) =
+        aliases::resolve(&engine, &request.room_alias).await.map_err(|error| match error {
+            Error::EventNotFound => ApiError::not_found("no such alias"),
+            other => other.into(),
+        })?;
     Ok(Matrix(get_alias::v3::Response::new(room_id, servers)))
 }
 
@@ -83,7 +86,11 @@ async fn of_room(
 }
 
 /// A directory page as clients and servers read it.
-pub(in crate::gateway) fn page(summaries: &[Summary], query: &DirectoryQuery, total: usize) -> Value {
+pub(in crate::gateway) fn page(
+    summaries: &[Summary],
+    query: &DirectoryQuery,
+    total: usize,
+) -> Value {
     let chunk: Vec<Value> = summaries.iter().map(chunk).collect();
     let mut page = json!({ "chunk": chunk, "total_room_count_estimate": total });
     let end = query.skip + summaries.len();
@@ -106,7 +113,11 @@ fn chunk(summary: &Summary) -> Value {
     }
 }
 
-async fn list(engine: &Engine, server: Option<OwnedServerName>, query: DirectoryQuery) -> Result<Response, ApiError> {
+async fn list(
+    engine: &Engine,
+    server: Option<OwnedServerName>,
+    query: DirectoryQuery,
+) -> Result<Response, ApiError> {
     if let Some(server) = server.filter(|server| !engine.app().is_ours(server)) {
         return Ok(Json(aliases::remote_directory(engine, &server, &query).await?).into_response());
     }
@@ -115,7 +126,11 @@ async fn list(engine: &Engine, server: Option<OwnedServerName>, query: Directory
 }
 
 fn skip(since: Option<&str>) -> Result<usize, ApiError> {
-    since.map_or(Ok(0), |since| since.parse().map_err(|_| ApiError::invalid_param("`since` is not one of this server's tokens")))
+    since.map_or(Ok(0), |since| {
+        since
+            .parse()
+            .map_err(|_| ApiError::invalid_param("`since` is not one of this server's tokens"))
+    })
 }
 
 /// `GET /_matrix/client/v3/publicRooms`
@@ -159,10 +174,12 @@ async fn set_visibility(
 ) -> Result<Matrix<set_room_visibility::v3::Response>, ApiError> {
     let room = engine.room(&request.room_id).await?;
     let levels = power::of_room(&engine, &room).await?;
-    let may = room.seen().is_joined(requester.user) && levels.may_send_state(&requester.user_id, "m.room.canonical_alias");
+    let may = room.seen().is_joined(requester.user)
+        && levels.may_send_state(&requester.user_id, "m.room.canonical_alias");
     if !may {
         return Err(ApiError::forbidden("only a moderator may list the room"));
     }
-    rooms::set_in_directory(&engine.app().db, room.id, request.visibility == Visibility::Public).await?;
+    rooms::set_in_directory(&engine.app().db, room.id, request.visibility == Visibility::Public)
+        .await?;
     Ok(Matrix(set_room_visibility::v3::Response::new()))
 }

@@ -1,14 +1,18 @@
 //! The door to what is said in rooms: sending, state, redactions, receipts, typing.
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#sending-events-to-a-room>.
 
-use axum::{Json, Router, extract::State, response::{IntoResponse, Response}};
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use ruma::{
     CanonicalJsonObject,
     api::client::{
+        message::send_message_event,
         read_marker::set_read_marker,
         receipt::create_receipt,
         redact::redact_event,
-        message::send_message_event,
         state::{get_state_event_for_key, get_state_events, send_state_event},
         typing::create_typing_event,
     },
@@ -60,7 +64,8 @@ async fn send_state(
 ) -> Result<Matrix<send_state_event::v3::Response>, ApiError> {
     let event_type = TimelineEventType::from(request.event_type.to_string());
     let content = object(&request.body)?;
-    let draft = send::state_draft(&engine, &requester, event_type, request.state_key, content).await?;
+    let draft =
+        send::state_draft(&engine, &requester, event_type, request.state_key, content).await?;
     let event_id = send::send_event(&engine, &request.room_id, draft).await?;
     Ok(Matrix(send_state_event::v3::Response::new(event_id)))
 }
@@ -99,7 +104,10 @@ async fn state_event(
 ) -> Result<Response, ApiError> {
     let (event_type, state_key) = (request.event_type.to_string(), request.state_key);
     let (room, events) = history::state(&engine, &requester, &request.room_id).await?;
-    let found = events.into_iter().find(|pdu| pdu.fills(&event_type, &state_key)).ok_or(Error::EventNotFound)?;
+    let found = events
+        .into_iter()
+        .find(|pdu| pdu.fills(&event_type, &state_key))
+        .ok_or(Error::EventNotFound)?;
     if request.format != get_state_event_for_key::v3::StateEventFormat::Event {
         return Ok(Json(&*found.content).into_response());
     }

@@ -53,9 +53,12 @@ async fn create(
     Matrix(request): Matrix<create_room::v3::Request>,
 ) -> Result<Matrix<create_room::v3::Response>, ApiError> {
     if !request.invite_3pid.is_empty() {
-        return Err(ApiError::invalid_param("inviting by email while making a room is not offered; invite afterwards"));
+        return Err(ApiError::invalid_param(
+            "inviting by email while making a room is not offered; invite afterwards",
+        ));
     }
-    let initial_state = request.initial_state.iter().map(initial_state).collect::<Result<_, _>>()?;
+    let initial_state =
+        request.initial_state.iter().map(initial_state).collect::<Result<_, _>>()?;
     let new_room = NewRoomRequest {
         version: request.room_version,
         preset: request.preset,
@@ -65,8 +68,18 @@ async fn create(
         topic: request.topic,
         invite: request.invite,
         is_direct: request.is_direct,
-        creation_content: request.creation_content.as_ref().map(object).transpose()?.unwrap_or_default(),
-        power_levels: request.power_level_content_override.as_ref().map(object).transpose()?.unwrap_or_default(),
+        creation_content: request
+            .creation_content
+            .as_ref()
+            .map(object)
+            .transpose()?
+            .unwrap_or_default(),
+        power_levels: request
+            .power_level_content_override
+            .as_ref()
+            .map(object)
+            .transpose()?
+            .unwrap_or_default(),
         initial_state,
     };
     let room_id = making::create_room(&engine, &requester, new_room).await?;
@@ -144,7 +157,8 @@ async fn invite(
     };
     let reason = target.reason.map(|reason| ("reason".to_owned(), reason.into()));
     let extra = CanonicalJsonObject::from_iter(reason);
-    membership::invite(&engine, &requester.user_id, &request.room_id, &target.user_id, extra).await?;
+    membership::invite(&engine, &requester.user_id, &request.room_id, &target.user_id, extra)
+        .await?;
     Ok(Matrix(invite_user::v3::Response::new()))
 }
 
@@ -175,7 +189,8 @@ async fn kick(
     Matrix(request): Matrix<kick_user::v3::Request>,
 ) -> Result<Matrix<kick_user::v3::Response>, ApiError> {
     let (room_id, user_id) = (&request.room_id, &request.user_id);
-    membership::remove(&engine, &requester, room_id, user_id, Removal::Kick, request.reason).await?;
+    membership::remove(&engine, &requester, room_id, user_id, Removal::Kick, request.reason)
+        .await?;
     Ok(Matrix(kick_user::v3::Response::new()))
 }
 
@@ -197,7 +212,8 @@ async fn unban(
     Matrix(request): Matrix<unban_user::v3::Request>,
 ) -> Result<Matrix<unban_user::v3::Response>, ApiError> {
     let (room_id, user_id) = (&request.room_id, &request.user_id);
-    membership::remove(&engine, &requester, room_id, user_id, Removal::Unban, request.reason).await?;
+    membership::remove(&engine, &requester, room_id, user_id, Removal::Unban, request.reason)
+        .await?;
     Ok(Matrix(unban_user::v3::Response::new()))
 }
 
