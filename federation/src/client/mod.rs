@@ -341,7 +341,7 @@ impl Client {
             match self.transport.execute(&way, request).await {
                 Ok(response) => return Ok(response),
                 Err(error @ (TransportError::Connect(_) | TransportError::Denied(_))) => {
-                    last = error
+                    last = error;
                 }
                 Err(error) => return Err(error.into()),
             }

@@ -234,10 +234,18 @@ impl Task {
 
     async fn arrived(&mut self, transaction: Transaction) {
         let had_failed = std::mem::take(&mut self.failures) > 0;
-        let Some(upto) = &transaction.upto else { return };
         let outbox = &self.sender.0.outbox;
-        if let Err(error) = outbox.delivered(&self.queue.destination, upto).await {
-            // It will be sent again under the same id, which the other side knows.
+        let destination = &self.queue.destination;
+        let told = match &transaction.upto {
+            Some(upto) => outbox.delivered(destination, upto).await,
+            None if had_failed => {
+                let retry = Retry { failures: 0, retry_at: self.sender.0.clock.now() };
+                outbox.record_failure(destination, retry).await
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = told {
+            // What was delivered will be sent again under the same id, which the other side knows.
             self.outbox_failed(&error).await;
             return;
         }
