@@ -27,6 +27,9 @@ pub enum RequestError {
     Remote(Box<ruma::api::error::Error>),
     #[error("the answer cannot be read: {0}")]
     Malformed(String),
+    /// A success that is no JSON: a parked domain, a captive portal, a CDN's page. Nobody took our request.
+    #[error("the answer is not from a Matrix server: {0}")]
+    NotMatrix(String),
     /// A parameter of the request cannot be sent as it is.
     #[error("the request cannot be made: {0}")]
     Request(String),

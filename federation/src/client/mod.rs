@@ -15,7 +15,7 @@ use ruma::{
     api::{
         IncomingResponse, OutgoingRequest,
         auth_scheme::{AuthScheme, NoAuthentication},
-        error::FromHttpResponseError,
+        error::{DeserializationError, FromHttpResponseError},
         federation::{
             authenticated_media::{get_content, get_content_thumbnail},
             authentication::{ServerSignatures, ServerSignaturesInput},
@@ -292,6 +292,11 @@ where
     }
     R::IncomingResponse::try_from_http_response(response).map_err(|error| match error {
         FromHttpResponseError::Server(error) => RequestError::Remote(Box::new(error)),
+        FromHttpResponseError::Deserialization(DeserializationError::Json(error))
+            if error.is_syntax() || error.is_eof() =>
+        {
+            RequestError::NotMatrix(error.to_string())
+        }
         error => RequestError::Malformed(error.to_string()),
     })
 }

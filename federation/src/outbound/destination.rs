@@ -321,9 +321,11 @@ fn judge(error: &RequestError) -> Outcome {
             _ => Outcome::Later(None),
         },
         RequestError::OwnName | RequestError::Request(_) => Outcome::Refused,
-        // It arrived; only the answer was odd.
-        RequestError::Malformed(_) | RequestError::TooLarge { .. } => Outcome::Arrived,
-        RequestError::Denied(_)
+        // It was JSON, so a Matrix server has it; only the answer was odd.
+        RequestError::Malformed(_) => Outcome::Arrived,
+        RequestError::NotMatrix(_)
+        | RequestError::TooLarge { .. }
+        | RequestError::Denied(_)
         | RequestError::Connect(_)
         | RequestError::Timeout
         | RequestError::Broken(_) => Outcome::Later(None),

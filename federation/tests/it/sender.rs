@@ -266,6 +266,20 @@ async fn the_backoff_can_be_configured() {
     assert!(retry.retry_at <= alpha.clock.now() + Duration::from_secs(2));
 }
 
+#[tokio::test]
+async fn a_page_instead_of_an_answer_delivers_nothing() {
+    let alpha = TestServer::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let parked = name_of(&listener);
+    let router = axum::Router::new().fallback(async || "<html>This domain is for sale</html>");
+    tokio::spawn(async move { axum::serve(listener, router).await });
+
+    alpha.owe(&parked, 1);
+    alpha.outbox.until_failed(&parked, 1).await;
+
+    assert_eq!(alpha.outbox.destinations_with_debts().await.unwrap(), [parked]);
+}
+
 /// Takes transactions and gives 502 for every one, as a proxy whose backend's answer got lost.
 struct LosingProxy {
     name: OwnedServerName,
