@@ -5,6 +5,7 @@
 mod authenticate;
 mod client;
 mod client_ip;
+mod content;
 mod error;
 mod layers;
 mod matrix;
@@ -17,13 +18,14 @@ pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
 use self::rate_limit::{Class, RateLimiter};
-use crate::{app::App, auth::Auth};
+use crate::{app::App, auth::Auth, media::Media};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
 pub struct Server {
     pub app: App,
     pub auth: Auth,
+    pub media: Media,
 }
 
 /// Every route, with every layer in order.
@@ -32,6 +34,7 @@ pub fn router(server: Server) -> Router {
     let routes = Router::new()
         .merge(client::auth::routes())
         .merge(client::discovery::routes())
+        .merge(client::media::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

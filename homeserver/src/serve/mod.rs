@@ -15,18 +15,16 @@ use std::{
     time::Duration,
 };
 
-use ruma::OwnedServerName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::{connection::Connections, listeners::Listeners};
 use crate::{
-    app::{App, Tools},
+    app::{App, AppError},
     auth::Auth,
-    bell::Bell,
     clock::Clock,
     config::{Config, RateLimits},
     gateway::{self, Server},
-    storage::{self, Database},
+    media::{Media, MediaError},
     tasks::Tasks,
 };
 
@@ -45,9 +43,9 @@ pub enum ServeError {
     #[error("the certificate {}: {problem}", file.display())]
     Certificate { file: PathBuf, problem: String },
     #[error(transparent)]
-    Storage(#[from] storage::Error),
-    #[error("server_name: {0}")]
-    ServerName(#[from] ruma::IdParseError),
+    App(#[from] AppError),
+    #[error(transparent)]
+    Media(#[from] MediaError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -58,11 +56,9 @@ pub enum ServeError {
 /// [`ServeError`] for whatever cannot be opened.
 pub async fn open(config: Config) -> Result<Server, ServeError> {
     make_folder(&config.data_dir)?;
-    let server_name = OwnedServerName::try_from(config.server_name.as_str())?;
-    let db = Database::open(&config.database.url, &config.data_dir, server_name.as_str()).await?;
-    let app =
-        App::new(Tools { config, server_name, db, clock: Clock::default(), bell: Bell::default() });
-    Ok(Server { app, auth: Auth::default() })
+    let app = App::open(config, Clock::default()).await?;
+    let media = Media::open(&app.config.data_dir)?;
+    Ok(Server { app, auth: Auth::default(), media })
 }
 
 /// Runs the server until it is told to stop.

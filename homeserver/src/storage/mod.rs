@@ -13,6 +13,7 @@ mod sql;
 mod writer;
 
 pub mod events;
+pub mod media;
 pub mod registration_tokens;
 pub mod rooms;
 mod server_keys;

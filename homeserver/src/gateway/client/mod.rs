@@ -2,3 +2,4 @@
 
 pub(super) mod auth;
 pub(super) mod discovery;
+pub(super) mod media;
