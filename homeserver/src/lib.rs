@@ -16,6 +16,8 @@ pub mod storage;
 
 pub mod auth;
 
+pub mod media;
+
 pub mod account;
 
 pub mod messaging;

@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use tern_federation::SigningKey;
 
 use super::{CliError, print};
 use crate::{
@@ -76,6 +77,9 @@ pub(super) fn run(options: Init) -> Result<(), CliError> {
     write_new(&options.config, &text)?;
     let config = Config::load(&options.config)?;
     make_folder(&config.data_dir)?;
+    // The server would make it at its first start; made now, it can be backed up before anyone relies on it.
+    SigningKey::load_or_create(&config.data_dir.join("signing.key"))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
     print(&format!(
         "wrote {}; run the server with\n\n    ternd serve --config {}\n\n",
         options.config.display(),

@@ -231,11 +231,17 @@ pub enum RateLimits {
 pub struct Limits {
     pub rate: RateLimits,
     pub upload_bytes_max: u64,
+    /// Room for other servers' files; those not asked for longest go first.
+    pub remote_media_bytes_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rate: RateLimits::Default, upload_bytes_max: 100 * 1024 * 1024 }
+        Self {
+            rate: RateLimits::Default,
+            upload_bytes_max: 100 * 1024 * 1024,
+            remote_media_bytes_max: 10 * 1024 * 1024 * 1024,
+        }
     }
 }
 

@@ -29,7 +29,7 @@ impl FromRequestParts<Server> for Requester {
 }
 
 /// The bearer token, or the deprecated query parameter.
-pub fn access_token(parts: &Parts) -> Option<String> {
+pub(super) fn access_token(parts: &Parts) -> Option<String> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())

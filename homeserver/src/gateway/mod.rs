@@ -5,6 +5,7 @@
 mod authenticate;
 mod client;
 mod client_ip;
+mod content;
 mod error;
 mod layers;
 mod matrix;
@@ -20,6 +21,7 @@ use self::rate_limit::{Class, RateLimiter};
 use crate::{
     app::App,
     auth::Auth,
+    media::Media,
     messaging::{self, Engine},
     storage,
 };
@@ -30,18 +32,19 @@ pub struct Server {
     pub app: App,
     pub auth: Auth,
     pub engine: Engine,
+    pub media: Media,
 }
 
 impl Server {
     /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
-    pub async fn start(app: App) -> Result<Self, messaging::Error> {
+    pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
         let engine = Engine::start(app.clone());
         messaging::inbound::resume(&engine).await?;
         app.outbound
             .wake_all()
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
-        Ok(Self { app, auth: Auth::default(), engine })
+        Ok(Self { app, auth: Auth::default(), engine, media })
     }
 }
 
@@ -55,6 +58,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::history::routes())
         .merge(client::messages::routes())
         .merge(client::rooms::routes())
+        .merge(client::media::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

@@ -21,7 +21,7 @@ const BUCKETS_MAX: usize = 200_000;
 
 /// Operations that share a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Class {
+pub(super) enum Class {
     /// Making an account, asking whether a name is free.
     Register,
     /// Guessing passwords, tokens and codes starts here.
@@ -48,7 +48,7 @@ struct Rate {
 
 impl Class {
     /// The class of an operation, by its path (a template or a real one).
-    pub fn of(path: &str) -> Self {
+    pub(super) fn of(path: &str) -> Self {
         let has = |part: &str| path.contains(part);
         if has("requestToken") {
             Self::Mail
@@ -108,7 +108,7 @@ enum Who {
 
 /// The buckets. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct RateLimiter(Option<Arc<Inner>>);
+pub(super) struct RateLimiter(Option<Arc<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
@@ -118,7 +118,7 @@ struct Inner {
 }
 
 impl RateLimiter {
-    pub fn new(limits: &Limits, clock: Clock) -> Self {
+    pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
         match limits.rate {
             RateLimits::Off => Self(None),
             RateLimits::Default => Self(Some(Arc::new(Inner { clock, full_at: Mutex::default() }))),
@@ -129,7 +129,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// How long to wait, when it is empty.
-    pub fn take_for_address(&self, class: Class, address: IpAddr) -> Result<(), Duration> {
+    pub(super) fn take_for_address(&self, class: Class, address: IpAddr) -> Result<(), Duration> {
         self.take(class, Who::Address(network(address)), class.rates().0)
     }
 
@@ -137,7 +137,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// How long to wait, when it is empty.
-    pub fn take_for_user(&self, class: Class, user: Id) -> Result<(), Duration> {
+    pub(super) fn take_for_user(&self, class: Class, user: Id) -> Result<(), Duration> {
         self.take(class, Who::User(user), class.rates().1)
     }
 

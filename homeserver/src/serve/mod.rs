@@ -23,7 +23,7 @@ use crate::{
     clock::Clock,
     config::{Config, RateLimits},
     gateway::{self, Server},
-    storage,
+    media::{Media, MediaError},
     tasks::Tasks,
 };
 
@@ -42,11 +42,11 @@ pub enum ServeError {
     #[error("the certificate {}: {problem}", file.display())]
     Certificate { file: PathBuf, problem: String },
     #[error(transparent)]
-    Storage(#[from] storage::Error),
-    #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
     Messaging(#[from] crate::messaging::Error),
+    #[error(transparent)]
+    Media(#[from] MediaError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -56,8 +56,10 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] for whatever cannot be opened.
 pub async fn open(config: Config) -> Result<Server, ServeError> {
+    make_folder(&config.data_dir)?;
     let app = App::open(config, Clock::default()).await?;
-    Ok(Server::start(app).await?)
+    let media = Media::open(&app.config.data_dir)?;
+    Ok(Server::start(app, media).await?)
 }
 
 /// Runs the server until it is told to stop.

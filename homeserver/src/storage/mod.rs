@@ -16,6 +16,7 @@ mod writer;
 pub mod events;
 pub mod gaps;
 pub mod receipts;
+pub mod media;
 pub mod registration_tokens;
 pub mod relations;
 pub mod rooms;

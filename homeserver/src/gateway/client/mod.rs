@@ -7,3 +7,4 @@ pub(super) mod history;
 pub(super) mod messages;
 pub(super) mod messaging_errors;
 pub(super) mod rooms;
+pub(super) mod media;
