@@ -3,6 +3,7 @@
 //! `client/` holds a door a floor; `federation.rs` is the door for servers. Only this floor (and `serve`) knows axum.
 
 mod authenticate;
+mod body;
 mod client;
 mod client_ip;
 mod content;
@@ -14,6 +15,7 @@ mod rate_limit;
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
 pub use client_ip::{ClientIp, forwarded_for};
+pub use body::{Interactive, JsonBody};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
@@ -59,6 +61,8 @@ pub fn router(server: Server) -> Router {
         .merge(client::messages::routes())
         .merge(client::rooms::routes())
         .merge(client::media::routes())
+        .merge(client::devices::routes())
+        .merge(client::registration::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

@@ -13,13 +13,21 @@ mod outbox;
 mod sql;
 mod writer;
 
+pub mod account_data;
+pub mod accounts;
+pub mod devices;
+pub mod emails;
 pub mod events;
 pub mod gaps;
 pub mod receipts;
 pub mod media;
 pub mod registration_tokens;
 pub mod relations;
+pub mod jobs;
+pub mod profiles;
 pub mod rooms;
+pub mod tokens;
+
 mod server_keys;
 pub mod staging;
 pub mod unread;

@@ -8,3 +8,5 @@ pub(super) mod messages;
 pub(super) mod messaging_errors;
 pub(super) mod rooms;
 pub(super) mod media;
+pub(super) mod devices;
+pub(super) mod registration;
