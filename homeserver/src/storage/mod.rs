@@ -12,8 +12,15 @@ mod open;
 mod sql;
 mod writer;
 
+pub mod cross_signing;
+pub mod device_keys;
+pub mod device_lists;
 pub mod events;
+pub mod key_backup;
+pub mod one_time_keys;
+pub mod outbound_edus;
 pub mod rooms;
+pub mod to_device;
 
 pub(crate) use append::insert;
 pub use append::{
