@@ -15,4 +15,8 @@ pub mod storage;
 
 pub mod auth;
 
+pub mod account;
+
+pub mod messaging;
+
 pub mod gateway;

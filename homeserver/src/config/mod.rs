@@ -197,11 +197,18 @@ pub struct Federation {
     pub allow_networks: Vec<String>,
     /// PEM files with further certificate authorities.
     pub extra_ca: Vec<PathBuf>,
+    /// For tests on loopback only: no TLS to destinations that are loopback addresses.
+    pub plain_http_to_loopback: bool,
 }
 
 impl Default for Federation {
     fn default() -> Self {
-        Self { enabled: true, allow_networks: Vec::new(), extra_ca: Vec::new() }
+        Self {
+            enabled: true,
+            allow_networks: Vec::new(),
+            extra_ca: Vec::new(),
+            plain_http_to_loopback: false,
+        }
     }
 }
 

@@ -33,7 +33,7 @@ pub struct EventBatch {
     /// Relations of the events to their parents.
     pub relations: Vec<Relation>,
     /// Events taken back, each with its redaction.
-    pub redactions: Vec<(Id, Id)>,
+    pub redactions: Vec<Redaction>,
     /// Who asked, for answering a repeated request alike.
     pub transaction: Option<TransactionKey>,
     /// Highlights and other rows of single users (see [`UserAction`]).
@@ -70,8 +70,6 @@ pub struct NewEvent {
     pub flags: i64,
     /// The event as canonical JSON.
     pub json: Vec<u8>,
-    /// An outlier of ours that now gets its place: the row is replaced.
-    pub replaces_outlier: bool,
 }
 
 /// A snapshot as a delta: see `messaging::state`.
@@ -112,6 +110,14 @@ pub struct Relation {
     pub child: Id,
     pub parent_event_id: String,
     pub rel_type: String,
+}
+
+/// An event taken back: what is left of it, as canonical JSON.
+#[derive(Debug, Clone)]
+pub struct Redaction {
+    pub event: Id,
+    pub redaction: Id,
+    pub json: Vec<u8>,
 }
 
 /// The client request that a batch answers.
@@ -171,7 +177,7 @@ struct Rows {
     heads: BTreeMap<Id, RoomUpdate>,
     memberships: BTreeMap<(Id, Id), Vec<Value>>,
     relations: Vec<Vec<Value>>,
-    redactions: Vec<(Id, Id)>,
+    redactions: Vec<Redaction>,
     transactions: Vec<Vec<Value>>,
     actions: Vec<Vec<Value>>,
 }
@@ -219,7 +225,7 @@ impl Rows {
                 rel_type.as_str()
             ]);
         }
-        self.redactions.extend(&batch.redactions);
+        self.redactions.extend(batch.redactions.iter().cloned());
         if let Some(TransactionKey { device, txn_id, event, at_ms }) = &batch.transaction {
             self.transactions.push(values![*device, txn_id.as_str(), *event, *at_ms]);
         }
@@ -267,14 +273,9 @@ impl Rows {
             self.relations,
         )
         .await?;
-        for (event, redaction) in self.redactions {
-            let row = values![redaction, event];
-            execute(
-                db,
-                "UPDATE events SET redacted_by = $1 WHERE id = $2 AND redacted_by IS NULL",
-                row,
-            )
-            .await?;
+        for Redaction { event, redaction, json } in self.redactions {
+            const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
+            execute(db, PRUNE, values![redaction, json, event]).await?;
         }
         insert(db, "sent_transactions (device, txn_id, event, at_ms)", "", self.transactions)
             .await?;

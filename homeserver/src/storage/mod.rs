@@ -21,11 +21,12 @@ pub mod one_time_keys;
 pub mod outbound_edus;
 pub mod rooms;
 pub mod to_device;
+mod server_keys;
 
 pub(crate) use append::insert;
 pub use append::{
-    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Relation, RoomUpdate, TransactionKey,
-    UserAction,
+    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate,
+    TransactionKey, UserAction,
 };
 pub use names::{Names, StateKey};
 pub use open::Database;

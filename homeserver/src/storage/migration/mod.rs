@@ -30,9 +30,13 @@ impl MigrationName for Step {
     }
 }
 
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature; async_trait takes no other"
+)]
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
         for statement in for_database(self.sql, sqlite)
