@@ -11,6 +11,7 @@ mod redact;
 mod remote;
 
 pub mod create_room;
+pub mod keys;
 pub mod membership;
 pub mod pdu;
 pub mod power;
