@@ -22,6 +22,7 @@ pub mod create_room;
 pub mod federation_reads;
 pub mod history;
 pub mod inbound;
+pub mod keys;
 pub mod membership;
 pub mod pdu;
 pub mod power;

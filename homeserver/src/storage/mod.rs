@@ -28,6 +28,15 @@ pub mod profiles;
 pub mod rooms;
 pub mod tokens;
 
+pub mod cross_signing;
+pub mod device_keys;
+pub mod device_lists;
+pub mod events;
+pub mod key_backup;
+pub mod one_time_keys;
+pub mod outbound_edus;
+pub mod rooms;
+pub mod to_device;
 mod server_keys;
 pub mod staging;
 pub mod unread;
