@@ -12,10 +12,17 @@ mod open;
 mod sql;
 mod writer;
 
+pub mod cross_signing;
+pub mod device_keys;
+pub mod device_lists;
 pub mod events;
+pub mod key_backup;
+pub mod one_time_keys;
+pub mod outbound_edus;
 pub mod receipts;
 pub mod relations;
 pub mod rooms;
+pub mod to_device;
 mod server_keys;
 pub mod unread;
 

@@ -1,3 +1,12 @@
+-- owner: messaging. kept: until the destination has answered for it. EDUs that must arrive (to-device, device lists); what may be
+-- lost (typing, receipts, presence) is never here.
+CREATE TABLE outbound_edus (
+    destination TEXT NOT NULL,
+    position {int} NOT NULL,
+    edu TEXT NOT NULL,
+    PRIMARY KEY (destination, position)
+) {strict};
+
 -- owner: storage. kept: as long as events of that server are. Other servers' signing keys, as JSON.
 CREATE TABLE server_keys (
     server_name TEXT NOT NULL PRIMARY KEY,
