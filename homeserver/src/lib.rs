@@ -19,4 +19,6 @@ pub mod account;
 
 pub mod messaging;
 
+pub mod notification;
+
 pub mod gateway;

@@ -44,7 +44,7 @@ impl Sync {
         let serial = engine.typing().serial();
         let position = engine.settled_position().await;
         let epoch = engine.app().db.epoch().to_owned();
-        SyncToken { epoch, position, boot: self.0.boot, serial }
+        SyncToken { epoch, position, to_device: position, boot: self.0.boot, serial }
     }
 
     /// The token if it is one that this database can continue from.
