@@ -15,13 +15,15 @@ pub struct TimelineToken {
     pub order: i64,
 }
 
-/// A place in everything a user's sync tells, written `t1_<epoch>_<position>_<boot>_<serial>`.
+/// A place in everything a user's sync tells, written `t1_<epoch>_<position>_<to_device>_<boot>_<serial>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncToken {
     /// The database the position belongs to ([`crate::storage::Database::epoch`]).
     pub epoch: String,
     /// Everything persisted up to here was told.
     pub position: Position,
+    /// Every message to the device up to here was told: less than `position` when there were too many for one answer.
+    pub to_device: Position,
     /// The process the serial belongs to.
     pub boot: u32,
     /// Everything ephemeral (typing) up to here was told.
@@ -44,8 +46,8 @@ impl TimelineToken {
 
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epoch, position, boot, serial } = self;
-        write!(f, "t1_{epoch}_{position}_{boot:08x}_{serial}")
+        let Self { epoch, position, to_device, boot, serial } = self;
+        write!(f, "t1_{epoch}_{position}_{to_device}_{boot:08x}_{serial}")
     }
 }
 
@@ -55,9 +57,11 @@ impl SyncToken {
         let mut parts = text.strip_prefix("t1_")?.split('_');
         let epoch = parts.next()?.to_owned();
         let position = parts.next()?.parse().ok()?;
+        let to_device = parts.next()?.parse().ok()?;
         let boot = u32::from_str_radix(parts.next()?, 16).ok()?;
         let serial = parts.next()?.parse().ok()?;
-        (parts.next().is_none() && position >= 0).then_some(Self { epoch, position, boot, serial })
+        let token = Self { epoch, position, to_device, boot, serial };
+        (parts.next().is_none() && (0..=position).contains(&to_device)).then_some(token)
     }
 }
 
@@ -67,9 +71,9 @@ mod tests {
 
     #[test]
     fn a_sync_token_reads_back() {
-        let token =
-            SyncToken { epoch: "0a1b2c3d".to_owned(), position: 42, boot: 0xfeed, serial: 7 };
-        assert_eq!(token.to_string(), "t1_0a1b2c3d_42_0000feed_7");
+        let epoch = "0a1b2c3d".to_owned();
+        let token = SyncToken { epoch, position: 42, to_device: 40, boot: 0xfeed, serial: 7 };
+        assert_eq!(token.to_string(), "t1_0a1b2c3d_42_40_0000feed_7");
         assert_eq!(SyncToken::parse(&token.to_string()), Some(token));
     }
 
@@ -86,6 +90,7 @@ mod tests {
         for text in
             ["", "s72594_4483", "t1_", "t1_e_x_0_0", "t1_e_1_0", "t1_e_1_0_0_0", "t1_e_-1_0_0"]
         {
+        for text in ["", "s72594_4483", "t1_", "t1_e_x_0_0_0", "t1_e_1_0_0", "t1_e_1_0_0_0_0", "t1_e_1_2_0_0"] {
             assert_eq!(SyncToken::parse(text), None, "{text}");
         }
         for text in ["", "p", "px", "12"] {

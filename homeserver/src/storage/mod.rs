@@ -35,6 +35,8 @@ pub mod events;
 pub mod key_backup;
 pub mod one_time_keys;
 pub mod outbound_edus;
+pub mod receipts;
+pub mod relations;
 pub mod rooms;
 pub mod to_device;
 mod server_keys;
