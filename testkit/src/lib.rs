@@ -8,7 +8,7 @@ mod http;
 mod loopback;
 mod mail;
 mod patience;
-
+mod peer;
 mod postgres;
 mod process;
 mod pty;
@@ -25,7 +25,7 @@ pub use http::{Answer, Api};
 pub use loopback::{Loopback, free_port};
 pub use mail::Mail;
 pub use patience::{PATIENCE, until};
-
+pub use peer::{Peer, PeerRoom, TestKey};
 pub use postgres::{Database, Postgres};
 pub use process::{Process, binary};
 pub use pty::{Chunk, Screen, Size};

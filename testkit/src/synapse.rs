@@ -180,7 +180,7 @@ fn config(
         "experimental_features": { "msc3575_enabled": true, "msc4186_enabled": true },
         // A neighbour that was down for a moment is tried again at once.
         "federation": {
-            "destination_min_retry_interval": "100ms",
+            "destination_min_retry_interval": 100,
             "destination_max_retry_interval": "1s",
             "destination_retry_multiplier": 1,
             "client_timeout": "10s",
