@@ -1,7 +1,7 @@
 //! One test's private corner of the loopback network: a folder, a certificate authority and what is started in it.
 
 use std::{
-    fs,
+    env, fs,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     thread,
@@ -17,7 +17,7 @@ use crate::{
     ternd::TerndBuilder,
 };
 
-/// Where a test begins. When the test fails, the folder with all logs stays and its path is printed.
+/// Where a test begins. When the test panics, or with `TERN_TEST_KEEP` set, the folder with all logs stays and its path is printed.
 pub struct Loopback {
     folder: Option<TempDir>,
     path: PathBuf,
@@ -91,7 +91,7 @@ impl Loopback {
 impl Drop for Loopback {
     fn drop(&mut self) {
         let Some(folder) = self.folder.take() else { return };
-        if thread::panicking() {
+        if thread::panicking() || env::var_os("TERN_TEST_KEEP").is_some() {
             eprintln!("logs and data are kept in {}", folder.keep().display());
         }
     }
