@@ -82,9 +82,9 @@ impl Api {
         Ok(Self { base, http, token: None, user_id: String::new(), device_id: String::new() })
     }
 
-    /// Where the server answers.
+    /// Where the server answers, without a slash at the end.
     pub fn base_url(&self) -> &str {
-        self.base.as_str()
+        self.base.as_str().trim_end_matches('/')
     }
 
     /// The access token; empty when logged out.

@@ -28,10 +28,10 @@ pub struct Finding {
 }
 
 impl Marker {
-    /// A marker nobody else writes: `prefix` and 96 random bits, letters and digits only.
+    /// A marker nobody else writes: `prefix` and 64 random bits, letters and digits only, short enough for one row of a chat.
     pub fn random(prefix: &str) -> Self {
-        let tail = rand::random::<u128>() >> 32;
-        Self::new(&format!("{prefix}{tail:024x}"))
+        let tail = rand::random::<u64>();
+        Self::new(&format!("{prefix}{tail:016x}"))
     }
 
     /// Looks for exactly `text`.

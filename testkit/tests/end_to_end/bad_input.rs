@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tern_testkit::{Api, Loopback, Peer, PeerRoom, SmtpSink, Ternd, TestKey};
 
-const PASSWORD: &str = "correct horse battery staple";
+use crate::people::PASSWORD;
 
 #[tokio::test]
 async fn a_wrong_password_is_refused() -> Result<()> {

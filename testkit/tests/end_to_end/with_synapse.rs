@@ -1,10 +1,10 @@
 //! The same conversation with Synapse on one side: alice on `ternd`, bob on Synapse, both in `tern`.
 
-mod people;
-
 use anyhow::Result;
 use serde_json::json;
 use tern_testkit::{Loopback, Marker, Size, Synapse, Tern};
+
+use crate::people;
 
 fn synapse_is_here() -> bool {
     let here = Synapse::available();

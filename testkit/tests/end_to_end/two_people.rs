@@ -1,13 +1,13 @@
 //! Two people on two servers, from the first-run screen to each other's answer in an encrypted room, with everything real: two
 //! `ternd` with TLS, two `tern` in terminals, mails with codes, kill -9.
 
-mod people;
-
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 use serde_json::Value;
 use tern_testkit::{Api, Database, Finding, Loopback, Marker, Postgres, Size, Tern, Ternd};
+
+use crate::people;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_on_two_servers_talk_encrypted_and_lose_nothing() -> Result<()> {

@@ -1,14 +1,12 @@
 //! An unmodified matrix-nio client and `tern` on one `ternd`: registration, login, an encrypted conversation.
 
-mod people;
-
 use std::path::Path;
 
 use anyhow::Result;
 use serde_json::json;
 use tern_testkit::{Loopback, Person, Size, Tern, python_has};
 
-const PASSWORD: &str = "correct horse battery staple";
+use crate::people;
 
 /// Whether the check can run here; `./test` installs what it needs.
 fn nio_is_here() -> bool {
@@ -33,7 +31,7 @@ async fn nio_registers_logs_in_and_talks_encrypted_with_tern() -> Result<()> {
     let mut bob = Person::start(&script, &[&ternd.url(), &authority, &store], &log)?;
 
     // The mail's part is the same for every client; nio takes the finished stage.
-    let session = ternd.api().start_registration("bob", PASSWORD).await?;
+    let session = ternd.api().start_registration("bob", people::PASSWORD).await?;
     let email = ternd.api().email_session("register", "bob@example.org").await?;
     let code = ternd.wait_for_mail("bob@example.org", 0).await?.code()?;
     ternd.api().submit_code(&email, &code).await?.ok()?;
@@ -42,10 +40,10 @@ async fn nio_registers_logs_in_and_talks_encrypted_with_tern() -> Result<()> {
         "session": session,
         "threepid_creds": { "sid": email.sid, "client_secret": email.client_secret },
     });
-    let details = json!({ "username": "bob", "password": PASSWORD, "auth": auth });
+    let details = json!({ "username": "bob", "password": people::PASSWORD, "auth": auth });
     let registered = bob.ask("register", details).await?;
     assert_eq!(registered["user_id"], ternd.user_id("bob"));
-    bob.ask("login", json!({ "username": "bob", "password": PASSWORD })).await?;
+    bob.ask("login", json!({ "username": "bob", "password": people::PASSWORD })).await?;
 
     let mut alice = Tern::open(&loopback, "alice", Size::STANDARD)?;
     people::register(&mut alice, &ternd, "alice").await?;
@@ -77,12 +75,12 @@ async fn two_nio_clients_talk_encrypted_through_synapse() -> Result<()> {
     let authority = loopback.authority().file().to_string_lossy().into_owned();
     let mut people = Vec::new();
     for name in ["alice", "bob"] {
-        synapse.register(name, PASSWORD).await?;
+        synapse.register(name, people::PASSWORD).await?;
         let store = loopback.subfolder(&format!("nio-{name}"))?;
         let log = loopback.folder().join(format!("nio-{name}.log"));
         let args = [synapse.api().base_url(), &authority, &store.to_string_lossy()];
         let mut person = Person::start(&script, &args, &log)?;
-        person.ask("login", json!({ "username": name, "password": PASSWORD })).await?;
+        person.ask("login", json!({ "username": name, "password": people::PASSWORD })).await?;
         people.push(person);
     }
     let [alice, bob] = people.as_mut_slice() else { unreachable!("two names") };
