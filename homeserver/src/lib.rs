@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The homeserver, floor by floor. A floor may use only those to its left; `tests/tidy.rs` holds it:
+//!
+//! ```text
+//! storage → auth → media → account → messaging → notification → admin → gateway → main
+//! ```
+//!
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, and `app`, the struct of tools.
+
+pub mod app;
+pub mod bell;
+pub mod clock;
+pub mod config;
+
+pub mod storage;
+
+pub mod auth;
+
+pub mod account;
+
+pub mod messaging;
+
+pub mod gateway;

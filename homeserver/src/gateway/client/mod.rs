@@ -1,0 +1,3 @@
+//! Doors for clients, one a floor (or one a large subject of it).
+
+pub(super) mod auth;

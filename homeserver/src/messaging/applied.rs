@@ -1,0 +1,148 @@
+//! What a commit changes in memory, and the one task that applies it in the order of commits.
+
+use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+
+use ruma::OwnedServerName;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    Engine, Error,
+    pdu::Pdu,
+    room::{Member, Room},
+    state::StateMap,
+};
+use crate::storage::{self, Id, Written, events};
+
+/// A commit's answer: the events with their positions.
+pub(super) type Outcome = Result<Vec<Arc<Pdu>>, Error>;
+
+/// What to change in a room's committed memory once its batch is durable.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub engine: Option<Engine>,
+    pub room: Arc<Room>,
+    /// The batch's events, in its order.
+    pub events: Vec<Pdu>,
+    /// Slots of current state that changed; the whole state when `replaces_state`.
+    pub state: StateMap,
+    pub replaces_state: bool,
+    /// Standings that changed; `true`: the user is this server's.
+    pub members: Vec<(Id, Member, bool)>,
+    /// Events that were pruned, as they now read.
+    pub pruned: Vec<Arc<Pdu>>,
+}
+
+/// A change waiting for its commit.
+pub(super) struct Applying {
+    pub change: Change,
+    pub written: Pin<Box<dyn Future<Output = Result<Written, storage::Error>> + Send>>,
+    pub answer: oneshot::Sender<Outcome>,
+}
+
+impl std::fmt::Debug for Applying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Applying").field("room", &self.change.room.room_id).finish_non_exhaustive()
+    }
+}
+
+/// Applies changes as their commits come back, in order.
+pub(super) async fn run(mut queue: mpsc::UnboundedReceiver<Applying>) {
+    while let Some(Applying { change, written, answer }) = queue.recv().await {
+        let outcome = match written.await {
+            Ok(written) => Ok(change.apply(&written)),
+            Err(error) => {
+                change.fail();
+                Err(Error::Storage(error))
+            }
+        };
+        // Whoever asked may have gone; the commit stands all the same.
+        answer.send(outcome).ok();
+    }
+}
+
+impl Change {
+    pub(super) fn new(room: Arc<Room>) -> Self {
+        Self {
+            engine: None,
+            room,
+            events: Vec::new(),
+            state: StateMap::new(),
+            replaces_state: false,
+            members: Vec::new(),
+            pruned: Vec::new(),
+        }
+    }
+
+    fn apply(mut self, written: &Written) -> Vec<Arc<Pdu>> {
+        let engine = self.engine.take();
+        let mut events = Vec::with_capacity(self.events.len());
+        for (mut pdu, position) in self.events.drain(..).zip(&written.positions) {
+            pdu.place.position = *position;
+            events.push(Arc::new(pdu));
+        }
+        let mut concerned: BTreeSet<Id> = BTreeSet::new();
+        let mut destinations: BTreeSet<OwnedServerName> = BTreeSet::new();
+        {
+            let mut seen = self.room.seen_mut();
+            concerned.extend(&seen.local_joined);
+            destinations.extend(seen.servers.keys().cloned());
+            if self.replaces_state {
+                seen.state = std::mem::take(&mut self.state);
+            } else {
+                seen.state.extend(&self.state);
+            }
+            for (user, mut member, is_ours) in self.members.drain(..) {
+                member.position = written.upto;
+                if is_ours {
+                    concerned.insert(user);
+                } else {
+                    destinations.insert(member.user_id.server_name().to_owned());
+                }
+                seen.set_member(user, member, is_ours);
+            }
+            concerned.extend(&seen.local_joined);
+            destinations.extend(seen.servers.keys().cloned());
+            for pdu in &events {
+                if let Some(order) = pdu.place.order.filter(|order| *order > seen.last_order) {
+                    seen.last_order = order;
+                    seen.countable = pdu.place.countable;
+                    seen.push_recent(pdu.clone());
+                }
+            }
+            for pruned in &self.pruned {
+                if let Some(place) = seen.recent.iter_mut().find(|pdu| pdu.id == pruned.id) {
+                    *place = pruned.clone();
+                }
+            }
+            seen.position = seen.position.max(written.upto);
+        }
+        if let Some(engine) = engine {
+            for pdu in events.iter().chain(&self.pruned) {
+                engine.cache(pdu.clone());
+            }
+            self.land(&events);
+            engine.set_applied(written.upto);
+            let app = engine.app();
+            app.bell.ring_users(concerned);
+            if events.iter().any(|pdu| pdu.place.flags & events::LOCAL != 0) {
+                let others = destinations.iter().filter(|server| !app.is_ours(server));
+                others.for_each(|server| app.bell.ring_destination(server.as_str()));
+            }
+        }
+        events
+    }
+
+    fn fail(self) {
+        if let Some(engine) = self.engine {
+            engine.drop_room(&self.room);
+            engine.set_applied(0);
+        }
+    }
+
+    fn land(&self, events: &[Arc<Pdu>]) {
+        let mut in_flight = self.room.in_flight();
+        for pdu in events {
+            in_flight.remove(&pdu.id);
+        }
+    }
+}

@@ -1,0 +1,460 @@
+//! `Building`: one room's next events, from draft or from another server, until they are handed to the writer.
+//!
+//! It holds the room's turn. Nothing of the room changes until [`Building::commit`]; dropping it changes nothing.
+
+use std::{collections::HashMap, sync::Arc};
+
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedUserId,
+    events::{StateEventType, TimelineEventType},
+    int,
+    state_res::{
+        auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules,
+    },
+};
+use serde_json::value::RawValue;
+use tokio::sync::MutexGuard;
+
+use super::{
+    Engine, Error, applied, highlights,
+    pdu::{self, Pdu, Place},
+    redact,
+    room::{Extremity, Head, Member, Membership, Room},
+    state::{self, StateMap},
+};
+use crate::storage::{self, EventBatch, Id, NewEvent, RoomUpdate, TransactionKey, events};
+
+/// Most prev events of a new event ([spec]).
+///
+/// [spec]: https://spec.matrix.org/v1.19/rooms/v12/#event-format-1
+const PREV_EVENTS_MAX: usize = 20;
+
+/// What a user of this server wants to send, before it is an event.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    pub sender: OwnedUserId,
+    pub event_type: TimelineEventType,
+    pub state_key: Option<String>,
+    pub content: CanonicalJsonObject,
+    pub redacts: Option<OwnedEventId>,
+    /// Milliseconds since the epoch, where an application service says when it was.
+    pub at_ms: Option<i64>,
+    /// The device's request that this answers.
+    pub transaction: Option<(Id, String)>,
+}
+
+impl Draft {
+    /// A draft of a message-like event.
+    pub fn message(
+        sender: OwnedUserId,
+        event_type: TimelineEventType,
+        content: CanonicalJsonObject,
+    ) -> Self {
+        Self {
+            sender,
+            event_type,
+            state_key: None,
+            content,
+            redacts: None,
+            at_ms: None,
+            transaction: None,
+        }
+    }
+
+    /// A draft of a state event.
+    pub fn state(
+        sender: OwnedUserId,
+        event_type: impl Into<TimelineEventType>,
+        state_key: impl Into<String>,
+        content: CanonicalJsonObject,
+    ) -> Self {
+        Self {
+            state_key: Some(state_key.into()),
+            ..Self::message(sender, event_type.into(), content)
+        }
+    }
+}
+
+/// The events that authorise another, by slot.
+pub(super) type AuthState = HashMap<(StateEventType, String), Arc<Pdu>>;
+
+/// A room's turn and what is being made in it.
+pub struct Building<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) room: Arc<Room>,
+    head: MutexGuard<'a, Head>,
+    /// What changes in `head` at the commit.
+    changes: StateMap,
+    next: Head,
+    batch: EventBatch,
+    change: applied::Change,
+    own: HashMap<Id, Arc<Pdu>>,
+}
+
+impl<'a> Building<'a> {
+    /// Takes the room's turn.
+    pub async fn begin(engine: &'a Engine, room: &'a Arc<Room>) -> Result<Building<'a>, Error> {
+        let head = room.head.lock().await;
+        if room.is_broken() {
+            return Err(Error::Storage(storage::Error::Database(
+                "an earlier event of this room could not be stored".to_owned(),
+            )));
+        }
+        let next = head.without_state();
+        let batch =
+            EventBatch { room: room.id, broken: room.broken.clone(), ..EventBatch::default() };
+        let change = applied::Change::new(room.clone());
+        let (changes, own) = (StateMap::new(), HashMap::new());
+        Ok(Building { engine, room: room.clone(), head, changes, next, batch, change, own })
+    }
+
+    /// The batch, for what only a new room or a remote join sets.
+    pub(super) fn batch_mut(&mut self) -> &mut EventBatch {
+        &mut self.batch
+    }
+
+    pub(super) fn next(&self) -> &Head {
+        &self.next
+    }
+
+    /// The event in a slot of the state that the next event builds on.
+    pub(super) async fn state_event(
+        &self,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
+        let slot = self.engine.app().db.state_key(event_type, state_key).await?;
+        let Some(id) = self.changes.get(&slot).or_else(|| self.head.state.get(&slot)).copied()
+        else {
+            return Ok(None);
+        };
+        match self.own.get(&id) {
+            Some(pdu) => Ok(Some(pdu.clone())),
+            None => self.engine.pdu(&self.room, id).await.map(Some),
+        }
+    }
+
+    /// The whole state the next event builds on.
+    pub(super) fn state(&self) -> StateMap {
+        let mut state = self.head.state.clone();
+        state.extend(&self.changes);
+        state
+    }
+
+    /// Builds, signs and authorises an event from a draft. Its room's state and graph go on from it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] with the rule's words, [`Error::TooLarge`], [`Error::BadEvent`].
+    pub async fn add(&mut self, draft: Draft) -> Result<OwnedEventId, Error> {
+        let pdu = self.signed(draft.clone()).await?;
+        let auth = self.auth_state(&pdu).await?;
+        self.authorize(&pdu, &auth)?;
+        if pdu.event_type == TimelineEventType::RoomRedaction {
+            redact::check(self, &pdu, &auth).await?;
+        }
+        let event_id = pdu.event_id.clone();
+        let id = self.place(pdu, events::LOCAL).await?;
+        if let Some((device, txn_id)) = draft.transaction {
+            let at_ms = self.engine.app().clock.now_ms();
+            self.batch.transaction = Some(TransactionKey { device, txn_id, event: id, at_ms });
+        }
+        Ok(event_id)
+    }
+
+    /// Places the create event that [`super::create_room`] built and signed.
+    pub(super) async fn place_create(&mut self, create: Pdu) -> Result<Id, Error> {
+        let nothing = |_: &ruma::EventId| None::<Arc<Pdu>>;
+        check_state_independent_auth_rules(&self.room.rules.authorization, &create, nothing)
+            .map_err(|text| Error::InvalidParam(format!("the room cannot be made so: {text}")))?;
+        self.place(create, events::LOCAL).await
+    }
+
+    /// Builds and signs an event on the room's extremities.
+    pub(super) async fn signed(&self, draft: Draft) -> Result<Pdu, Error> {
+        let app = self.engine.app();
+        let content =
+            RawValue::from_string(serde_json::to_string(&draft.content).map_err(Error::bad_event)?)
+                .map_err(Error::bad_event)?;
+        let rules = &self.room.rules;
+        let wanted = auth_types_for_event(
+            &draft.event_type,
+            &draft.sender,
+            draft.state_key.as_deref(),
+            &content,
+            &rules.authorization,
+        )
+        .map_err(Error::BadEvent)?;
+        let mut auth_events = Vec::with_capacity(wanted.len());
+        for (event_type, state_key) in wanted {
+            if let Some(pdu) = self.state_event(&event_type.to_string(), &state_key).await? {
+                auth_events.push(CanonicalJsonValue::String(pdu.event_id.to_string()));
+            }
+        }
+        let mut ends: Vec<&Extremity> = self.next.extremities.iter().collect();
+        ends.sort_by_key(|end| std::cmp::Reverse(end.depth));
+        ends.truncate(PREV_EVENTS_MAX);
+        let depth = ends.first().map_or(1, |end| end.depth.saturating_add(1)).min(MAX_DEPTH);
+        let prev_events =
+            ends.iter().map(|end| CanonicalJsonValue::String(end.event_id.to_string())).collect();
+        let at_ms = draft.at_ms.unwrap_or_else(|| app.clock.now_ms());
+        let integer =
+            |number: i64| CanonicalJsonValue::Integer(number.try_into().unwrap_or(int!(0)));
+        let is_create = draft.event_type == TimelineEventType::RoomCreate;
+        let mut object = CanonicalJsonObject::from([
+            ("type".to_owned(), draft.event_type.to_string().into()),
+            ("sender".to_owned(), draft.sender.to_string().into()),
+            ("content".to_owned(), CanonicalJsonValue::Object(draft.content)),
+            ("origin_server_ts".to_owned(), integer(at_ms)),
+            ("depth".to_owned(), integer(depth)),
+            ("prev_events".to_owned(), CanonicalJsonValue::Array(prev_events)),
+            ("auth_events".to_owned(), CanonicalJsonValue::Array(auth_events)),
+        ]);
+        if !(is_create && rules.authorization.room_create_event_id_as_room_id) {
+            object.insert("room_id".to_owned(), self.room.room_id.to_string().into());
+        }
+        if let Some(state_key) = draft.state_key {
+            object.insert("state_key".to_owned(), state_key.into());
+        }
+        if let Some(redacts) = draft.redacts.filter(|_| !rules.redaction.content_field_redacts) {
+            object.insert("redacts".to_owned(), redacts.to_string().into());
+        }
+        let mut pdu = sign(app, object, rules)?;
+        pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
+        Ok(pdu)
+    }
+
+    /// The state the next event builds on, as far as the rules for `pdu` look at it.
+    pub(super) async fn auth_state(&self, pdu: &Pdu) -> Result<AuthState, Error> {
+        let mut state = AuthState::new();
+        for (event_type, state_key) in auth_slots(pdu, &self.room)? {
+            if let Some(event) = self.state_event(&event_type.to_string(), &state_key).await? {
+                state.insert((event_type, state_key), event);
+            }
+        }
+        Ok(state)
+    }
+
+    /// Checks an event of our own against both halves of the rules.
+    fn authorize(&self, pdu: &Pdu, auth: &AuthState) -> Result<(), Error> {
+        let by_id =
+            |event_id: &ruma::EventId| auth.values().find(|pdu| pdu.event_id == event_id).cloned();
+        check_state_independent_auth_rules(&self.room.rules.authorization, pdu, by_id)
+            .map_err(Error::Forbidden)?;
+        allowed(&self.room, pdu, auth).map_err(Error::Forbidden)
+    }
+
+    /// Gives an authorised event its place at the end of the timeline.
+    pub(super) async fn place(&mut self, mut pdu: Pdu, flags: i64) -> Result<Id, Error> {
+        let app = self.engine.app();
+        pdu.id = app.db.new_id();
+        self.next.last_order += 1;
+        self.next.countable += i64::from(pdu.is_countable());
+        pdu.place = Place {
+            order: Some(self.next.last_order),
+            state_before: self.next.lineage.id(),
+            countable: self.next.countable,
+            flags,
+            ..Place::default()
+        };
+        if let Some(state_key) = &pdu.state_key {
+            let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
+            let snapshot =
+                self.next.lineage.advance(app.db.new_id(), &StateMap::from([(slot, pdu.id)]));
+            self.batch.snapshots.push(snapshot);
+            self.changes.insert(slot, pdu.id);
+        }
+        pdu.place.state_after = self.next.lineage.id();
+        self.next.extremities = vec![Extremity::from(&pdu)];
+        self.record(pdu).await
+    }
+
+    /// Adds an event that already has its place, and its rows, to the batch.
+    pub(super) async fn record(&mut self, pdu: Pdu) -> Result<Id, Error> {
+        let app = self.engine.app();
+        let slot = match &pdu.state_key {
+            Some(state_key) => {
+                Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
+            }
+            None => None,
+        };
+        let current = slot.is_some_and(|slot| self.changes.get(&slot) == Some(&pdu.id));
+        if current && pdu.event_type == TimelineEventType::RoomMember {
+            self.record_membership(&pdu).await?;
+        }
+        if pdu.place.order.is_some() {
+            let relation =
+                pdu.relation().and_then(|relation| Some((relation.rel_type?, relation.event_id?)));
+            if let Some((rel_type, parent)) = relation {
+                let parent_event_id = parent.to_string();
+                self.batch.relations.push(storage::Relation {
+                    child: pdu.id,
+                    parent_event_id,
+                    rel_type,
+                });
+            }
+            if pdu.event_type == TimelineEventType::RoomRedaction {
+                redact::apply(self, &pdu).await?;
+            }
+            self.batch.actions.extend(highlights::of(&pdu, &self.room, app));
+        }
+        self.batch.events.push(row(&pdu, slot));
+        let id = pdu.id;
+        self.own.insert(id, Arc::new(pdu.clone()));
+        self.change.events.push(pdu);
+        Ok(id)
+    }
+
+    pub(super) fn prune(&mut self, pruned: Pdu, redaction: Id) {
+        let json = pruned.json.to_vec();
+        self.batch.redactions.push(storage::Redaction { event: pruned.id, redaction, json });
+        self.change.pruned.push(Arc::new(pruned));
+    }
+
+    async fn record_membership(&mut self, pdu: &Pdu) -> Result<(), Error> {
+        let app = self.engine.app();
+        let Some(standing) = standing(pdu) else { return Ok(()) };
+        let Some(Ok(user_id)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
+            return Ok(());
+        };
+        let user = app.db.user(user_id.as_str()).await?;
+        let membership = standing.as_str().to_owned();
+        self.batch.memberships.push(storage::Membership {
+            user,
+            membership,
+            event: pdu.id,
+            stripped_state: None,
+        });
+        let is_ours = app.is_ours(user_id.server_name());
+        let member = Member { user_id, membership: standing, event: pdu.id, position: 0 };
+        self.change.members.push((user, member, is_ours));
+        Ok(())
+    }
+
+    /// Replaces the state that the room goes on from: the outcome of a resolution, or of a join by another server.
+    pub(super) async fn set_state(
+        &mut self,
+        state: StateMap,
+        extremities: Vec<Extremity>,
+    ) -> Result<(), Error> {
+        let before = self.state();
+        self.next.extremities = extremities;
+        let changed: StateMap = state
+            .iter()
+            .filter(|(slot, id)| before.get(slot) != Some(id))
+            .map(|(slot, id)| (*slot, *id))
+            .collect();
+        let removed = before.keys().any(|slot| !state.contains_key(slot));
+        if changed.is_empty() && !removed {
+            return Ok(());
+        }
+        let id = self.engine.app().db.new_id();
+        if removed {
+            self.next.lineage = state::Lineage::default();
+            self.batch.snapshots.push(self.next.lineage.advance(id, &state));
+        } else {
+            self.batch.snapshots.push(self.next.lineage.advance(id, &changed));
+        }
+        self.change.replaces_state = true;
+        self.changes = changed;
+        self.next.state = state;
+        Ok(())
+    }
+
+    /// Standing changes that a resolution brought: members whose state event is another now.
+    pub(super) async fn refresh_memberships(&mut self, ids: &[Id]) -> Result<(), Error> {
+        for pdu in self.engine.pdus(&self.room, ids).await? {
+            if pdu.event_type == TimelineEventType::RoomMember {
+                self.record_membership(&pdu).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands everything to the writer; answers after the commit, with the events as committed. The room's turn ends as
+    /// soon as the batch is in the queue, so that the next writer builds on it at once.
+    pub async fn commit(mut self) -> Result<Vec<Arc<Pdu>>, Error> {
+        if self.change.replaces_state {
+            self.change.state = std::mem::take(&mut self.next.state);
+            self.head.state = self.change.state.clone();
+        } else {
+            self.head.state.extend(&self.changes);
+            self.change.state = self.changes;
+        }
+        let Head { lineage, extremities, last_order, first_order, countable, .. } = self.next;
+        self.batch.head = lineage.id().map(|snapshot| RoomUpdate {
+            snapshot,
+            extremities: state::pack_ids(extremities.iter().map(|end| end.id)),
+            last_order,
+            countable,
+        });
+        let state = std::mem::take(&mut self.head.state);
+        *self.head = Head { state, lineage, extremities, last_order, first_order, countable };
+        self.room.in_flight().extend(self.own);
+        let answered = self.engine.commit(self.change, self.batch);
+        drop(self.head);
+        answered.await.unwrap_or(Err(Error::Storage(storage::Error::Stopping)))
+    }
+}
+
+/// The largest depth canonical JSON can say.
+const MAX_DEPTH: i64 = 9_007_199_254_740_991;
+
+/// Adds hash and signature and reads the result.
+pub(super) fn sign(
+    app: &crate::app::App,
+    mut object: CanonicalJsonObject,
+    rules: &ruma::room_version_rules::RoomVersionRules,
+) -> Result<Pdu, Error> {
+    app.signing
+        .hash_and_sign_event(&app.server_name, &mut object, rules)
+        .map_err(Error::bad_event)?;
+    let event_id = pdu::event_id_of(&object, rules)?;
+    let json = serde_json::to_vec(&object).map_err(Error::bad_event)?;
+    let pdu = Pdu::parse(event_id, json.into(), rules)?;
+    pdu.check_sizes()?;
+    Ok(pdu)
+}
+
+/// The slots of state that the rules for `pdu` look at, the create event's among them.
+pub(super) fn auth_slots(pdu: &Pdu, room: &Room) -> Result<Vec<(StateEventType, String)>, Error> {
+    let (state_key, rules) = (pdu.state_key.as_deref(), &room.rules.authorization);
+    let mut slots =
+        auth_types_for_event(&pdu.event_type, &pdu.sender, state_key, &pdu.content, rules)
+            .map_err(Error::BadEvent)?;
+    slots.push((StateEventType::RoomCreate, String::new()));
+    Ok(slots)
+}
+
+/// The state-dependent rules, against `state`.
+pub(super) fn allowed(room: &Room, pdu: &Pdu, state: &AuthState) -> Result<(), String> {
+    check_state_dependent_auth_rules(&room.rules.authorization, pdu, |event_type, state_key| {
+        state.get(&(event_type.clone(), state_key.to_owned())).cloned()
+    })
+}
+
+/// What a membership event says.
+pub(super) fn standing(pdu: &Pdu) -> Option<Membership> {
+    #[derive(serde::Deserialize)]
+    struct Content {
+        membership: String,
+    }
+    Membership::parse(&pdu.content_as::<Content>()?.membership)
+}
+
+fn row(pdu: &Pdu, slot: Option<Id>) -> NewEvent {
+    NewEvent {
+        id: pdu.id,
+        event_id: pdu.event_id.to_string(),
+        event_type: pdu.event_type.to_string(),
+        sender: pdu.sender_id,
+        state_key: slot,
+        depth: pdu.depth,
+        at_ms: i64::from(pdu.origin_server_ts.0),
+        timeline_order: pdu.place.order,
+        state_before: pdu.place.state_before,
+        state_after: pdu.place.state_after,
+        countable: pdu.place.countable,
+        flags: pdu.place.flags,
+        json: pdu.json.to_vec(),
+    }
+}

@@ -1,0 +1,367 @@
+//! `Engine`: the rooms in memory, one owner each; loading them, caching their events, applying what was committed.
+//!
+//! ```text
+//! a writer, holding the room's turn ─▶ Database::append (enqueues) ─▶ Engine::applying (enqueues, same order)
+//!                                             │ commit                        │
+//!                                             └──────────── Written ─────────▶ applier: memory, bell, answer
+//! ```
+//!
+//! The applier is one task, so a room's committed memory changes in the order of commits, and a caller that goes away
+//! does not leave a commit unapplied.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{
+    Error,
+    applied::{self, Applying},
+    pdu::{Pdu, Place},
+    room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
+    state::{self, Lineage, Link},
+    typing::Typing,
+};
+use crate::{
+    app::App,
+    storage::{
+        self, Id, Position,
+        events::{self, StoredEvent},
+        rooms::{self, StoredRoom},
+    },
+};
+
+/// Bytes of event JSON the cache holds before it forgets the older half.
+const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Most rooms in memory before the least recently loaded idle ones go.
+const ROOMS_MAX: usize = 20_000;
+
+/// The state of this floor. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Engine(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    app: App,
+    rooms: Mutex<HashMap<OwnedRoomId, Arc<Room>>>,
+    loading: tokio::sync::Mutex<()>,
+    pdus: Mutex<PduCache>,
+    applying: mpsc::UnboundedSender<Applying>,
+    applied: AtomicI64,
+    appending: AtomicI64,
+    changed: Notify,
+    typing: Typing,
+}
+
+/// Two generations of recently used events: the older is dropped when the newer is full.
+#[derive(Debug, Default)]
+struct PduCache {
+    young: HashMap<Id, Arc<Pdu>>,
+    old: HashMap<Id, Arc<Pdu>>,
+    young_bytes: usize,
+}
+
+impl PduCache {
+    fn get(&mut self, id: Id) -> Option<Arc<Pdu>> {
+        if let Some(pdu) = self.young.get(&id) {
+            return Some(pdu.clone());
+        }
+        let pdu = self.old.remove(&id)?;
+        self.insert(pdu.clone());
+        Some(pdu)
+    }
+
+    fn insert(&mut self, pdu: Arc<Pdu>) {
+        self.young_bytes += pdu.json.len() * 2 + 512;
+        self.young.insert(pdu.id, pdu);
+        if self.young_bytes > CACHE_BYTES_MAX / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+    }
+}
+
+impl Engine {
+    /// An engine with no room loaded, and its applier.
+    pub fn start(app: App) -> Self {
+        let (applying, queue) = mpsc::unbounded_channel();
+        let engine = Self(Arc::new(Inner {
+            app,
+            rooms: Mutex::default(),
+            loading: tokio::sync::Mutex::default(),
+            pdus: Mutex::default(),
+            applying,
+            applied: AtomicI64::new(0),
+            appending: AtomicI64::new(0),
+            changed: Notify::new(),
+            typing: Typing::default(),
+        }));
+        // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
+        tokio::spawn(applied::run(queue));
+        engine
+    }
+
+    pub fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    /// Who is typing where.
+    pub fn typing(&self) -> &Typing {
+        &self.0.typing
+    }
+
+    /// The newest position that sync may hand out: every event up to it is in the rooms' memory.
+    pub async fn settled_position(&self) -> Position {
+        let position = self.0.app.db.position();
+        loop {
+            let changed = self.0.changed.notified();
+            if self.0.appending.load(Ordering::Acquire) == 0
+                || self.0.applied.load(Ordering::Acquire) >= position
+            {
+                return position;
+            }
+            changed.await;
+        }
+    }
+
+    pub(super) fn set_applied(&self, position: Position) {
+        self.0.applied.fetch_max(position, Ordering::AcqRel);
+        self.0.appending.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_waiters();
+    }
+
+    /// Hands a batch to the writer and its memory change to the applier; must be called holding the room's turn.
+    /// The future answers after both.
+    pub(super) fn commit(
+        &self,
+        mut change: applied::Change,
+        batch: storage::EventBatch,
+    ) -> oneshot::Receiver<applied::Outcome> {
+        let (answer, answered) = oneshot::channel();
+        self.0.appending.fetch_add(1, Ordering::AcqRel);
+        let written = Box::pin(self.0.app.db.append(batch));
+        change.engine = Some(self.clone());
+        // The receiver lives as long as any engine; if it is gone, so is the process.
+        self.0.applying.send(Applying { change, written, answer }).ok();
+        answered
+    }
+
+    /// The room if this server knows its state: loaded, or in the database.
+    pub async fn find_room(&self, room_id: &RoomId) -> Result<Option<Arc<Room>>, Error> {
+        if let Some(room) = self.loaded(room_id) {
+            return Ok(Some(room));
+        }
+        let _turn = self.0.loading.lock().await;
+        if let Some(room) = self.loaded(room_id) {
+            return Ok(Some(room));
+        }
+        let Some(stored) = rooms::find_room(&self.0.app.db, room_id.as_str()).await? else {
+            return Ok(None);
+        };
+        let Some(snapshot) = stored.snapshot else { return Ok(None) };
+        let room = Arc::new(self.load(stored, snapshot).await?);
+        self.keep(room.clone());
+        Ok(Some(room))
+    }
+
+    /// The room, or [`Error::RoomNotFound`].
+    pub async fn room(&self, room_id: &RoomId) -> Result<Arc<Room>, Error> {
+        self.find_room(room_id).await?.ok_or(Error::RoomNotFound)
+    }
+
+    fn loaded(&self, room_id: &RoomId) -> Option<Arc<Room>> {
+        let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        rooms.get(room_id).filter(|room| !room.is_broken()).cloned()
+    }
+
+    /// Puts a room into memory.
+    pub(super) fn keep(&self, room: Arc<Room>) {
+        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        if rooms.len() >= ROOMS_MAX {
+            // A room nobody holds can be loaded again; one in use must stay the only one.
+            rooms.retain(|_, room| Arc::strong_count(room) > 1);
+        }
+        rooms.insert(room.room_id.clone(), room);
+    }
+
+    /// Drops a room whose commit failed; the next use loads what is committed.
+    pub(super) fn drop_room(&self, room: &Room) {
+        room.broken.store(true, Ordering::Release);
+        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.room_id);
+    }
+
+    async fn load(&self, stored: StoredRoom, snapshot: Id) -> Result<Room, Error> {
+        let damaged = |what| Error::Storage(storage::Error::Damaged { what });
+        let version = RoomVersionId::try_from(stored.version.as_str())
+            .map_err(|_| damaged("room version"))?;
+        let rules = version.rules().ok_or_else(|| damaged("room version"))?;
+        let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
+        let lineage = self.lineage(snapshot).await?;
+        let extremities =
+            state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
+        let head = Head {
+            state: lineage.state(),
+            lineage,
+            extremities: Vec::new(),
+            last_order: stored.last_order,
+            first_order: stored.first_order,
+            countable: stored.countable,
+        };
+        let mut seen = Seen {
+            state: head.state.clone(),
+            last_order: stored.last_order,
+            countable: stored.countable,
+            ..Seen::default()
+        };
+        for member in rooms::list_members(&self.0.app.db, stored.id).await? {
+            let user_id = UserId::parse(&member.user_id).map_err(|_| damaged("user id"))?;
+            let membership =
+                Membership::parse(&member.membership).ok_or_else(|| damaged("membership"))?;
+            let is_ours = self.0.app.is_ours(user_id.server_name());
+            let (event, position) = (member.event, member.position);
+            seen.position = seen.position.max(position);
+            seen.set_member(member.user, Member { user_id, membership, event, position }, is_ours);
+        }
+        let room = Room::new(stored.id, room_id, version, rules, head, seen);
+        let recent =
+            events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_MAX as u64)
+                .await?;
+        for event in recent.into_iter().rev() {
+            let pdu = self.read(event, &room)?;
+            let mut seen = room.seen_mut();
+            seen.position = seen.position.max(pdu.place.position.unwrap_or_default());
+            seen.push_recent(pdu);
+        }
+        let ends = self.pdus(&room, &extremities).await?;
+        room.head.lock().await.extremities =
+            ends.iter().map(|pdu| Extremity::from(pdu.as_ref())).collect();
+        Ok(room)
+    }
+
+    /// The chain of snapshots that `snapshot` is read from.
+    pub(super) async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
+        let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
+        let (mut links, mut next) = (Vec::new(), Some(snapshot));
+        while let Some(id) = next {
+            let stored = rooms::find_snapshot(&self.0.app.db, id).await?.ok_or_else(damaged)?;
+            let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
+            links.push(Link { id, version: stored.version, delta });
+            next = stored.parent;
+        }
+        Ok(Lineage::new(links))
+    }
+
+    /// One event of `room` by its interned id; cached.
+    pub async fn pdu(&self, room: &Room, id: Id) -> Result<Arc<Pdu>, Error> {
+        let found = self.pdus(room, &[id]).await?.pop();
+        found.ok_or(Error::Storage(storage::Error::Damaged { what: "event" }))
+    }
+
+    /// Events of `room` by interned id, in the order asked; unknown ones are left out.
+    pub async fn pdus(&self, room: &Room, ids: &[Id]) -> Result<Vec<Arc<Pdu>>, Error> {
+        let mut found = HashMap::with_capacity(ids.len());
+        let mut missing = Vec::new();
+        {
+            let mut cache = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner);
+            let in_flight = room.in_flight();
+            for id in ids {
+                match in_flight.get(id).cloned().or_else(|| cache.get(*id)) {
+                    Some(pdu) => drop(found.insert(*id, pdu)),
+                    None => missing.push(*id),
+                }
+            }
+        }
+        for stored in events::list_events(&self.0.app.db, &missing).await? {
+            if stored.room == room.id {
+                found.insert(stored.id, self.read(stored, room)?);
+            }
+        }
+        Ok(ids.iter().filter_map(|id| found.get(id).cloned()).collect())
+    }
+
+    /// An event of `room` by its id as text; another room's event is as unknown as none.
+    pub async fn find_pdu(
+        &self,
+        room: &Room,
+        event_id: &ruma::EventId,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
+        match events::find_event(&self.0.app.db, event_id.as_str()).await? {
+            Some(stored) if stored.room == room.id => self.read(stored, room).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Events of `room` by their ids as text; unknown ones and other rooms' are left out.
+    pub async fn find_pdus(
+        &self,
+        room: &Room,
+        event_ids: &[ruma::OwnedEventId],
+    ) -> Result<Vec<Arc<Pdu>>, Error> {
+        let names: Vec<String> = event_ids.iter().map(ToString::to_string).collect();
+        let stored = events::list_events_by_name(&self.0.app.db, &names).await?;
+        stored
+            .into_iter()
+            .filter(|event| event.room == room.id)
+            .map(|event| self.read(event, room))
+            .collect()
+    }
+
+    /// Turns a row into a [`Pdu`] and keeps it.
+    pub(super) fn read(&self, stored: StoredEvent, room: &Room) -> Result<Arc<Pdu>, Error> {
+        if let Some(pdu) = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).get(stored.id)
+        {
+            return Ok(pdu);
+        }
+        let damaged = || Error::Storage(storage::Error::Damaged { what: "event" });
+        let event_id = stored.event_id.as_str().try_into().map_err(|_| damaged())?;
+        let mut pdu =
+            Pdu::parse(event_id, stored.json.into(), &room.rules).map_err(|_| damaged())?;
+        pdu.id = stored.id;
+        pdu.sender_id = stored.sender;
+        pdu.place = Place {
+            position: stored.position,
+            order: stored.timeline_order,
+            state_before: stored.state_before,
+            state_after: stored.state_after,
+            countable: stored.countable,
+            flags: stored.flags,
+            redacted_by: stored.redacted_by,
+        };
+        let pdu = Arc::new(pdu);
+        self.cache(pdu.clone());
+        Ok(pdu)
+    }
+
+    pub(super) fn cache(&self, pdu: Arc<Pdu>) {
+        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).insert(pdu);
+    }
+
+    /// The event in one slot of a room's committed state.
+    pub async fn state_event(
+        &self,
+        room: &Room,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<Option<Arc<Pdu>>, Error> {
+        let slot = self.0.app.db.state_key(event_type, state_key).await?;
+        let Some(id) = room.seen().state.get(&slot).copied() else { return Ok(None) };
+        self.pdu(room, id).await.map(Some)
+    }
+}
+
+impl From<&Pdu> for Extremity {
+    fn from(pdu: &Pdu) -> Self {
+        Self {
+            id: pdu.id,
+            event_id: pdu.event_id.clone(),
+            depth: pdu.depth,
+            state_after: pdu.place.state_after,
+        }
+    }
+}

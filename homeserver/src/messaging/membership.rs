@@ -1,0 +1,292 @@
+//! Joining, inviting, leaving, knocking, kicking and banning, for users of this server.
+//!
+//! Where the room is here, the event is made here; where it is elsewhere, `remote` asks a server that is in it.
+
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, RoomId, UserId,
+    events::TimelineEventType,
+};
+
+use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership, stripped};
+use crate::{auth::Requester, storage::rooms};
+
+/// The content of a join: the profile of today.
+pub(super) async fn join_content(
+    engine: &Engine,
+    user_id: &UserId,
+) -> Result<CanonicalJsonObject, Error> {
+    profile_content(engine, user_id, Membership::Join).await
+}
+
+/// A membership content with the user's profile in it.
+pub(super) async fn profile_content(
+    engine: &Engine,
+    user_id: &UserId,
+    membership: Membership,
+) -> Result<CanonicalJsonObject, Error> {
+    let mut content = plain_content(membership);
+    for (field, value) in crate::account::member_profile(engine.app(), user_id).await? {
+        content.insert(field, value.into());
+    }
+    Ok(content)
+}
+
+fn plain_content(membership: Membership) -> CanonicalJsonObject {
+    CanonicalJsonObject::from([("membership".to_owned(), membership.as_str().into())])
+}
+
+fn with_reason(mut content: CanonicalJsonObject, reason: Option<String>) -> CanonicalJsonObject {
+    if let Some(reason) = reason {
+        content.insert("reason".to_owned(), reason.into());
+    }
+    content
+}
+
+fn member_draft(sender: &UserId, target: &UserId, content: CanonicalJsonObject) -> Draft {
+    Draft::state(sender.to_owned(), TimelineEventType::RoomMember, target.as_str(), content)
+}
+
+/// Sends a membership event into a room that is here.
+async fn send(engine: &Engine, room: &std::sync::Arc<Room>, draft: Draft) -> Result<(), Error> {
+    let mut building = Building::begin(engine, room).await?;
+    building.add(draft).await?;
+    building.commit().await?;
+    Ok(())
+}
+
+/// Joins the requester to a room; `via` are servers that may know it. Joining again changes nothing.
+pub async fn join(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+    reason: Option<String>,
+) -> Result<(), Error> {
+    let user_id = &requester.user_id;
+    let content = with_reason(join_content(engine, user_id).await?, reason);
+    let room = engine.find_room(room_id).await?;
+    let Some(room) = room.filter(|room| !room.seen().local_joined.is_empty()) else {
+        return remote::join(engine, requester, room_id, via, content).await;
+    };
+    if room.seen().is_joined(requester.user) {
+        return Ok(());
+    }
+    let mut content = content;
+    if let Some(authoriser) = restricted_authoriser(engine, &room, requester).await? {
+        let authoriser = authoriser.to_string();
+        content.insert(
+            "join_authorised_via_users_server".to_owned(),
+            CanonicalJsonValue::String(authoriser),
+        );
+    }
+    send(engine, &room, member_draft(user_id, user_id, content)).await
+}
+
+/// For a restricted room that the user was not invited to: who of this server's members vouches for the join.
+async fn restricted_authoriser(
+    engine: &Engine,
+    room: &Room,
+    requester: &Requester,
+) -> Result<Option<ruma::OwnedUserId>, Error> {
+    #[derive(serde::Deserialize)]
+    struct JoinRules {
+        join_rule: String,
+        #[serde(default)]
+        allow: Vec<Allow>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Allow {
+        room_id: Option<ruma::OwnedRoomId>,
+    }
+    if !room.rules.authorization.restricted_join_rule
+        || room.seen().membership(requester.user) == Some(Membership::Invite)
+    {
+        return Ok(None);
+    }
+    let Some(event) = engine.state_event(room, "m.room.join_rules", "").await? else {
+        return Ok(None);
+    };
+    let Some(rules) = event.content_as::<JoinRules>() else { return Ok(None) };
+    if !matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted") {
+        return Ok(None);
+    }
+    let mut allowed = false;
+    for room_id in rules.allow.into_iter().filter_map(|allow| allow.room_id) {
+        if let Some(other) = engine.find_room(&room_id).await? {
+            allowed |= other.seen().is_joined(requester.user);
+        }
+    }
+    if !allowed {
+        return Err(Error::Forbidden(
+            "you are in none of the rooms whose members may join".to_owned(),
+        ));
+    }
+    let levels = power::of_room(engine, room).await?;
+    let seen = room.seen();
+    let members = seen.local_joined.iter().filter_map(|user| seen.members.get(user));
+    Ok(members.map(|member| member.user_id.clone()).find(|user_id| levels.may_invite(user_id)))
+}
+
+/// Invites somebody, of this server or another.
+pub async fn invite(
+    engine: &Engine,
+    sender: &UserId,
+    room_id: &RoomId,
+    target: &UserId,
+    extra: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let room = engine
+        .room(room_id)
+        .await
+        .map_err(|_| Error::Forbidden("you are not in this room".to_owned()))?;
+    let is_ours = engine.app().is_ours(target.server_name());
+    let mut content = if is_ours {
+        profile_content(engine, target, Membership::Invite).await?
+    } else {
+        plain_content(Membership::Invite)
+    };
+    content.extend(extra);
+    if is_ours {
+        return send(engine, &room, member_draft(sender, target, content)).await;
+    }
+    remote::invite(engine, &room, member_draft(sender, target, content)).await
+}
+
+/// Leaves a room, declines an invitation, or takes back a knock.
+pub async fn leave(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    reason: Option<String>,
+) -> Result<(), Error> {
+    let user_id = &requester.user_id;
+    let content = with_reason(plain_content(Membership::Leave), reason);
+    let not_in = || Error::Forbidden("you are not in this room".to_owned());
+    match engine.find_room(room_id).await? {
+        Some(room) if !room.seen().local_joined.is_empty() => {
+            match room.seen().membership(requester.user) {
+                Some(Membership::Leave) => return Ok(()),
+                None | Some(Membership::Ban) => return Err(not_in()),
+                Some(_) => {}
+            }
+        }
+        _ => {
+            let stored =
+                rooms::find_room(&engine.app().db, room_id.as_str()).await?.ok_or_else(not_in)?;
+            let standing = rooms::find_membership(&engine.app().db, requester.user, stored.id)
+                .await?
+                .ok_or_else(not_in)?;
+            return match Membership::parse(&standing.membership) {
+                Some(Membership::Leave) => Ok(()),
+                Some(Membership::Invite | Membership::Knock) => {
+                    remote::leave(engine, requester, &standing, content).await
+                }
+                _ => Err(not_in()),
+            };
+        }
+    }
+    let room = engine.room(room_id).await?;
+    send(engine, &room, member_draft(user_id, user_id, content)).await
+}
+
+/// Asks to be let in.
+pub async fn knock(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+    reason: Option<String>,
+) -> Result<(), Error> {
+    let content =
+        with_reason(profile_content(engine, &requester.user_id, Membership::Knock).await?, reason);
+    match engine.find_room(room_id).await? {
+        Some(room) if !room.seen().local_joined.is_empty() => {
+            send(engine, &room, member_draft(&requester.user_id, &requester.user_id, content)).await
+        }
+        _ => remote::knock(engine, requester, room_id, via, content).await,
+    }
+}
+
+/// What a sender does to somebody else's membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Kick,
+    Ban,
+    Unban,
+}
+
+/// Kicks, bans or unbans `target`.
+pub async fn remove(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    target: &UserId,
+    removal: Removal,
+    reason: Option<String>,
+) -> Result<(), Error> {
+    let not_in = || Error::Forbidden("you are not in this room".to_owned());
+    let room = engine.find_room(room_id).await?.ok_or_else(not_in)?;
+    let user = engine.app().db.find_user(target.as_str()).await?;
+    let standing = user.and_then(|user| room.seen().membership(user));
+    let membership = match removal {
+        Removal::Ban => Membership::Ban,
+        Removal::Kick | Removal::Unban => Membership::Leave,
+    };
+    let fits = match removal {
+        Removal::Ban => true,
+        Removal::Kick => {
+            matches!(standing, Some(Membership::Join | Membership::Invite | Membership::Knock))
+        }
+        Removal::Unban => standing == Some(Membership::Ban),
+    };
+    if !room.seen().is_joined(requester.user) {
+        return Err(not_in());
+    }
+    if !fits {
+        let text = if removal == Removal::Kick {
+            "they are not in this room"
+        } else {
+            "they are not banned"
+        };
+        return Err(Error::Forbidden(text.to_owned()));
+    }
+    let content = with_reason(plain_content(membership), reason);
+    send(engine, &room, member_draft(&requester.user_id, target, content)).await
+}
+
+/// Forgets a room the user has left: it leaves their lists.
+pub async fn forget(engine: &Engine, requester: &Requester, room_id: &RoomId) -> Result<(), Error> {
+    let db = &engine.app().db;
+    let unknown = || Error::InvalidParam("you were never in this room".to_owned());
+    let stored = rooms::find_room(db, room_id.as_str()).await?.ok_or_else(unknown)?;
+    let standing =
+        rooms::find_membership(db, requester.user, stored.id).await?.ok_or_else(unknown)?;
+    match Membership::parse(&standing.membership) {
+        Some(Membership::Leave | Membership::Ban) => {
+            Ok(rooms::forget_room(db, requester.user, stored.id).await?)
+        }
+        _ => Err(Error::InvalidParam("leave the room before forgetting it".to_owned())),
+    }
+}
+
+/// Writes today's profile into the user's membership of every room they are in.
+pub async fn refresh_profile(engine: &Engine, user_id: &UserId) -> Result<(), Error> {
+    let user = engine.app().db.user(user_id.as_str()).await?;
+    for standing in rooms::list_memberships(&engine.app().db, user).await? {
+        if standing.membership != "join" {
+            continue;
+        }
+        let Ok(room_id) = RoomId::parse(&standing.room_id) else { continue };
+        let Some(room) = engine.find_room(&room_id).await? else { continue };
+        let content = join_content(engine, user_id).await?;
+        if let Err(error) = send(engine, &room, member_draft(user_id, user_id, content)).await {
+            tracing::warn!(room.id = %room_id, %error, "a profile change did not reach a room");
+        }
+    }
+    Ok(())
+}
+
+/// The state an invited or knocking user is shown; see [`stripped`].
+pub(super) async fn preview(engine: &Engine, room: &Room) -> Result<Vec<serde_json::Value>, Error> {
+    stripped::state(engine, room).await
+}

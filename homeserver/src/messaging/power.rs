@@ -1,0 +1,99 @@
+//! Power levels: who may do what in a room.
+
+use std::collections::HashSet;
+
+use ruma::{
+    OwnedUserId, UserId,
+    events::{StateEventType, TimelineEventType},
+    state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
+};
+
+use super::{Engine, Error, build::AuthState, pdu::Pdu, room::Room};
+use std::sync::Arc;
+
+/// A power level; creators since version 12 stand above all numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Power {
+    Level(i64),
+    Creator,
+}
+
+/// The power levels of a room as its rules read them.
+#[derive(Debug)]
+pub struct PowerLevels<'a> {
+    room: &'a Room,
+    levels: Option<RoomPowerLevelsEvent<Arc<Pdu>>>,
+    creators: HashSet<OwnedUserId>,
+}
+
+/// From the events an authorization looked at.
+pub(super) fn of_auth_state<'a>(room: &'a Room, auth: &AuthState) -> PowerLevels<'a> {
+    let event = |event_type| auth.get(&(event_type, String::new())).cloned();
+    new(room, event(StateEventType::RoomCreate), event(StateEventType::RoomPowerLevels))
+}
+
+/// From the room's committed state.
+pub async fn of_room<'a>(engine: &Engine, room: &'a Room) -> Result<PowerLevels<'a>, Error> {
+    let create = engine.state_event(room, "m.room.create", "").await?;
+    let levels = engine.state_event(room, "m.room.power_levels", "").await?;
+    Ok(new(room, create, levels))
+}
+
+fn new(room: &Room, create: Option<Arc<Pdu>>, levels: Option<Arc<Pdu>>) -> PowerLevels<'_> {
+    let creators = create
+        .and_then(|create| RoomCreateEvent::new(create).creators(&room.rules.authorization).ok());
+    PowerLevels {
+        room,
+        levels: levels.map(RoomPowerLevelsEvent::new),
+        creators: creators.unwrap_or_default(),
+    }
+}
+
+impl PowerLevels<'_> {
+    /// A user's power.
+    pub fn of(&self, user_id: &UserId) -> Power {
+        let rules = &self.room.rules.authorization;
+        let creator = self.creators.contains(user_id);
+        if creator && rules.explicitly_privilege_room_creators {
+            return Power::Creator;
+        }
+        match &self.levels {
+            Some(levels) => {
+                Power::Level(levels.user_power_level(user_id, rules).map_or(0, i64::from))
+            }
+            None => Power::Level(if creator { 100 } else { 0 }),
+        }
+    }
+
+    fn field(&self, field: RoomPowerLevelsIntField) -> Power {
+        let default = i64::from(field.default_value());
+        let levels = self.levels.as_ref();
+        Power::Level(
+            levels
+                .and_then(|levels| {
+                    levels.get_as_int_or_default(field, &self.room.rules.authorization).ok()
+                })
+                .map_or(default, i64::from),
+        )
+    }
+
+    pub fn may_redact(&self, user_id: &UserId) -> bool {
+        self.of(user_id) >= self.field(RoomPowerLevelsIntField::Redact)
+    }
+
+    pub fn may_invite(&self, user_id: &UserId) -> bool {
+        self.of(user_id) >= self.field(RoomPowerLevelsIntField::Invite)
+    }
+
+    /// Whether `user_id` may send state events of this type.
+    pub fn may_send_state(&self, user_id: &UserId, event_type: &str) -> bool {
+        let event_type = TimelineEventType::from(event_type);
+        let needed = match &self.levels {
+            Some(levels) => levels
+                .event_power_level(&event_type, Some(""), &self.room.rules.authorization)
+                .map_or(50, i64::from),
+            None => 0,
+        };
+        self.of(user_id) >= Power::Level(needed)
+    }
+}

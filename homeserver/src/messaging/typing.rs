@@ -1,0 +1,98 @@
+//! Who is typing where: in memory only, on a per-boot counter, never in a position.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+
+/// The longest a client may say that somebody types; after it they stop by themselves.
+pub const TYPING_MAX: Duration = Duration::from_secs(120);
+/// Rooms with typing state before the longest idle is forgotten.
+const ROOMS_MAX: usize = 10_000;
+
+/// Typing in all rooms.
+#[derive(Debug, Default)]
+pub struct Typing(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Counts changes since the start of the process.
+    serial: u64,
+    rooms: HashMap<OwnedRoomId, RoomTyping>,
+}
+
+#[derive(Debug, Default)]
+struct RoomTyping {
+    /// Until when, in milliseconds since the epoch.
+    until_ms: BTreeMap<OwnedUserId, i64>,
+    changed: u64,
+}
+
+impl Typing {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets (`until_ms`) or ends (`None`) a user's typing; tells whether anything changed.
+    pub fn set(&self, room_id: &RoomId, user_id: &UserId, until_ms: Option<i64>) -> bool {
+        let mut state = self.state();
+        if state.rooms.len() >= ROOMS_MAX && !state.rooms.contains_key(room_id) {
+            let idle = state
+                .rooms
+                .iter()
+                .min_by_key(|(_, room)| room.changed)
+                .map(|(room_id, _)| room_id.clone());
+            idle.and_then(|room_id| state.rooms.remove(&room_id));
+        }
+        let serial = state.serial + 1;
+        let room = state.rooms.entry(room_id.to_owned()).or_default();
+        let changed = match until_ms {
+            Some(until) => room.until_ms.insert(user_id.to_owned(), until).is_none(),
+            None => room.until_ms.remove(user_id).is_some(),
+        };
+        if changed {
+            room.changed = serial;
+            state.serial = serial;
+        }
+        changed
+    }
+
+    /// Ends what has run out and tells in which rooms.
+    pub fn expire(&self, now_ms: i64) -> Vec<OwnedRoomId> {
+        let mut state = self.state();
+        let serial = state.serial + 1;
+        let mut expired = Vec::new();
+        for (room_id, room) in &mut state.rooms {
+            let before = room.until_ms.len();
+            room.until_ms.retain(|_, until| *until > now_ms);
+            if room.until_ms.len() != before {
+                room.changed = serial;
+                expired.push(room_id.clone());
+            }
+        }
+        if !expired.is_empty() {
+            state.serial = serial;
+        }
+        expired
+    }
+
+    /// The count of changes so far.
+    pub fn serial(&self) -> u64 {
+        self.state().serial
+    }
+
+    /// Who types in a room, if that changed after `since`.
+    pub fn changed_since(&self, room_id: &RoomId, since: u64) -> Option<Vec<OwnedUserId>> {
+        let state = self.state();
+        let room = state.rooms.get(room_id).filter(|room| room.changed > since)?;
+        Some(room.until_ms.keys().cloned().collect())
+    }
+
+    /// When the next typing runs out, in milliseconds since the epoch.
+    pub fn next_end_ms(&self) -> Option<i64> {
+        self.state().rooms.values().flat_map(|room| room.until_ms.values()).min().copied()
+    }
+}

@@ -1,0 +1,336 @@
+//! The events' commit: what a batch holds, as data, and the few rows it becomes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use sea_orm::{ConnectionTrait, Value};
+
+use super::{
+    Error, Id, Position, execute, values,
+    writer::{Positions, Written},
+};
+
+/// Events of one room that enter the database together, already authorised in memory.
+#[derive(Debug, Clone, Default)]
+pub struct EventBatch {
+    /// The room all of it belongs to.
+    pub room: Id,
+    /// Set when the room is new to this server.
+    pub new_room: Option<NewRoom>,
+    /// The events, in the order of their positions.
+    pub events: Vec<NewEvent>,
+    /// State snapshots the events refer to.
+    pub snapshots: Vec<NewSnapshot>,
+    /// The room's head after the batch; absent when only outliers or history were added.
+    pub head: Option<RoomUpdate>,
+    /// Memberships that changed.
+    pub memberships: Vec<Membership>,
+    /// Relations of the events to their parents.
+    pub relations: Vec<Relation>,
+    /// Events taken back, each with its redaction.
+    pub redactions: Vec<Redaction>,
+    /// Who asked, for answering a repeated request alike.
+    pub transaction: Option<TransactionKey>,
+    /// Highlights and other rows of single users (see [`UserAction`]).
+    pub actions: Vec<UserAction>,
+    /// Raised when a batch of this room failed: what was built on it must fail too.
+    pub broken: Arc<AtomicBool>,
+}
+
+/// A room new to this server.
+#[derive(Debug, Clone)]
+pub struct NewRoom {
+    pub room_id: String,
+    pub version: String,
+}
+
+/// One event. Times in milliseconds since the Unix epoch.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: Id,
+    pub event_id: String,
+    pub event_type: String,
+    pub sender: Id,
+    pub state_key: Option<Id>,
+    pub depth: i64,
+    pub at_ms: i64,
+    /// Place in the room's timeline; `None` for outliers and rejected events.
+    pub timeline_order: Option<i64>,
+    /// Snapshots of the room's state before and after this event; `None` for outliers.
+    pub state_before: Option<Id>,
+    pub state_after: Option<Id>,
+    /// The room's running total of countable events, this one included.
+    pub countable: i64,
+    /// A combination of [`super::events::REJECTED`] and its like.
+    pub flags: i64,
+    /// The event as canonical JSON.
+    pub json: Vec<u8>,
+}
+
+/// A snapshot as a delta: see `messaging::state`.
+#[derive(Debug, Clone)]
+pub struct NewSnapshot {
+    pub id: Id,
+    /// Snapshots of one lineage are counted from 1.
+    pub version: i64,
+    /// The snapshot the delta builds on.
+    pub parent: Option<Id>,
+    pub delta: Vec<u8>,
+}
+
+/// The head of a room after a batch.
+#[derive(Debug, Clone)]
+pub struct RoomUpdate {
+    pub snapshot: Id,
+    /// Forward extremities, packed as 8-byte big-endian ids.
+    pub extremities: Vec<u8>,
+    pub last_order: i64,
+    pub countable: i64,
+}
+
+/// Where a user stands in a room.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    pub user: Id,
+    /// `join`, `invite`, `leave`, `ban` or `knock`.
+    pub membership: String,
+    pub event: Id,
+    /// The room's state as the inviting server described it, for invites from rooms we are not in.
+    pub stripped_state: Option<Vec<u8>>,
+}
+
+/// A child event's relation to its parent.
+#[derive(Debug, Clone)]
+pub struct Relation {
+    pub child: Id,
+    pub parent_event_id: String,
+    pub rel_type: String,
+}
+
+/// An event taken back: what is left of it, as canonical JSON.
+#[derive(Debug, Clone)]
+pub struct Redaction {
+    pub event: Id,
+    pub redaction: Id,
+    pub json: Vec<u8>,
+}
+
+/// The client request that a batch answers.
+#[derive(Debug, Clone)]
+pub struct TransactionKey {
+    pub device: Id,
+    pub txn_id: String,
+    pub event: Id,
+    pub at_ms: i64,
+}
+
+/// One user's exception to the derived unread counts: a highlight, or a count that push rules took away.
+#[derive(Debug, Clone)]
+pub struct UserAction {
+    pub user: Id,
+    pub event: Id,
+    pub timeline_order: i64,
+    pub notify: bool,
+    pub highlight: bool,
+}
+
+/// Rows per statement: few sizes, so that the statement cache knows them all.
+const CHUNKS: [usize; 4] = [16, 4, 2, 1];
+
+const EVENT_COLUMNS: &str = "id, event_id, room, event_type, sender, state_key, depth, at_ms, position, timeline_order, \
+     state_before, state_after, countable, flags, json";
+const EVENT_REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET position = excluded.position, \
+     timeline_order = excluded.timeline_order, state_before = excluded.state_before, state_after = excluded.state_after, \
+     countable = excluded.countable, flags = excluded.flags";
+
+/// Writes the rows of `batches` into the open transaction. Positions are taken in order.
+pub(super) async fn write_batches(
+    db: &impl ConnectionTrait,
+    batches: &[EventBatch],
+    positions: &Positions,
+) -> Result<Vec<Written>, Error> {
+    let mut rows = Rows::default();
+    let mut written = Vec::with_capacity(batches.len());
+    for batch in batches {
+        if batch.broken.load(Ordering::Acquire) {
+            return Err(Error::Database(
+                "an earlier event of this room could not be stored".to_owned(),
+            ));
+        }
+        written.push(rows.collect(batch, positions));
+    }
+    rows.write(db).await?;
+    Ok(written)
+}
+
+/// The rows of a group, table by table.
+#[derive(Default)]
+struct Rows {
+    rooms: Vec<Vec<Value>>,
+    events: Vec<Vec<Value>>,
+    snapshots: Vec<Vec<Value>>,
+    heads: BTreeMap<Id, RoomUpdate>,
+    memberships: BTreeMap<(Id, Id), Vec<Value>>,
+    relations: Vec<Vec<Value>>,
+    redactions: Vec<Redaction>,
+    transactions: Vec<Vec<Value>>,
+    actions: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    fn collect(&mut self, batch: &EventBatch, positions: &Positions) -> Written {
+        if let Some(room) = &batch.new_room {
+            self.rooms.push(values![batch.room, room.room_id.as_str(), room.version.as_str()]);
+        }
+        let mut taken = Vec::with_capacity(batch.events.len());
+        let mut upto = 0;
+        for event in &batch.events {
+            let position = event.timeline_order.map(|_| positions.take());
+            upto = position.unwrap_or(upto);
+            taken.push(position);
+            self.events.push(event_row(batch.room, event, position));
+        }
+        for snapshot in &batch.snapshots {
+            let NewSnapshot { id, version, parent, delta } = snapshot;
+            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
+        }
+        if let Some(head) = &batch.head {
+            self.heads.insert(batch.room, head.clone());
+        }
+        for change in &batch.memberships {
+            if upto == 0 {
+                upto = positions.take();
+            }
+            let Membership { user, membership, event, stripped_state } = change;
+            let row = values![
+                *user,
+                batch.room,
+                membership.as_str(),
+                *event,
+                upto,
+                stripped_state.clone()
+            ];
+            self.memberships.insert((*user, batch.room), row);
+        }
+        for Relation { child, parent_event_id, rel_type } in &batch.relations {
+            self.relations.push(values![
+                *child,
+                batch.room,
+                parent_event_id.as_str(),
+                rel_type.as_str()
+            ]);
+        }
+        self.redactions.extend(batch.redactions.iter().cloned());
+        if let Some(TransactionKey { device, txn_id, event, at_ms }) = &batch.transaction {
+            self.transactions.push(values![*device, txn_id.as_str(), *event, *at_ms]);
+        }
+        for action in &batch.actions {
+            let UserAction { user, event, timeline_order, notify, highlight } = action;
+            let (notify, highlight) = (i64::from(*notify), i64::from(*highlight));
+            self.actions.push(values![
+                *user,
+                batch.room,
+                *event,
+                *timeline_order,
+                notify,
+                highlight
+            ]);
+        }
+        Written { positions: taken, upto }
+    }
+
+    async fn write(self, db: &impl ConnectionTrait) -> Result<(), Error> {
+        insert(db, "rooms (id, room_id, version)", "ON CONFLICT (id) DO NOTHING", self.rooms)
+            .await?;
+        insert(db, "state_snapshots (id, room, version, parent, delta)", "", self.snapshots)
+            .await?;
+        insert(db, &format!("events ({EVENT_COLUMNS})"), EVENT_REPLACE, self.events).await?;
+        for (room, head) in self.heads {
+            const SET_HEAD: &str = "UPDATE rooms SET snapshot = $1, extremities = $2, last_order = $3, countable = $4 WHERE id = $5";
+            let row =
+                values![head.snapshot, head.extremities, head.last_order, head.countable, room];
+            execute(db, SET_HEAD, row).await?;
+        }
+        const MEMBERSHIP_REPLACE: &str = "ON CONFLICT (user_id, room) DO UPDATE SET membership = excluded.membership, \
+             event = excluded.event, position = excluded.position, stripped_state = excluded.stripped_state, forgotten = 0";
+        let memberships = self.memberships.into_values().collect();
+        insert(
+            db,
+            "memberships (user_id, room, membership, event, position, stripped_state)",
+            MEMBERSHIP_REPLACE,
+            memberships,
+        )
+        .await?;
+        insert(
+            db,
+            "relations (child, room, parent, rel_type)",
+            "ON CONFLICT (child) DO NOTHING",
+            self.relations,
+        )
+        .await?;
+        for Redaction { event, redaction, json } in self.redactions {
+            const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
+            execute(db, PRUNE, values![redaction, json, event]).await?;
+        }
+        insert(db, "sent_transactions (device, txn_id, event, at_ms)", "", self.transactions)
+            .await?;
+        insert(
+            db,
+            "push_actions (user_id, room, event, timeline_order, notify, highlight)",
+            "",
+            self.actions,
+        )
+        .await
+    }
+}
+
+fn event_row(room: Id, event: &NewEvent, position: Option<Position>) -> Vec<Value> {
+    values![
+        event.id,
+        event.event_id.as_str(),
+        room,
+        event.event_type.as_str(),
+        event.sender,
+        event.state_key,
+        event.depth,
+        event.at_ms,
+        position,
+        event.timeline_order,
+        event.state_before,
+        event.state_after,
+        event.countable,
+        event.flags,
+        event.json.clone(),
+    ]
+}
+
+/// `INSERT INTO target VALUES …` for all `rows`, several a statement.
+pub(crate) async fn insert(
+    db: &impl ConnectionTrait,
+    target: &str,
+    conflict: &str,
+    rows: Vec<Vec<Value>>,
+) -> Result<(), Error> {
+    let mut rows = rows.into_iter().peekable();
+    let mut left = rows.len();
+    while let Some(first) = rows.peek() {
+        let columns = first.len();
+        let take = CHUNKS.into_iter().find(|size| *size <= left).unwrap_or(1);
+        let groups: Vec<String> = (0..take)
+            .map(|row| {
+                let marks: Vec<String> =
+                    (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+                format!("({})", marks.join(", "))
+            })
+            .collect();
+        let sql = format!("INSERT INTO {target} VALUES {} {conflict}", groups.join(", "));
+        execute(db, &sql, rows.by_ref().take(take).flatten().collect()).await?;
+        left -= take;
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! Reading events. Writing them is `append`'s.
+
+use super::{Database, Error, Id, Position, Row, query_all, query_one, values};
+
+/// Breaks the authorization rules: never in the timeline, never in state. Sticky.
+pub const REJECTED: i64 = 1;
+/// Allowed by its own state but not by the room's current one: kept for the graph, not shown.
+pub const SOFT_FAILED: i64 = 2;
+/// Made by this server, so sent on to others.
+pub const LOCAL: i64 = 4;
+
+/// Most events one call reads.
+pub const PAGE_MAX: u64 = 1_000;
+
+/// An event's row.
+#[derive(Debug, Clone)]
+pub struct StoredEvent {
+    pub id: Id,
+    pub event_id: String,
+    pub room: Id,
+    pub sender: Id,
+    pub position: Option<Position>,
+    pub timeline_order: Option<i64>,
+    pub state_before: Option<Id>,
+    pub state_after: Option<Id>,
+    pub countable: i64,
+    pub flags: i64,
+    pub redacted_by: Option<Id>,
+    pub json: Vec<u8>,
+}
+
+const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
+     flags, redacted_by, json FROM events";
+
+fn event(row: &Row) -> Result<StoredEvent, Error> {
+    Ok(StoredEvent {
+        id: row.get(0)?,
+        event_id: row.get(1)?,
+        room: row.get(2)?,
+        sender: row.get(3)?,
+        position: row.get(4)?,
+        timeline_order: row.get(5)?,
+        state_before: row.get(6)?,
+        state_after: row.get(7)?,
+        countable: row.get(8)?,
+        flags: row.get(9)?,
+        redacted_by: row.get(10)?,
+        json: row.get(11)?,
+    })
+}
+
+/// The event with this id as text, whatever its room: callers check the room.
+pub async fn find_event(db: &Database, event_id: &str) -> Result<Option<StoredEvent>, Error> {
+    query_one(db.read(), &format!("{EVENT} WHERE event_id = $1"), values![event_id])
+        .await?
+        .as_ref()
+        .map(event)
+        .transpose()
+}
+
+/// The events with these interned ids, in no particular order; unknown ones are left out.
+pub async fn list_events(db: &Database, ids: &[Id]) -> Result<Vec<StoredEvent>, Error> {
+    let mut events = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(500) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
+        let sql = format!("{EVENT} WHERE id IN ({})", marks.join(", "));
+        let rows =
+            query_all(db.read(), &sql, chunk.iter().map(|id| sea_orm::Value::from(*id)).collect())
+                .await?;
+        for row in &rows {
+            events.push(event(row)?);
+        }
+    }
+    Ok(events)
+}
+
+/// The events with these ids as text, in no particular order; unknown ones are left out.
+pub async fn list_events_by_name(
+    db: &Database,
+    event_ids: &[String],
+) -> Result<Vec<StoredEvent>, Error> {
+    let mut events = Vec::with_capacity(event_ids.len());
+    for chunk in event_ids.chunks(500) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
+        let sql = format!("{EVENT} WHERE event_id IN ({})", marks.join(", "));
+        let rows = query_all(
+            db.read(),
+            &sql,
+            chunk.iter().map(|id| sea_orm::Value::from(id.as_str())).collect(),
+        )
+        .await?;
+        for row in &rows {
+            events.push(event(row)?);
+        }
+    }
+    Ok(events)
+}
+
+/// Up to `limit` events of a room's timeline with `order < before`, newest first.
+pub async fn list_timeline_before(
+    db: &Database,
+    room: Id,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3"
+    );
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    query_all(db.read(), &sql, values![room, before, limit]).await?.iter().map(event).collect()
+}
+
+/// Up to `limit` events of a room's timeline with `order > after`, oldest first.
+pub async fn list_timeline_after(
+    db: &Database,
+    room: Id,
+    after: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE room = $1 AND timeline_order > $2 ORDER BY timeline_order ASC LIMIT $3"
+    );
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    query_all(db.read(), &sql, values![room, after, limit]).await?.iter().map(event).collect()
+}
+
+/// This server's own events after `position`, oldest first, with their rooms: the log federation reads.
+pub async fn list_log_after(
+    db: &Database,
+    position: Position,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE position > $1 AND (flags & {LOCAL}) <> 0 ORDER BY position LIMIT $2"
+    );
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    query_all(db.read(), &sql, values![position, limit]).await?.iter().map(event).collect()
+}
+
+/// The event that `device` sent under this transaction id, if it did.
+pub async fn find_transaction(
+    db: &Database,
+    device: Id,
+    txn_id: &str,
+) -> Result<Option<String>, Error> {
+    const FIND: &str = "SELECT e.event_id FROM sent_transactions t JOIN events e ON e.id = t.event \
+         WHERE t.device = $1 AND t.txn_id = $2";
+    query_one(db.read(), FIND, values![device, txn_id]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The transaction id under which `device` sent this event, if it did.
+pub async fn find_transaction_id(
+    db: &Database,
+    device: Id,
+    event: Id,
+) -> Result<Option<String>, Error> {
+    const FIND: &str = "SELECT txn_id FROM sent_transactions WHERE event = $1 AND device = $2";
+    query_one(db.read(), FIND, values![event, device]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// The children of an event with this relation (any, when `None`), newest first, before `order`, at most `limit`.
+pub async fn list_relations(
+    db: &Database,
+    parent_event_id: &str,
+    rel_type: Option<&str>,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<StoredEvent>, Error> {
+    let sql = format!(
+        "{EVENT} WHERE id IN (SELECT child FROM relations WHERE parent = $1 AND ($2 = '' OR rel_type = $2)) \
+         AND timeline_order < $3 ORDER BY timeline_order DESC LIMIT $4"
+    );
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    let row = values![parent_event_id, rel_type.unwrap_or_default(), before, limit];
+    query_all(db.read(), &sql, row).await?.iter().map(event).collect()
+}
+
+/// The timeline event of a room nearest to `at_ms`: the first at or after it, or the last at or before it.
+pub async fn find_event_by_time(
+    db: &Database,
+    room: Id,
+    at_ms: i64,
+    forward: bool,
+) -> Result<Option<StoredEvent>, Error> {
+    let (compare, order) = if forward { (">=", "ASC") } else { ("<=", "DESC") };
+    let sql = format!(
+        "{EVENT} WHERE room = $1 AND timeline_order IS NOT NULL AND at_ms {compare} $2 ORDER BY at_ms {order} LIMIT 1"
+    );
+    query_one(db.read(), &sql, values![room, at_ms]).await?.as_ref().map(event).transpose()
+}

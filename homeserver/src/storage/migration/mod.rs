@@ -1,0 +1,142 @@
+//! The schema, one file a floor and step; never edited once landed.
+//!
+//! The SQL is written once, with the few words that differ between the databases in braces: `{int}` (INTEGER, BIGINT),
+//! `{bytes}` (BLOB, BYTEA), `{strict}` (STRICT, nothing). Every table says its owner and its retention rule in the comment
+//! above it; a test refuses a table without one.
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm_migration::{MigrationName, MigrationTrait, MigratorTrait, SchemaManager, async_trait};
+
+use super::{Error, execute, open::is_sqlite, query_one, values};
+
+/// The steps, oldest first: name, SQL.
+const STEPS: &[(&str, &str)] = &[
+    ("m0001_server", include_str!("m0001_server.sql")),
+    ("m0002_accounts", include_str!("m0002_accounts.sql")),
+    ("m0003_rooms", include_str!("m0003_rooms.sql")),
+    ("m0004_keys", include_str!("m0004_keys.sql")),
+    ("m0005_media", include_str!("m0005_media.sql")),
+    ("m0006_federation", include_str!("m0006_federation.sql")),
+];
+
+struct Step {
+    name: &'static str,
+    sql: &'static str,
+}
+
+impl MigrationName for Step {
+    fn name(&self) -> &str {
+        self.name
+    }
+}
+
+#[expect(
+    elided_lifetimes_in_paths,
+    reason = "the trait's own signature; async_trait takes no other"
+)]
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let db = manager.get_connection();
+        let sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
+        for statement in for_database(self.sql, sqlite)
+            .split(';')
+            .filter(|statement| !statement.trim().is_empty())
+        {
+            db.execute_unprepared(statement).await?;
+        }
+        Ok(())
+    }
+}
+
+struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        STEPS
+            .iter()
+            .map(|(name, sql)| Box::new(Step { name, sql }) as Box<dyn MigrationTrait>)
+            .collect()
+    }
+}
+
+fn for_database(sql: &str, sqlite: bool) -> String {
+    let (int, bytes, strict) =
+        if sqlite { ("INTEGER", "BLOB", "STRICT") } else { ("BIGINT", "BYTEA", "") };
+    // Comments go first: they may hold semicolons.
+    let sql: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    sql.join("\n").replace("{int}", int).replace("{bytes}", bytes).replace("{strict}", strict)
+}
+
+/// Brings the schema up to this program's version.
+///
+/// # Errors
+/// [`Error::Unusable`] when the database was written by a newer program.
+pub(super) async fn run(db: &DatabaseConnection) -> Result<(), Error> {
+    match Migrator::up(db, None).await {
+        Ok(()) => Ok(()),
+        // sea-orm's own word for "applied here, unknown to this program".
+        Err(DbErr::Custom(text)) if text.contains("applied but its file is missing") || text.contains("missing") => {
+            Err(Error::Unusable(
+                "the database was written by a newer ternd: use that version, or restore a backup from before the upgrade"
+                    .to_owned(),
+            ))
+        }
+        Err(DbErr::Exec(RuntimeErr::Internal(text))) => Err(Error::Unusable(text)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Marks the database as this server's, once, and returns its epoch.
+///
+/// # Errors
+/// [`Error::Unusable`] when it belongs to another server name: a name can never be changed later.
+pub(super) async fn claim(db: &DatabaseConnection, server_name: &str) -> Result<String, Error> {
+    const FIND: &str = "SELECT value FROM server WHERE name = $1";
+    const SET: &str = "INSERT INTO server (name, value) VALUES ($1, $2)";
+    if let Some(row) = query_one(db, FIND, values!["server_name"]).await? {
+        let stored: String = row.get(0)?;
+        if stored != server_name {
+            let text = format!(
+                "the database belongs to {stored}, but server_name is {server_name}; it can't be changed"
+            );
+            return Err(Error::Unusable(text));
+        }
+        let row =
+            query_one(db, FIND, values!["epoch"]).await?.ok_or(Error::Damaged { what: "epoch" })?;
+        return row.get(0);
+    }
+    let epoch = format!("{:08x}", rand::random::<u32>());
+    execute(db, SET, values!["epoch", epoch.as_str()]).await?;
+    execute(db, SET, values!["server_name", server_name]).await?;
+    if is_sqlite(db) {
+        tracing::debug!("a new database");
+    }
+    Ok(epoch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::STEPS;
+
+    #[test]
+    fn every_table_has_an_owner_and_a_retention_rule() {
+        for (name, sql) in STEPS {
+            let mut comment = String::new();
+            for line in sql.lines() {
+                if let Some(text) = line.trim().strip_prefix("--") {
+                    comment.push_str(text);
+                } else if line.starts_with("CREATE TABLE") {
+                    assert!(comment.contains("owner:"), "{name}: {line} has no `owner:` above it");
+                    assert!(
+                        comment.contains("kept:"),
+                        "{name}: {line} has no `kept:` (its retention rule) above it"
+                    );
+                    comment.clear();
+                } else if line.trim().is_empty() {
+                    comment.clear();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The memory of the server: one database, SQLite or PostgreSQL, behind functions in domain words.
+//!
+//! Only this floor knows sea-orm. Reads go to [`Database::read`]; every write goes through the one writer
+//! ([`Database::write`] for anything, [`Database::append`] for events), which commits in groups and answers after the
+//! commit. Rows stay in here; a list always has an order and a limit.
+
+mod append;
+mod ids;
+mod migration;
+mod names;
+mod open;
+mod sql;
+mod writer;
+
+pub mod events;
+pub mod rooms;
+mod server_keys;
+
+pub(crate) use append::insert;
+pub use append::{
+    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate,
+    TransactionKey, UserAction,
+};
+pub use names::{Names, StateKey};
+pub use open::Database;
+pub use sql::{Row, row};
+pub use writer::{Txn, Written};
+
+pub(crate) use sql::{execute, query_all, query_one, values};
+
+/// An interned id: of an event, room, user, server, device, state key or snapshot. Never compared for order.
+pub type Id = i64;
+/// A place in the one order of commits. What sync and federation read.
+pub type Position = i64;
+
+/// Why the database would not answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The database refused or failed; the text is its own.
+    #[error("database: {0}")]
+    Database(String),
+    /// No room left on the disk: reads go on, writes fail until there is some.
+    #[error("the disk is full")]
+    DiskFull,
+    /// A stored value does not read as what it must be.
+    #[error("stored {what} is damaged")]
+    Damaged { what: &'static str },
+    /// The file or database cannot be used by this program.
+    #[error("{0}")]
+    Unusable(String),
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl From<sea_orm::DbErr> for Error {
+    fn from(error: sea_orm::DbErr) -> Self {
+        let text = error.to_string();
+        let full = ["database or disk is full", "No space left", "could not extend file"];
+        if full.iter().any(|sign| text.contains(sign)) {
+            Self::DiskFull
+        } else {
+            Self::Database(text)
+        }
+    }
+}

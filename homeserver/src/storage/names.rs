@@ -1,0 +1,171 @@
+//! Interned names: users, servers and state keys as small integers inside, as text at the edge.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use super::{Database, Error, Id, execute, query_one, values};
+
+/// Entries a cache holds before it starts afresh; an entry is about 150 bytes.
+const CACHE_MAX: usize = 200_000;
+
+/// An event type with its state key: one slot of a room's state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StateKey {
+    pub event_type: String,
+    pub state_key: String,
+}
+
+/// The caches of interned names. The database behind them is asked once a name.
+#[derive(Debug, Default)]
+pub struct Names {
+    users: Cache<String>,
+    servers: Cache<String>,
+    state_keys: Cache<StateKey>,
+}
+
+#[derive(Debug)]
+struct Cache<K> {
+    maps: RwLock<(HashMap<K, Id>, HashMap<Id, Arc<K>>)>,
+}
+
+impl<K> Default for Cache<K> {
+    fn default() -> Self {
+        Self { maps: RwLock::default() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Cache<K> {
+    fn id(&self, key: &K) -> Option<Id> {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).0.get(key).copied()
+    }
+
+    fn name(&self, id: Id) -> Option<Arc<K>> {
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).1.get(&id).cloned()
+    }
+
+    fn keep(&self, id: Id, key: K) -> Arc<K> {
+        let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
+        if maps.0.len() >= CACHE_MAX {
+            *maps = Default::default();
+        }
+        maps.0.insert(key.clone(), id);
+        let key = Arc::new(key);
+        maps.1.insert(id, key.clone());
+        key
+    }
+}
+
+impl Database {
+    /// The id of `user_id`, interned now if it was unknown.
+    pub async fn user(&self, user_id: &str) -> Result<Id, Error> {
+        self.intern(&self.names().users, user_id.to_owned(), ("users", "user_id")).await
+    }
+
+    /// The id of `user_id` if this server ever heard of it.
+    pub async fn find_user(&self, user_id: &str) -> Result<Option<Id>, Error> {
+        self.find(&self.names().users, user_id.to_owned(), ("users", "user_id")).await
+    }
+
+    /// The user id behind an id.
+    pub async fn user_name(&self, id: Id) -> Result<Arc<String>, Error> {
+        self.name(&self.names().users, id, ("users", "user_id")).await
+    }
+
+    /// The id of a server name, interned now if it was unknown.
+    pub async fn server(&self, name: &str) -> Result<Id, Error> {
+        self.intern(&self.names().servers, name.to_owned(), ("servers", "name")).await
+    }
+
+    /// The server name behind an id.
+    pub async fn server_name(&self, id: Id) -> Result<Arc<String>, Error> {
+        self.name(&self.names().servers, id, ("servers", "name")).await
+    }
+
+    /// The id of a slot of room state, interned now if it was unknown.
+    pub async fn state_key(&self, event_type: &str, state_key: &str) -> Result<Id, Error> {
+        let key = StateKey { event_type: event_type.to_owned(), state_key: state_key.to_owned() };
+        let cache = &self.names().state_keys;
+        if let Some(id) = cache.id(&key) {
+            return Ok(id);
+        }
+        let id = self.new_id();
+        let row = values![id, event_type, state_key];
+        const INSERT: &str = "INSERT INTO state_keys (id, event_type, state_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
+        const FIND: &str = "SELECT id FROM state_keys WHERE event_type = $1 AND state_key = $2";
+        let row = query_one(self.read(), FIND, values![event_type, state_key]).await?;
+        let id = row.ok_or(Error::Damaged { what: "state key" })?.get(0)?;
+        cache.keep(id, key);
+        Ok(id)
+    }
+
+    /// The type and state key behind an id.
+    pub async fn state_key_name(&self, id: Id) -> Result<Arc<StateKey>, Error> {
+        if let Some(key) = self.names().state_keys.name(id) {
+            return Ok(key);
+        }
+        const FIND: &str = "SELECT event_type, state_key FROM state_keys WHERE id = $1";
+        let row = query_one(self.read(), FIND, values![id])
+            .await?
+            .ok_or(Error::Damaged { what: "state key" })?;
+        let key = StateKey { event_type: row.get(0)?, state_key: row.get(1)? };
+        Ok(self.names().state_keys.keep(id, key))
+    }
+
+    async fn find(
+        &self,
+        cache: &Cache<String>,
+        name: String,
+        table: (&str, &str),
+    ) -> Result<Option<Id>, Error> {
+        if let Some(id) = cache.id(&name) {
+            return Ok(Some(id));
+        }
+        let sql = format!("SELECT id FROM {} WHERE {} = $1", table.0, table.1);
+        let Some(row) = query_one(self.read(), &sql, values![name.as_str()]).await? else {
+            return Ok(None);
+        };
+        let id = row.get(0)?;
+        cache.keep(id, name);
+        Ok(Some(id))
+    }
+
+    async fn intern(
+        &self,
+        cache: &Cache<String>,
+        name: String,
+        table: (&str, &str),
+    ) -> Result<Id, Error> {
+        if let Some(id) = self.find(cache, name.clone(), table).await? {
+            return Ok(id);
+        }
+        let id = self.new_id();
+        let sql = format!(
+            "INSERT INTO {} (id, {}) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            table.0, table.1
+        );
+        let row = values![id, name.as_str()];
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), &sql, row).await })).await?;
+        self.find(cache, name, table).await?.ok_or(Error::Damaged { what: "name" })
+    }
+
+    async fn name(
+        &self,
+        cache: &Cache<String>,
+        id: Id,
+        table: (&str, &str),
+    ) -> Result<Arc<String>, Error> {
+        if let Some(name) = cache.name(id) {
+            return Ok(name);
+        }
+        let sql = format!("SELECT {} FROM {} WHERE id = $1", table.1, table.0);
+        let row = query_one(self.read(), &sql, values![id])
+            .await?
+            .ok_or(Error::Damaged { what: "name" })?;
+        Ok(cache.keep(id, row.get(0)?))
+    }
+}

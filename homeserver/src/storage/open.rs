@@ -1,0 +1,188 @@
+//! Opening a database: pools, pragmas, migrations, the database's own identity.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use sea_orm::{
+    DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector,
+    sqlx::{
+        postgres::{PgConnectOptions, PgPoolOptions},
+        sqlite::{
+            SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
+            SqliteSynchronous,
+        },
+    },
+};
+
+use super::{
+    Error, EventBatch, Id, Names, Position, Txn, Written,
+    ids::Ids,
+    migration, query_one, values,
+    writer::{self, BoxFuture, Writer},
+};
+
+/// Connections that read at the same time.
+const READERS: u32 = 8;
+/// A statement that waits longer than this for a lock or a connection fails.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// The database: N connections that read and one writer. Cheap to clone.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    reader: DatabaseConnection,
+    writer: Writer,
+    ids: Arc<Ids>,
+    names: Names,
+    epoch: String,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("backend", &self.0.reader.get_database_backend())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens (and creates or migrates) the database at `url`: `sqlite:FILE` with FILE inside `data_dir` unless
+    /// absolute, or `postgres://…`.
+    ///
+    /// # Errors
+    /// [`Error::Unusable`] when the URL is neither, the schema is newer than this program, or the database was made
+    /// for another `server_name`.
+    pub async fn open(url: &str, data_dir: &Path, server_name: &str) -> Result<Self, Error> {
+        let (reader, writer) = match url.strip_prefix("sqlite:") {
+            Some(file) => open_sqlite(&data_dir.join(file.trim_start_matches("//"))).await?,
+            None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                open_postgres(url).await?
+            }
+            None => {
+                return Err(Error::Unusable(format!(
+                    "database.url must begin with sqlite: or postgres://, not {url:?}"
+                )));
+            }
+        };
+        migration::run(&writer).await?;
+        let epoch = migration::claim(&writer, server_name).await?;
+        let ids = Arc::new(Ids::starting_at(counter(&writer, "id").await?));
+        let position = counter(&writer, "position").await?;
+        let writer = writer::start(writer, ids.clone(), position);
+        Ok(Self(Arc::new(Inner { reader, writer, ids, names: Names::default(), epoch })))
+    }
+
+    /// The connections that read. A read never sees half a commit.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.0.reader
+    }
+
+    /// Changes with a restored backup or a move to another database; part of every sync token.
+    pub fn epoch(&self) -> &str {
+        &self.0.epoch
+    }
+
+    /// A new interned id, never handed out before or again.
+    pub fn new_id(&self) -> Id {
+        self.0.ids.next()
+    }
+
+    /// The interned names of users, servers and state keys.
+    pub fn names(&self) -> &Names {
+        &self.0.names
+    }
+
+    /// The newest position whose commit is visible to readers.
+    pub fn position(&self) -> Position {
+        self.0.writer.position()
+    }
+
+    /// Runs `work` in a write transaction and answers after its commit, with the position the commit reached.
+    /// Several callers' work may share one commit; an error of one undoes only its own. `work` may await nothing but
+    /// the database.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t Txn) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        self.0.writer.write(work).await
+    }
+
+    /// Appends events that are already authorised; answers after their commit with their positions.
+    /// The order of calls is the order of commits: the call itself enqueues, the future waits.
+    pub fn append(
+        &self,
+        batch: EventBatch,
+    ) -> impl Future<Output = Result<Written, Error>> + Send + use<> {
+        self.0.writer.append(batch)
+    }
+
+    /// Lets the writer finish what it has and closes the connections.
+    pub async fn close(&self) {
+        self.0.writer.stop().await;
+        if let Err(error) = self.0.reader.close_by_ref().await {
+            tracing::warn!(%error, "closing the database");
+        }
+    }
+}
+
+async fn counter(db: &DatabaseConnection, name: &str) -> Result<i64, Error> {
+    let row = query_one(db, "SELECT value FROM counters WHERE name = $1", values![name]).await?;
+    row.ok_or(Error::Damaged { what: "counter" })?.get(0)
+}
+
+/// One connection that writes and N that read: SQLite allows no more, and a pool of writers only meets locks.
+async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnection), Error> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .auto_vacuum(SqliteAutoVacuum::Incremental)
+        .foreign_keys(true)
+        .busy_timeout(WAIT_MAX)
+        .pragma("cache_size", "-16000")
+        .pragma("mmap_size", "268435456")
+        .pragma("temp_store", "MEMORY")
+        .pragma("journal_size_limit", "67108864");
+    let database_error = |error: sea_orm::sqlx::Error| {
+        Error::Unusable(format!("cannot open {}: {error}", file.display()))
+    };
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(WAIT_MAX)
+        .idle_timeout(None)
+        .max_lifetime(None);
+    let writer = writer.connect_with(options.clone()).await.map_err(database_error)?;
+    let reader = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WAIT_MAX);
+    let reader =
+        reader.connect_with(options.pragma("query_only", "true")).await.map_err(database_error)?;
+    Ok((
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
+        SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
+    ))
+}
+
+async fn open_postgres(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), Error> {
+    // The error text of a URL can hold its password: it is left out.
+    let options: PgConnectOptions = url
+        .parse()
+        .map_err(|_| Error::Unusable("database.url is not a valid postgres:// URL".to_owned()))?;
+    let database_error =
+        |error: sea_orm::sqlx::Error| Error::Unusable(format!("cannot reach PostgreSQL: {error}"));
+    let writer =
+        PgPoolOptions::new().max_connections(1).acquire_timeout(WAIT_MAX).idle_timeout(None);
+    let writer = writer.connect_with(options.clone()).await.map_err(database_error)?;
+    let reader = PgPoolOptions::new().max_connections(READERS).acquire_timeout(WAIT_MAX);
+    let reader = reader.connect_with(options).await.map_err(database_error)?;
+    Ok((
+        SqlxPostgresConnector::from_sqlx_postgres_pool(reader),
+        SqlxPostgresConnector::from_sqlx_postgres_pool(writer),
+    ))
+}
+
+/// Whether `db` is SQLite.
+pub(super) fn is_sqlite(db: &DatabaseConnection) -> bool {
+    db.get_database_backend() == DbBackend::Sqlite
+}

@@ -1,0 +1,56 @@
+//! SQL written once for both databases: `$1` placeholders, values and typed columns.
+
+use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
+
+use super::Error;
+
+/// Builds the `Vec<Value>` of a statement from expressions.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$(sea_orm::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+/// One row of an answer.
+pub struct Row(QueryResult);
+
+impl Row {
+    /// The column at `index`, counted from 0 in the order of the SELECT.
+    pub fn get<T: TryGetable>(&self, index: usize) -> Result<T, Error> {
+        Ok(self.0.try_get_by_index(index)?)
+    }
+}
+
+/// Wraps a sea-orm row.
+pub fn row(result: QueryResult) -> Row {
+    Row(result)
+}
+
+/// Runs a statement and tells how many rows it touched.
+pub(crate) async fn execute(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<u64, Error> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.execute_raw(statement).await?.rows_affected())
+}
+
+/// The first row, if any.
+pub(crate) async fn query_one(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Option<Row>, Error> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.query_one_raw(statement).await?.map(Row))
+}
+
+/// All rows.
+pub(crate) async fn query_all(
+    db: &impl ConnectionTrait,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, Error> {
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    Ok(db.query_all_raw(statement).await?.into_iter().map(Row).collect())
+}

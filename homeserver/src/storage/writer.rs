@@ -1,0 +1,290 @@
+//! The one writer: everything that changes the database passes here, in groups, and is answered after its commit.
+//!
+//! ```text
+//! append(batch) ─┐                 ┌─ BEGIN · all batches · COMMIT ─▶ answers, position published
+//! write(work) ───┴▶ queue ▶ loop ──┤
+//!                                  └─ BEGIN · SAVEPOINT work … RELEASE · COMMIT ─▶ answers
+//! ```
+//!
+//! A group takes what is waiting, never waits for more. When a group of batches fails it is replayed one by one, so that
+//! only the faulty batch fails, and with it later batches of the same room, which were built on it.
+
+use std::{
+    any::Any,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Error, EventBatch, Position, append, execute, ids::Ids, values};
+
+/// Most batches or pieces of work in one commit.
+const GROUP_MAX: usize = 256;
+/// Most requests waiting for the writer before callers have to wait to enqueue.
+const QUEUE_MAX: usize = 16_384;
+
+pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type Answer = Box<dyn Any + Send>;
+/// The outcome of a piece of work: its value, or its own error, boxed.
+type Outcome = Result<Answer, Answer>;
+type Work = Box<dyn for<'t> FnOnce(&'t Txn) -> BoxFuture<'t, Outcome> + Send>;
+
+/// A write transaction as a piece of work sees it.
+pub struct Txn {
+    txn: DatabaseTransaction,
+    positions: Arc<Positions>,
+}
+
+impl Txn {
+    /// The connection to run statements on.
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.txn
+    }
+
+    /// Takes the next position; it becomes visible with this commit.
+    pub fn next_position(&self) -> Position {
+        self.positions.take()
+    }
+}
+
+/// What an append wrote.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// One position per event of the batch, in its order; `None` for outliers.
+    pub positions: Vec<Option<Position>>,
+    /// The position of the batch's last row.
+    pub upto: Position,
+}
+
+/// Positions taken and positions published.
+pub(super) struct Positions {
+    taken: AtomicI64,
+    committed: AtomicI64,
+}
+
+impl Positions {
+    pub(super) fn take(&self) -> Position {
+        self.taken.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+enum Job {
+    Append { batch: EventBatch, answer: oneshot::Sender<Result<Written, Error>> },
+    Work { work: Work, answer: oneshot::Sender<Result<Outcome, Error>> },
+    Stop { answer: oneshot::Sender<()> },
+}
+
+/// The handle by which the rest of the server reaches the writer.
+pub(super) struct Writer {
+    queue: mpsc::Sender<Job>,
+    /// Batches skip the bounded queue's wait: a room enqueues while it holds its turn.
+    batches: mpsc::UnboundedSender<Job>,
+    positions: Arc<Positions>,
+}
+
+impl Writer {
+    pub(super) fn position(&self) -> Position {
+        self.positions.committed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn append(
+        &self,
+        batch: EventBatch,
+    ) -> impl Future<Output = Result<Written, Error>> + Send + use<> {
+        let (answer, answered) = oneshot::channel();
+        let enqueued = self.batches.send(Job::Append { batch, answer }).is_ok();
+        async move {
+            if !enqueued {
+                return Err(Error::Stopping);
+            }
+            answered.await.unwrap_or(Err(Error::Stopping))
+        }
+    }
+
+    pub(super) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t Txn) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let work: Work = Box::new(move |txn| {
+            let work = work(txn);
+            Box::pin(async move {
+                match work.await {
+                    Ok(value) => Ok(Box::new(value) as Answer),
+                    Err(error) => Err(Box::new(error) as Answer),
+                }
+            })
+        });
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Job::Work { work, answer }).await.map_err(|_| E::from(Error::Stopping))?;
+        let damaged = || E::from(Error::Damaged { what: "answer of the writer" });
+        match answered.await.unwrap_or(Err(Error::Stopping))? {
+            Ok(value) => value.downcast::<T>().map(|value| *value).map_err(|_| damaged()),
+            Err(error) => Err(error.downcast::<E>().map_or_else(|_| damaged(), |error| *error)),
+        }
+    }
+
+    pub(super) async fn stop(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.queue.send(Job::Stop { answer }).await.is_ok() {
+            // A closed channel means the writer is gone already, which is what was asked for.
+            answered.await.ok();
+        }
+    }
+}
+
+/// Starts the writer on its one connection, going on after `position`.
+pub(super) fn start(db: DatabaseConnection, ids: Arc<Ids>, position: Position) -> Writer {
+    let (queue, jobs) = mpsc::channel(QUEUE_MAX);
+    let (batches, batch_jobs) = mpsc::unbounded_channel();
+    let positions = Arc::new(Positions {
+        taken: AtomicI64::new(position),
+        committed: AtomicI64::new(position),
+    });
+    let writing = Loop { db, ids, positions: positions.clone() };
+    // The one task that is not in the list of background loops: it ends with the database that owns it.
+    tokio::spawn(writing.run(jobs, batch_jobs));
+    Writer { queue, batches, positions }
+}
+
+struct Loop {
+    db: DatabaseConnection,
+    ids: Arc<Ids>,
+    positions: Arc<Positions>,
+}
+
+type AppendJob = (EventBatch, oneshot::Sender<Result<Written, Error>>);
+type WorkJob = (Work, oneshot::Sender<Result<Outcome, Error>>);
+
+impl Loop {
+    async fn run(self, mut jobs: mpsc::Receiver<Job>, mut batches: mpsc::UnboundedReceiver<Job>) {
+        loop {
+            let first = tokio::select! {
+                Some(job) = batches.recv() => job,
+                Some(job) = jobs.recv() => job,
+                else => break,
+            };
+            let (mut appends, mut works, mut stop) = (Vec::new(), Vec::new(), None);
+            let mut sort = |job| match job {
+                Job::Append { batch, answer } => appends.push((batch, answer)),
+                Job::Work { work, answer } => works.push((work, answer)),
+                Job::Stop { answer } => stop = Some(answer),
+            };
+            sort(first);
+            for _ in 0..GROUP_MAX {
+                match batches.try_recv().or_else(|_| jobs.try_recv()) {
+                    Ok(job) => sort(job),
+                    Err(_) => break,
+                }
+            }
+            self.commit_batches(appends).await;
+            self.commit_works(works).await;
+            if let Some(answer) = stop {
+                if let Err(error) = self.db.close_by_ref().await {
+                    tracing::warn!(%error, "closing the writer");
+                }
+                answer.send(()).ok();
+                break;
+            }
+        }
+    }
+
+    async fn commit_batches(&self, jobs: Vec<AppendJob>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let (batches, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        match self.commit_group(&batches).await {
+            Ok(written) => {
+                for (answer, written) in answers.into_iter().zip(written) {
+                    answer.send(Ok(written)).ok();
+                }
+            }
+            // Replaying a single batch tries it once more, which a passing fault of the database deserves.
+            Err(_) => self.replay(batches, answers).await,
+        }
+    }
+
+    /// Commits the batches one by one; after a failure, later batches of the same room fail with it.
+    async fn replay(
+        &self,
+        batches: Vec<EventBatch>,
+        answers: Vec<oneshot::Sender<Result<Written, Error>>>,
+    ) {
+        for (batch, answer) in batches.into_iter().zip(answers) {
+            let outcome = self.commit_group(std::slice::from_ref(&batch)).await;
+            if outcome.is_err() {
+                batch.broken.store(true, Ordering::Release);
+            }
+            let outcome = outcome
+                .and_then(|mut written| written.pop().ok_or(Error::Damaged { what: "commit" }));
+            answer.send(outcome).ok();
+        }
+    }
+
+    async fn commit_group(&self, batches: &[EventBatch]) -> Result<Vec<Written>, Error> {
+        let txn = self.db.begin().await?;
+        let written = append::write_batches(&txn, batches, &self.positions).await?;
+        self.commit(txn).await?;
+        Ok(written)
+    }
+
+    async fn commit_works(&self, jobs: Vec<WorkJob>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let (works, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
+        match self.run_works(works).await {
+            Ok(outcomes) => {
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    answer.send(outcome).ok();
+                }
+            }
+            Err(error) => {
+                for answer in answers {
+                    answer.send(Err(error.clone())).ok();
+                }
+            }
+        }
+    }
+
+    /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits them together.
+    async fn run_works(&self, works: Vec<Work>) -> Result<Vec<Result<Outcome, Error>>, Error> {
+        let group = self.db.begin().await?;
+        let mut outcomes = Vec::with_capacity(works.len());
+        for work in works {
+            let piece = Txn { txn: group.begin().await?, positions: self.positions.clone() };
+            let outcome = work(&piece).await;
+            let ended =
+                if outcome.is_ok() { piece.txn.commit().await } else { piece.txn.rollback().await };
+            outcomes.push(ended.map(|()| outcome).map_err(Error::from));
+        }
+        self.commit(group).await?;
+        Ok(outcomes)
+    }
+
+    /// Writes the counters last, commits, then publishes the position.
+    async fn commit(&self, txn: DatabaseTransaction) -> Result<(), Error> {
+        const SET: &str = "UPDATE counters SET value = $1 WHERE name = $2";
+        let taken = self.positions.taken.load(Ordering::Relaxed);
+        if taken > self.positions.committed.load(Ordering::Relaxed) {
+            execute(&txn, SET, values![taken, "position"]).await?;
+        }
+        let limit = self.ids.limit_to_write();
+        if let Some(limit) = limit {
+            execute(&txn, SET, values![limit, "id"]).await?;
+        }
+        txn.commit().await?;
+        if let Some(limit) = limit {
+            self.ids.limit_written(limit);
+        }
+        self.positions.committed.store(taken, Ordering::Release);
+        Ok(())
+    }
+}
