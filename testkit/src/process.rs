@@ -214,3 +214,44 @@ pub fn binary(name: &str) -> Result<PathBuf> {
     }
     bail!("`{name}` is not built: run `cargo build --workspace --bins` first")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patience::PATIENCE;
+
+    fn sleeper(folder: &Path) -> Process {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done"]);
+        Process::spawn("sleeper", &command, &folder.join("log")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_program_ends_when_the_test_that_started_it_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = sleeper(folder.path());
+
+        // What the system does to the pipe of a process that dies.
+        drop(process.guard.take());
+
+        until("its end", PATIENCE, async || process.exited()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_program_may_say_goodbye_on_sigterm_but_not_on_sigkill() {
+        let folder = tempfile::tempdir().unwrap();
+        for gently in [true, false] {
+            let mut process = sleeper(folder.path());
+            let up = async || Ok(process.log_tail(1).contains("up").then_some(()));
+            until("its first line", PATIENCE, up).await.unwrap();
+            if gently {
+                let status = process.terminate(PATIENCE).await.unwrap();
+                assert_eq!(status.code(), Some(3));
+                assert!(process.log_tail(1).ends_with("bye"));
+            } else {
+                process.kill_9().unwrap();
+                assert!(process.log_tail(1).ends_with("up"));
+            }
+        }
+    }
+}

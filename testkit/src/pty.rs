@@ -183,10 +183,11 @@ impl Screen {
                     return Ok(());
                 }
                 if news.changed().await.is_err() {
-                    // The last bytes may have come after the look above.
-                    return if condition(&self.text()) { Ok(()) } else { Err("it ended") };
+                    break;
                 }
             }
+            // The last bytes may have come after the last look.
+            condition(&self.text()).then_some(()).ok_or("it ended")
         };
         let problem = match timeout(PATIENCE, waiting).await {
             Ok(Ok(())) => return Ok(()),

@@ -22,8 +22,8 @@ pub fn python() -> PathBuf {
         return PathBuf::from(path);
     }
     let exe = env::current_exe().unwrap_or_default();
-    let found = exe.ancestors().map(|folder| folder.join("venv/bin/python3"));
-    found.filter(|path| path.is_file()).next().unwrap_or_else(|| "python3".into())
+    let mut beside = exe.ancestors().map(|folder| folder.join("venv/bin/python3"));
+    beside.find(|path| path.is_file()).unwrap_or_else(|| "python3".into())
 }
 
 /// Whether that interpreter can import `module`.

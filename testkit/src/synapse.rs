@@ -248,7 +248,7 @@ mod tests {
         synapse.restart().await.unwrap();
 
         assert_eq!(bob.user_id(), synapse.user_id("bob"));
-        assert_eq!(bob.joined_rooms().await.unwrap(), [room.clone()]);
+        assert_eq!(bob.joined_rooms().await.unwrap(), std::slice::from_ref(&room));
         bob.wait_for_event(&room, &event).await.unwrap();
     }
 }

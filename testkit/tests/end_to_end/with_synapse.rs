@@ -52,6 +52,41 @@ async fn a_person_on_ternd_and_one_on_synapse_talk_encrypted() -> Result<()> {
     Ok(())
 }
 
+/// Without `ternd`: `tern` is a client for any server, and its part of a failure above can be told from the servers'.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_on_synapse_talk_encrypted_in_tern() -> Result<()> {
+    if !synapse_is_here() {
+        return Ok(());
+    }
+    let loopback = Loopback::new()?;
+    let synapse = loopback.synapse().await?;
+    let mut clients = Vec::new();
+    for name in ["alice", "bob"] {
+        synapse.register(name, people::PASSWORD).await?;
+        let mut tern = Tern::open(&loopback, name, Size::STANDARD)?;
+        people::log_in(&mut tern, synapse.name(), name, people::PASSWORD).await?;
+        clients.push(tern);
+    }
+    let [alice, bob] = clients.as_mut_slice() else { unreachable!("two names") };
+    let [question, answer] = ["question", "answer"].map(Marker::random);
+
+    people::start_chat(alice, &synapse.user_id("bob")).await?;
+    people::accept_invitation(bob, "alice").await?;
+    people::say(alice, question.text()).await?;
+    bob.wait_for(question.text()).await?;
+    people::wait_for_tick(alice, question.text(), "✓✓").await?;
+    people::say(bob, answer.text()).await?;
+    alice.wait_for(answer.text()).await?;
+
+    for marker in [&question, &answer] {
+        let mut found = marker.find_below(synapse.folder())?;
+        found.extend(alice.find(marker)?);
+        found.extend(bob.find(marker)?);
+        assert!(found.is_empty(), "what was said stands in the clear: {found:?}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn rooms_joins_messages_and_profiles_cross_between_ternd_and_synapse() -> Result<()> {
     if !synapse_is_here() {
