@@ -30,7 +30,7 @@ pub use interactive::{
     Challenge, Flow, Operation, Proven, Stage, Submission, confirm_user, give_back,
     password_change_flows, prove, registration_flows,
 };
-pub use login::{Identifier, login_token, log_in_with_password, log_in_with_token};
+pub use login::{Identifier, log_in_with_password, log_in_with_token, login_token};
 pub use passwords::check_password;
 pub use sessions::{
     Auth, NewSession, SessionRequest, authenticate, log_out, log_out_everywhere, open_session,

@@ -14,8 +14,8 @@ mod rate_limit;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
-pub use client_ip::{ClientIp, forwarded_for};
 pub use body::{Interactive, JsonBody};
+pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 

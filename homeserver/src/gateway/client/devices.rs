@@ -112,11 +112,7 @@ async fn delete_devices(
 }
 
 /// Forgets what other floors keep of deleted devices.
-pub(super) async fn forget_all(
-    app: &App,
-    user: Id,
-    devices: &[Device],
-) -> Result<(), ApiError> {
+pub(super) async fn forget_all(app: &App, user: Id, devices: &[Device]) -> Result<(), ApiError> {
     let ids: Vec<Id> = devices.iter().map(|device| device.id).collect();
     forget(app, user, &ids).await
 }

@@ -1,12 +1,12 @@
 //! Doors for clients, one a floor (or one a large subject of it).
 
 pub(super) mod auth;
+pub(super) mod devices;
 pub(super) mod directory;
 pub(super) mod discovery;
 pub(super) mod history;
+pub(super) mod media;
 pub(super) mod messages;
 pub(super) mod messaging_errors;
-pub(super) mod rooms;
-pub(super) mod media;
-pub(super) mod devices;
 pub(super) mod registration;
+pub(super) mod rooms;
