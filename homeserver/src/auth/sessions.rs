@@ -12,7 +12,7 @@ use std::{
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
-    AuthError, Requester, interactive::Interactive, passwords::Passwords, secrets,
+    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords, secrets,
 };
 use crate::{
     app::App,
@@ -34,6 +34,7 @@ pub struct Auth {
     cache: Arc<Cache>,
     pub(super) passwords: Passwords,
     pub(super) interactive: Interactive,
+    pub(super) email_searches: EmailSearches,
 }
 
 #[derive(Debug, Default)]

@@ -3,7 +3,10 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::StatusCode,
 };
 use serde::de::DeserializeOwned;
@@ -91,4 +94,26 @@ fn decode<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, ApiError
 
 fn not_json(text: impl ToString) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "M_NOT_JSON", text)
+}
+
+/// The variables of a path, decoded.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(ApiError))]
+pub struct Path<T>(pub T);
+
+/// The query string.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(ApiError))]
+pub struct Query<T>(pub T);
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::invalid_param(rejection)
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid_param(rejection)
+    }
 }

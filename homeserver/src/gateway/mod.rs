@@ -10,7 +10,7 @@ mod matrix;
 
 use axum::{Router, extract::FromRef};
 
-pub use body::{Interactive, JsonBody};
+pub use body::{Interactive, JsonBody, Path, Query};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
@@ -29,6 +29,10 @@ pub fn router(server: Server) -> Router {
         .merge(client::auth::routes())
         .merge(client::devices::routes())
         .merge(client::registration::routes())
+        .merge(client::emails::routes())
+        .merge(client::account::routes())
+        .merge(client::profile::routes())
+        .merge(client::push::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

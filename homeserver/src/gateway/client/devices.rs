@@ -2,7 +2,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
 };
 use ruma::api::client::device::{
     delete_device, delete_devices, get_device, get_devices, update_device,
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     app::App,
     auth::{self, Auth, Requester},
-    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Path, Server},
     storage::{Id, devices::Device},
 };
 

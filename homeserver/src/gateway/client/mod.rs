@@ -1,5 +1,9 @@
 //! Doors for clients, one a floor (or one a large subject of it).
 
+pub(super) mod account;
 pub(super) mod auth;
 pub(super) mod devices;
+pub(super) mod emails;
+pub(super) mod profile;
+pub(super) mod push;
 pub(super) mod registration;
