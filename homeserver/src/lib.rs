@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod jobs;
@@ -18,8 +19,14 @@ pub mod storage;
 
 pub mod auth;
 
+pub mod media;
+
 pub mod account;
 
 pub mod messaging;
 
+pub mod notification;
+
 pub mod gateway;
+pub mod serve;
+pub mod tasks;

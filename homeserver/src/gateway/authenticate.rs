@@ -21,7 +21,10 @@ impl FromRequestParts<Server> for Requester {
                 "an access token is needed",
             ));
         };
-        Ok(auth::authenticate(&server.app, &server.auth, &token).await?)
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        // The rate limit of the operation is per user, too.
+        parts.extensions.insert(requester.clone());
+        Ok(requester)
     }
 }
 
@@ -39,7 +42,7 @@ impl OptionalFromRequestParts<Server> for Requester {
 }
 
 /// The bearer token, or the deprecated query parameter.
-pub fn access_token(parts: &Parts) -> Option<String> {
+pub(super) fn access_token(parts: &Parts) -> Option<String> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())

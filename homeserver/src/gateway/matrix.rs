@@ -5,7 +5,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, RawPathParams, Request},
     handler::Handler,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -15,7 +15,8 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{ApiError, Server};
+use super::{ApiError, Class, ClientIp, RateLimiter, Server};
+use crate::auth::Requester;
 
 /// A typed Matrix request or response.
 pub struct Matrix<T>(pub T);
@@ -25,6 +26,9 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
+        if T::RATE_LIMITED {
+            limit_rate(&parts, Class::of(parts.uri.path()))?;
+        }
         let arguments = path_arguments(&mut parts, server).await?;
         let request = Request::from_parts(parts, body);
         let (parts, body) = request.into_parts();
@@ -43,16 +47,28 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
         // Clients send POST without a body where every field is optional.
         let empty = bytes.is_empty() && parts.method != Method::GET;
         let bytes = if empty { Bytes::from_static(b"{}") } else { bytes };
-        let request = axum::http::Request::from_parts(parts, bytes);
+        let request = http::Request::from_parts(parts, bytes);
         T::try_from_http_request(request, &arguments).map(Matrix).map_err(refusal)
     }
 }
 
+/// Takes the request from the buckets of its address and its user.
+///
+/// # Errors
+/// 429 M_LIMIT_EXCEEDED.
+pub(super) fn limit_rate(parts: &Parts, class: Class) -> Result<(), ApiError> {
+    let Some(limiter) = parts.extensions.get::<RateLimiter>() else { return Ok(()) };
+    limiter.take_for_address(class, ClientIp::of(parts).0).map_err(ApiError::limit_exceeded)?;
+    match parts.extensions.get::<Requester>() {
+        Some(requester) => {
+            limiter.take_for_user(class, requester.user).map_err(ApiError::limit_exceeded)
+        }
+        None => Ok(()),
+    }
+}
+
 /// The path's variables in order, percent-decoded.
-async fn path_arguments(
-    parts: &mut axum::http::request::Parts,
-    server: &Server,
-) -> Result<Vec<String>, ApiError> {
+async fn path_arguments(parts: &mut Parts, server: &Server) -> Result<Vec<String>, ApiError> {
     use axum::extract::FromRequestParts;
 
     let params = RawPathParams::from_request_parts(parts, server)

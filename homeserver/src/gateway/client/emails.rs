@@ -293,7 +293,7 @@ async fn confirm(
     };
     if let Some(user) = submitted.alarmed {
         let devices = auth::log_out_everywhere(&app, &auth, user, None).await?;
-        super::devices::forget_all(&app, user, &devices).await?;
+        super::devices::forget(&app, user, &devices).await?;
     }
     Ok(after(&submitted, server_name))
 }
