@@ -15,6 +15,7 @@ mod rate_limit;
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
 pub use body::{Interactive, JsonBody};
+pub use body::{Interactive, JsonBody, Path, Query};
 pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
@@ -63,6 +64,10 @@ pub fn router(server: Server) -> Router {
         .merge(client::media::routes())
         .merge(client::devices::routes())
         .merge(client::registration::routes())
+        .merge(client::emails::routes())
+        .merge(client::account::routes())
+        .merge(client::profile::routes())
+        .merge(client::push::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

@@ -24,6 +24,8 @@ use crate::{
     config::{Config, RateLimits},
     gateway::{self, Server},
     media::{Media, MediaError},
+    jobs::Runner,
+    mail,
     tasks::Tasks,
 };
 
@@ -80,6 +82,11 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let app = server.app.clone();
 
     let tasks = Tasks::default();
+    let runner = mail::register_jobs(Runner::new(app.clone()));
+    let stopping = tasks.stopping();
+    tasks.start("jobs", async move {
+        stopping.run_until_cancelled(runner.run()).await;
+    });
     let listeners = Listeners::bind(&listen).await?;
     let certificates = listeners.certificates();
     let addresses = listeners.addresses();

@@ -24,6 +24,7 @@ use tern_homeserver::{
     gateway::{self, Server},
     jobs::Runner,
     mail,
+    media::Media,
 };
 use tower::ServiceExt as _;
 
@@ -70,8 +71,9 @@ impl TestServer {
         }
         change(&mut config);
         let app = App::open(config, Clock::default()).await.unwrap();
-        let auth = Auth::default();
-        let server = Server { app: app.clone(), auth: auth.clone() };
+        let media = Media::open(&app.config.data_dir).unwrap();
+        let server = Server::start(app.clone(), media).await.unwrap();
+        let auth = server.auth.clone();
         let runner = mail::register_jobs(Runner::new(app.clone()));
         Self { router: gateway::router(server), app, auth, runner, folder, postgres }
     }

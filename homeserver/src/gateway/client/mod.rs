@@ -1,5 +1,6 @@
 //! Doors for clients, one a floor (or one a large subject of it).
 
+pub(super) mod account;
 pub(super) mod auth;
 pub(super) mod devices;
 pub(super) mod directory;
@@ -8,5 +9,11 @@ pub(super) mod history;
 pub(super) mod media;
 pub(super) mod messages;
 pub(super) mod messaging_errors;
+pub(super) mod rooms;
+pub(super) mod media;
+pub(super) mod devices;
+pub(super) mod emails;
+pub(super) mod profile;
+pub(super) mod push;
 pub(super) mod registration;
 pub(super) mod rooms;
