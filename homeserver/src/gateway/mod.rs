@@ -14,7 +14,6 @@ mod rate_limit;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
-pub use body::{Interactive, JsonBody};
 pub use body::{Interactive, JsonBody, Path, Query};
 pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
