@@ -9,7 +9,10 @@ use super::{CliError, ConfigFile, block_on, print};
 use crate::{
     clock::Clock,
     serve::make_folder,
-    storage::{Database, registration_tokens},
+    storage::{
+        self, Database,
+        tokens::{RegistrationToken, insert_registration_token},
+    },
 };
 
 /// Letters and digits that nobody takes for each other.
@@ -43,12 +46,16 @@ pub(super) fn run(options: &Token) -> Result<(), CliError> {
     block_on(async {
         let db =
             Database::open(&config.database.url, &config.data_dir, &config.server_name).await?;
-        let row = registration_tokens::NewToken {
+        let row = RegistrationToken {
             token: token.clone(),
             uses_allowed: options.uses,
+            uses: 0,
             expires_ms,
         };
-        registration_tokens::insert_token(&db, row, now_ms).await?;
+        db.write::<_, storage::Error, _>(move |txn| {
+            Box::pin(async move { insert_registration_token(txn.db(), &row, now_ms).await })
+        })
+        .await?;
         db.close().await;
         Ok(())
     })?;

@@ -1,13 +1,13 @@
 //! Access token → [`Requester`]: an extractor, so that a handler which needs a user says so in its arguments.
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, OptionalFromRequestParts},
     http::{StatusCode, header, request::Parts},
 };
 
 use crate::{
     auth::{self, Requester},
-    gateway::{ApiError, Server},
+    gateway::{ApiError, Server, rate_limit::limit_user},
 };
 
 impl FromRequestParts<Server> for Requester {
@@ -22,9 +22,23 @@ impl FromRequestParts<Server> for Requester {
             ));
         };
         let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
-        // The rate limit of the operation is per user, too.
-        parts.extensions.insert(requester.clone());
+        limit_user(parts, requester.user)?;
         Ok(requester)
+    }
+}
+
+impl OptionalFromRequestParts<Server> for Requester {
+    type Rejection = ApiError;
+
+    /// `None` without a token; a wrong token is still refused.
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Server,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(token) = access_token(parts) else { return Ok(None) };
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        limit_user(parts, requester.user)?;
+        Ok(Some(requester))
     }
 }
 

@@ -3,6 +3,7 @@
 //! `client/` holds a door a floor; `federation.rs` is the door for servers. Only this floor (and `serve`) knows axum.
 
 mod authenticate;
+mod body;
 mod client;
 mod client_ip;
 mod content;
@@ -13,11 +14,12 @@ mod rate_limit;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
+pub use body::{Interactive, JsonBody};
 pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
-use self::rate_limit::{Class, RateLimiter};
+use self::rate_limit::RateLimiter;
 use crate::{app::App, auth::Auth, media::Media};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
@@ -33,8 +35,10 @@ pub fn router(server: Server) -> Router {
     let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
     let routes = Router::new()
         .merge(client::auth::routes())
+        .merge(client::devices::routes())
         .merge(client::discovery::routes())
         .merge(client::media::routes())
+        .merge(client::registration::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

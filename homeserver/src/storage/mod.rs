@@ -12,10 +12,17 @@ mod open;
 mod sql;
 mod writer;
 
+pub mod account_data;
+pub mod accounts;
+pub mod devices;
+pub mod emails;
 pub mod events;
+pub mod jobs;
 pub mod media;
-pub mod registration_tokens;
+pub mod profiles;
 pub mod rooms;
+pub mod tokens;
+
 mod server_keys;
 
 pub(crate) use append::insert;
