@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use tern_homeserver::config::EncryptionDefault;
 
 async fn send(server: &TestServer, method: &str, path: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
-    let request = Request::builder().method(method).uri(path).header(header::ORIGIN, "https://app.example.org");
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::ORIGIN, "https://app.example.org");
     server.send(request.body(Body::empty()).unwrap()).await
 }
 
@@ -82,14 +85,19 @@ async fn unknown_paths_and_methods_are_unrecognized() {
 #[tokio::test]
 async fn browsers_of_any_origin_may_ask() {
     let server = TestServer::start().await;
-    for path in ["/_matrix/client/versions", "/_matrix/client/v3/nothing", "/.well-known/matrix/client"] {
+    for path in
+        ["/_matrix/client/versions", "/_matrix/client/v3/nothing", "/.well-known/matrix/client"]
+    {
         let (_, headers, _) = send(&server, "GET", path).await;
         assert_eq!(headers[header::ACCESS_CONTROL_ALLOW_ORIGIN], "*", "{path}");
     }
-    for path in ["/_matrix/client/v3/login", "/_matrix/media/v3/upload", "/.well-known/matrix/client"] {
+    for path in
+        ["/_matrix/client/v3/login", "/_matrix/media/v3/upload", "/.well-known/matrix/client"]
+    {
         let (status, headers, _) = send(&server, "OPTIONS", path).await;
         assert_eq!(status, StatusCode::OK, "{path}");
-        let allowed = headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().to_lowercase();
+        let allowed =
+            headers[header::ACCESS_CONTROL_ALLOW_HEADERS].to_str().unwrap().to_lowercase();
         for name in ["x-requested-with", "content-type", "authorization"] {
             assert!(allowed.contains(name), "{path}: {allowed}");
         }
@@ -103,13 +111,18 @@ async fn browsers_of_any_origin_may_ask() {
 #[tokio::test]
 async fn a_request_has_a_number_to_find_it_in_the_log() {
     let server = TestServer::start().await;
-    let number = async || send(&server, "GET", "/health").await.1["x-request-id"].to_str().unwrap().to_owned();
+    let number = async || {
+        send(&server, "GET", "/health").await.1["x-request-id"].to_str().unwrap().to_owned()
+    };
     assert_ne!(number().await, number().await);
 }
 
 #[tokio::test]
 async fn only_larger_json_is_compressed() {
-    let server = TestServer::with(|config| config.admin.email = format!("{}@example.org", "a".repeat(2_000))).await;
+    let server = TestServer::with(|config| {
+        config.admin.email = format!("{}@example.org", "a".repeat(2_000))
+    })
+    .await;
     let ask = async |path: &str| {
         let request = Request::builder().uri(path).header(header::ACCEPT_ENCODING, "gzip");
         server.send(request.body(Body::empty()).unwrap()).await.1

@@ -25,7 +25,13 @@ fn request(method: &str, path: &str, user: &User) -> axum::http::request::Builde
     Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer)
 }
 
-async fn upload(server: &TestServer, user: &User, content_type: &str, name: &str, bytes: &[u8]) -> String {
+async fn upload(
+    server: &TestServer,
+    user: &User,
+    content_type: &str,
+    name: &str,
+    bytes: &[u8],
+) -> String {
     let path = format!("/_matrix/media/v3/upload?filename={name}");
     let request = request("POST", &path, user).header(header::CONTENT_TYPE, content_type);
     let (status, _, body) = server.send(request.body(Body::from(bytes.to_vec())).unwrap()).await;
@@ -145,8 +151,7 @@ async fn a_file_at_the_limit_passes_and_one_byte_more_does_not() {
     upload(&server, &alice, "text/plain", "a", &[b'a'; 1_000]).await;
     let files = stored(&server);
     let post = || request("POST", "/_matrix/media/v3/upload", &alice);
-    let (status, _, body) =
-        server.send(post().body(Body::from(vec![b'a'; 1_001])).unwrap()).await;
+    let (status, _, body) = server.send(post().body(Body::from(vec![b'a'; 1_001])).unwrap()).await;
     assert_refused(&(status, serde_json::from_slice(&body).unwrap()), 413, "M_TOO_LARGE");
     // The same without a length said before.
     let chunks = (0..11).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; 100])));

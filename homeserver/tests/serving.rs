@@ -122,7 +122,8 @@ fn a_data_folder_has_one_server() {
 
 #[test]
 fn limits_that_are_off_are_said_at_start() {
-    let mut server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n[limits]\nrate = \"off\"\n");
+    let mut server =
+        Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n[limits]\nrate = \"off\"\n");
     server.signal("-TERM");
     let (_, log) = server.wait();
     assert!(log.contains("rate limits are off"), "{log}");
