@@ -25,6 +25,8 @@ pub mod account;
 
 pub mod messaging;
 
+pub mod notification;
+
 pub mod gateway;
 pub mod serve;
 pub mod tasks;

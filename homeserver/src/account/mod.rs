@@ -11,3 +11,22 @@ pub async fn member_profile(
 ) -> Result<Vec<(String, String)>, storage::Error> {
     Ok(Vec::new())
 }
+
+/// An active local account.
+pub async fn find_active(
+    _app: &App,
+    _user_id: &UserId,
+) -> Result<Option<storage::Id>, storage::Error> {
+    Ok(None)
+}
+
+/// x
+pub async fn set_room_account_data(
+    _app: &App,
+    _user: storage::Id,
+    _room: storage::Id,
+    _kind: &str,
+    _content: serde_json::Value,
+) -> Result<(), storage::Error> {
+    Ok(())
+}

@@ -39,9 +39,7 @@ pub(super) fn run(options: &Token) -> Result<(), CliError> {
     let lifetime = options.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let now_ms = Clock::default().now_ms();
     let expires_ms = lifetime.map(|time| {
-        Clock::default()
-            .now_ms()
-            .saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+        now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
     });
     block_on(async {
         let db =

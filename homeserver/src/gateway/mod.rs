@@ -14,20 +14,40 @@ mod rate_limit;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
-pub use body::{Interactive, JsonBody};
 pub use client_ip::{ClientIp, forwarded_for};
+pub use body::{Interactive, JsonBody};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
 use self::rate_limit::RateLimiter;
-use crate::{app::App, auth::Auth, media::Media};
+use crate::{
+    app::App,
+    auth::Auth,
+    media::Media,
+    messaging::{self, Engine},
+    storage,
+};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
 pub struct Server {
     pub app: App,
     pub auth: Auth,
+    pub engine: Engine,
     pub media: Media,
+}
+
+impl Server {
+    /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
+    pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
+        let engine = Engine::start(app.clone());
+        messaging::inbound::resume(&engine).await?;
+        app.outbound
+            .wake_all()
+            .await
+            .map_err(|error| storage::Error::Database(error.to_string()))?;
+        Ok(Self { app, auth: Auth::default(), engine, media })
+    }
 }
 
 /// Every route, with every layer in order.
@@ -35,9 +55,13 @@ pub fn router(server: Server) -> Router {
     let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
     let routes = Router::new()
         .merge(client::auth::routes())
-        .merge(client::devices::routes())
+        .merge(client::directory::routes())
         .merge(client::discovery::routes())
+        .merge(client::history::routes())
+        .merge(client::messages::routes())
+        .merge(client::rooms::routes())
         .merge(client::media::routes())
+        .merge(client::devices::routes())
         .merge(client::registration::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {

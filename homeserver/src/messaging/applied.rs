@@ -26,6 +26,8 @@ pub(super) struct Change {
     /// Slots of current state that changed; the whole state when `replaces_state`.
     pub state: StateMap,
     pub replaces_state: bool,
+    /// The snapshot of current state after the change; `None`: as before.
+    pub snapshot: Option<Id>,
     /// Standings that changed; `true`: the user is this server's.
     pub members: Vec<(Id, Member, bool)>,
     /// Events that were pruned, as they now read.
@@ -68,6 +70,7 @@ impl Change {
             events: Vec::new(),
             state: StateMap::new(),
             replaces_state: false,
+            snapshot: None,
             members: Vec::new(),
             pruned: Vec::new(),
         }
@@ -91,6 +94,7 @@ impl Change {
             } else {
                 seen.state.extend(&self.state);
             }
+            seen.snapshot = self.snapshot.or(seen.snapshot);
             for (user, mut member, is_ours) in self.members.drain(..) {
                 member.position = written.upto;
                 if is_ours {
@@ -126,7 +130,7 @@ impl Change {
             app.bell.ring_users(concerned);
             if events.iter().any(|pdu| pdu.place.flags & events::LOCAL != 0) {
                 let others = destinations.iter().filter(|server| !app.is_ours(server));
-                others.for_each(|server| app.bell.ring_destination(server.as_str()));
+                others.for_each(|server| app.outbound.wake(server));
             }
         }
         events

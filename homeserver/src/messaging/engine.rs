@@ -26,6 +26,7 @@ use super::{
     pdu::{Pdu, Place},
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
     state::{self, Lineage, Link},
+    state_at::SnapshotCache,
     typing::Typing,
 };
 use crate::{
@@ -57,6 +58,7 @@ struct Inner {
     appending: AtomicI64,
     changed: Notify,
     typing: Typing,
+    snapshots: SnapshotCache,
 }
 
 /// Two generations of recently used events: the older is dropped when the newer is full.
@@ -101,6 +103,7 @@ impl Engine {
             appending: AtomicI64::new(0),
             changed: Notify::new(),
             typing: Typing::default(),
+            snapshots: SnapshotCache::default(),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -109,6 +112,10 @@ impl Engine {
 
     pub fn app(&self) -> &App {
         &self.0.app
+    }
+
+    pub(super) fn snapshots(&self) -> &SnapshotCache {
+        &self.0.snapshots
     }
 
     /// Who is typing where.
@@ -196,6 +203,13 @@ impl Engine {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.room_id);
     }
 
+    /// Makes the next use of a room load it from the database.
+    pub(super) fn forget_loaded(&self, room_id: &RoomId) {
+        if let Some(room) = self.loaded(room_id) {
+            self.drop_room(&room);
+        }
+    }
+
     async fn load(&self, stored: StoredRoom, snapshot: Id) -> Result<Room, Error> {
         let damaged = |what| Error::Storage(storage::Error::Damaged { what });
         let version = RoomVersionId::try_from(stored.version.as_str())
@@ -215,6 +229,7 @@ impl Engine {
         };
         let mut seen = Seen {
             state: head.state.clone(),
+            snapshot: Some(snapshot),
             last_order: stored.last_order,
             countable: stored.countable,
             ..Seen::default()
@@ -245,7 +260,7 @@ impl Engine {
     }
 
     /// The chain of snapshots that `snapshot` is read from.
-    pub(super) async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
+    pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
         let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
         let (mut links, mut next) = (Vec::new(), Some(snapshot));
         while let Some(id) = next {

@@ -20,7 +20,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::{connection::Connections, listeners::Listeners};
 use crate::{
     app::{App, AppError},
-    auth::Auth,
     clock::Clock,
     config::{Config, RateLimits},
     gateway::{self, Server},
@@ -47,6 +46,8 @@ pub enum ServeError {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
+    Messaging(#[from] crate::messaging::Error),
+    #[error(transparent)]
     Media(#[from] MediaError),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
@@ -60,7 +61,7 @@ pub async fn open(config: Config) -> Result<Server, ServeError> {
     make_folder(&config.data_dir)?;
     let app = App::open(config, Clock::default()).await?;
     let media = Media::open(&app.config.data_dir)?;
-    Ok(Server { app, auth: Auth::default(), media })
+    Ok(Server::start(app, media).await?)
 }
 
 /// Runs the server until it is told to stop.

@@ -9,6 +9,7 @@ mod ids;
 mod migration;
 mod names;
 mod open;
+mod outbox;
 mod sql;
 mod writer;
 
@@ -17,13 +18,29 @@ pub mod accounts;
 pub mod devices;
 pub mod emails;
 pub mod events;
+pub mod gaps;
 pub mod jobs;
 pub mod media;
+pub mod receipts;
+pub mod relations;
 pub mod profiles;
 pub mod rooms;
 pub mod tokens;
 
+pub mod cross_signing;
+pub mod device_keys;
+pub mod device_lists;
+pub mod events;
+pub mod key_backup;
+pub mod one_time_keys;
+pub mod outbound_edus;
+pub mod receipts;
+pub mod relations;
+pub mod rooms;
+pub mod to_device;
 mod server_keys;
+pub mod staging;
+pub mod unread;
 
 pub(crate) use append::insert;
 pub use append::{

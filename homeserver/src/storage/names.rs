@@ -1,4 +1,4 @@
-//! Interned names: users, servers and state keys as small integers inside, as text at the edge.
+//! Interned names: users and state keys as small integers inside, as text at the edge.
 
 use std::{
     collections::HashMap,
@@ -22,7 +22,6 @@ pub struct StateKey {
 #[derive(Debug, Default)]
 pub struct Names {
     users: Cache<String>,
-    servers: Cache<String>,
     state_keys: Cache<StateKey>,
 }
 
@@ -61,7 +60,18 @@ impl<K: Clone + Eq + Hash> Cache<K> {
 impl Database {
     /// The id of `user_id`, interned now if it was unknown.
     pub async fn user(&self, user_id: &str) -> Result<Id, Error> {
-        self.intern(&self.names().users, user_id.to_owned(), ("users", "user_id")).await
+        let cache = &self.names().users;
+        if let Some(id) = self.find_user(user_id).await? {
+            return Ok(id);
+        }
+        let server = user_id.split_once(':').map(|(_, server)| server).unwrap_or_default();
+        let row = values![self.new_id(), user_id, server];
+        const INSERT: &str =
+            "INSERT INTO users (id, user_id, server) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
+        let table = ("users", "user_id");
+        self.find(cache, user_id.to_owned(), table).await?.ok_or(Error::Damaged { what: "user" })
     }
 
     /// The id of `user_id` if this server ever heard of it.
@@ -72,16 +82,6 @@ impl Database {
     /// The user id behind an id.
     pub async fn user_name(&self, id: Id) -> Result<Arc<String>, Error> {
         self.name(&self.names().users, id, ("users", "user_id")).await
-    }
-
-    /// The id of a server name, interned now if it was unknown.
-    pub async fn server(&self, name: &str) -> Result<Id, Error> {
-        self.intern(&self.names().servers, name.to_owned(), ("servers", "name")).await
-    }
-
-    /// The server name behind an id.
-    pub async fn server_name(&self, id: Id) -> Result<Arc<String>, Error> {
-        self.name(&self.names().servers, id, ("servers", "name")).await
     }
 
     /// The id of a slot of room state, interned now if it was unknown.
@@ -132,25 +132,6 @@ impl Database {
         let id = row.get(0)?;
         cache.keep(id, name);
         Ok(Some(id))
-    }
-
-    async fn intern(
-        &self,
-        cache: &Cache<String>,
-        name: String,
-        table: (&str, &str),
-    ) -> Result<Id, Error> {
-        if let Some(id) = self.find(cache, name.clone(), table).await? {
-            return Ok(id);
-        }
-        let id = self.new_id();
-        let sql = format!(
-            "INSERT INTO {} (id, {}) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            table.0, table.1
-        );
-        let row = values![id, name.as_str()];
-        self.write(move |txn| Box::pin(async move { execute(txn.db(), &sql, row).await })).await?;
-        self.find(cache, name, table).await?.ok_or(Error::Damaged { what: "name" })
     }
 
     async fn name(

@@ -71,9 +71,9 @@ impl TestServer {
         }
         change(&mut config);
         let app = App::open(config, Clock::default()).await.unwrap();
-        let auth = Auth::default();
         let media = Media::open(folder.path()).unwrap();
-        let server = Server { app: app.clone(), auth: auth.clone(), media };
+        let server = Server::start(app.clone(), media).await.unwrap();
+        let auth = server.auth.clone();
         let runner = mail::register_jobs(Runner::new(app.clone()));
         Self { router: gateway::router(server), app, auth, runner, folder, postgres }
     }

@@ -2,6 +2,11 @@
 
 pub(super) mod auth;
 pub(super) mod devices;
+pub(super) mod directory;
 pub(super) mod discovery;
+pub(super) mod history;
 pub(super) mod media;
+pub(super) mod messages;
+pub(super) mod messaging_errors;
 pub(super) mod registration;
+pub(super) mod rooms;

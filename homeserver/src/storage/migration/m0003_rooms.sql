@@ -108,6 +108,7 @@ CREATE TABLE receipts (
     PRIMARY KEY (room, user_id, kind, thread)
 ) {strict};
 CREATE INDEX receipts_position ON receipts (room, position);
+CREATE INDEX receipts_log ON receipts (position);
 
 -- owner: messaging. kept: until removed by its owner or with the room.
 CREATE TABLE aliases (

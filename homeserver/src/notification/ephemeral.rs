@@ -1,0 +1,56 @@
+//! What passes by in a room: who types, who has read how far.
+
+use std::collections::{BTreeMap, HashMap};
+
+use ruma::RoomId;
+use serde_json::{Map, Value, json, value::to_raw_value};
+
+use super::{Error, response::Event};
+use crate::{
+    messaging::Engine,
+    storage::{Id, Position, unread, unread::ToldReceipt},
+};
+
+/// An `m.typing` event if typing changed in the room after `since`.
+pub(super) fn typing(engine: &Engine, room_id: &RoomId, since: u64) -> Option<Event> {
+    let users = engine.typing().changed_since(room_id, since)?;
+    // Somebody who never heard that anybody types need not hear that nobody does.
+    if users.is_empty() && since == 0 {
+        return None;
+    }
+    to_raw_value(&json!({ "type": "m.typing", "content": { "user_ids": users } })).ok()
+}
+
+/// An `m.receipt` event; `None` for no receipts.
+pub(super) fn receipts(told: &[ToldReceipt]) -> Option<Event> {
+    if told.is_empty() {
+        return None;
+    }
+    let mut content: BTreeMap<&str, BTreeMap<&str, Map<String, Value>>> = BTreeMap::new();
+    for receipt in told {
+        let mut data = json!({ "ts": receipt.at_ms });
+        if !receipt.thread.is_empty() {
+            data["thread_id"] = receipt.thread.as_str().into();
+        }
+        let readers = content.entry(&receipt.event_id).or_default().entry(&receipt.kind);
+        let readers = readers.or_default();
+        // An unthreaded receipt says more than a threaded one of the same event.
+        if receipt.thread.is_empty() || !readers.contains_key(&receipt.user_id) {
+            readers.insert(receipt.user_id.clone(), data);
+        }
+    }
+    to_raw_value(&json!({ "type": "m.receipt", "content": content })).ok()
+}
+
+/// The receipts that are new to `user` in `(since, upto]`, by room.
+pub(super) async fn receipts_since(
+    engine: &Engine,
+    user: Id,
+    span: (Position, Position),
+) -> Result<HashMap<Id, Vec<ToldReceipt>>, Error> {
+    let mut rooms: HashMap<Id, Vec<ToldReceipt>> = HashMap::new();
+    for receipt in unread::list_receipts_for(&engine.app().db, user, span).await? {
+        rooms.entry(receipt.room).or_default().push(receipt);
+    }
+    Ok(rooms)
+}

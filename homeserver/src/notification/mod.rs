@@ -1,0 +1,91 @@
+//! How people learn of it: sync, as v3 and as sliding windows, from one engine.
+//!
+//! Not here: rooms and events themselves (`messaging`). Called by the doors. Its state is [`Sync`]: what only this
+//! process knows of its clients.
+
+mod account_data;
+mod devices;
+mod ephemeral;
+mod filter;
+mod lazy;
+pub mod response;
+mod room;
+mod summary;
+mod sync;
+mod wait;
+
+use std::sync::Arc;
+
+use crate::messaging::{Engine, tokens::SyncToken};
+
+pub use sync::{SyncRequest, sync};
+
+/// The state of this floor. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sync(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// Tells the tokens of this process from those of an earlier one: typing serials begin anew.
+    boot: u32,
+    lazy: lazy::Told,
+}
+
+impl Default for Sync {
+    fn default() -> Self {
+        Self(Arc::new(Inner { boot: rand::random(), lazy: lazy::Told::default() }))
+    }
+}
+
+impl Sync {
+    /// The newest token: everything up to it is committed and in memory.
+    async fn now(&self, engine: &Engine) -> SyncToken {
+        // The serial first: a change after it is told by the next sync too, never by none.
+        let serial = engine.typing().serial();
+        let position = engine.settled_position().await;
+        let epoch = engine.app().db.epoch().to_owned();
+        SyncToken { epoch, position, to_device: position, boot: self.0.boot, serial }
+    }
+
+    /// The token if it is one that this database can continue from.
+    fn known(&self, engine: &Engine, text: &str, now: &SyncToken) -> Option<SyncToken> {
+        let token = SyncToken::parse(text)?;
+        if token.epoch != engine.app().db.epoch() || token.position > now.position {
+            return None;
+        }
+        if token.boot != self.0.boot {
+            return Some(SyncToken { boot: self.0.boot, serial: 0, ..token });
+        }
+        Some(token)
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The `pos` is not one this connection can continue from.
+    #[error("this position has expired, start again without one")]
+    UnknownPos,
+    /// A parameter of the request is not valid.
+    #[error("{0}")]
+    InvalidParam(String),
+    #[error("no such filter")]
+    UnknownFilter,
+    #[error(transparent)]
+    Messaging(#[from] crate::messaging::Error),
+    #[error(transparent)]
+    Storage(#[from] crate::storage::Error),
+}
+
+impl Error {
+    /// Whether asking again may help; other errors belong to one room and must not fail the rest.
+    fn is_passing(&self) -> bool {
+        use crate::{messaging, storage};
+
+        let (Self::Storage(error) | Self::Messaging(messaging::Error::Storage(error))) = self
+        else {
+            return false;
+        };
+        !matches!(error, storage::Error::Damaged { .. })
+    }
+}

@@ -1,0 +1,324 @@
+//! One room in a v3 answer: its timeline slice, the state around it, and what goes beside.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use ruma::{RoomId, events::TimelineEventType};
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    Error, account_data::{self, Piece}, ephemeral, filter,
+    response::{Event, Events, JoinedRoom, LeftRoom, Timeline, UnreadCounts},
+    summary,
+    sync::Look,
+};
+use crate::{
+    messaging::{
+        Engine, Membership, Pdu, Room,
+        client_event::{self, Form},
+        state::StateMap,
+        state_at::StateAt,
+        stripped, sync_view::{self, Slice, Span},
+        tokens::TimelineToken,
+        unread,
+        visibility::Sight,
+    },
+    storage::{Id, Position, rooms::StoredMembership, unread as stored_unread, unread::ToldReceipt},
+};
+
+/// What is known to be new in a room before looking at it.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// The user's membership event is another than before.
+    pub standing_changed: bool,
+    pub receipts: Option<Vec<ToldReceipt>>,
+    pub account_data: Option<Vec<Piece>>,
+}
+
+/// From where a room is told.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    /// `None`: the device knows nothing of the room.
+    since: Option<Position>,
+    upto: Position,
+    full_state: bool,
+}
+
+/// A joined room, if there is news.
+pub(super) async fn joined(
+    look: &Look<'_>,
+    room_id: &RoomId,
+    news: News,
+) -> Result<Option<JoinedRoom>, Error> {
+    let engine = look.engine;
+    let room = engine.room(room_id).await?;
+    let sight = Sight::new(engine, &room, look.requester.user);
+    let mut since = look.since.map(|since| since.position);
+    if let Some(position) = since
+        && news.standing_changed
+        && membership_at(&sight, position).await? != Some(Membership::Join)
+    {
+        since = None;
+    }
+    let typing_since = look.since.filter(|_| since.is_some()).map_or(0, |since| since.serial);
+    let typing = ephemeral::typing(engine, room_id, typing_since);
+    let full_state = look.request.full_state;
+    let has_events = since.is_none_or(|since| room.seen().position > since);
+    let has_news =
+        has_events || typing.is_some() || news.receipts.is_some() || news.account_data.is_some();
+    if !has_news && !full_state {
+        return Ok(None);
+    }
+    let from = Extent { since, upto: look.now.position, full_state };
+    let part = timeline(look, &sight, from).await?;
+    let state = state(look, &sight, &part, from).await?;
+    let mut joined = JoinedRoom {
+        timeline: write_timeline(look, &sight, &part).await?,
+        unread_notifications: UnreadCounts::from(
+            unread::counts(engine, &room, look.requester.user).await?,
+        ),
+        ..JoinedRoom::default()
+    };
+    let is_member = |pdu: &Arc<Pdu>| pdu.event_type == TimelineEventType::RoomMember;
+    if since.is_none() || full_state || part.events.iter().chain(&state).any(is_member) {
+        joined.summary = summary::summary(engine, &room, look.requester.user).await?;
+    }
+    let told = plain(look, &room, &state)?;
+    match look.request.use_state_after {
+        true => joined.state_after = Some(told),
+        false if told.is_empty() => {}
+        false => joined.state = Some(told),
+    }
+    if look.request.filter.room.timeline.unread_thread_notifications {
+        joined.unread_thread_notifications = Some(std::collections::BTreeMap::new());
+    }
+    joined.ephemeral = passing(look, &room, since, typing, news.receipts).await?.into();
+    let pieces = match since {
+        None => {
+            account_data::of_room(engine.app(), look.requester.user, room_id.as_str()).await?
+        }
+        Some(_) => news.account_data.unwrap_or_default(),
+    };
+    joined.account_data = room_data(look, &pieces).into();
+    Ok(Some(joined))
+}
+
+/// A room the user is no longer in: everything up to their going, nothing after it.
+pub(super) async fn left(
+    look: &Look<'_>,
+    room_id: &RoomId,
+    membership: &StoredMembership,
+) -> Result<LeftRoom, Error> {
+    let engine = look.engine;
+    let Some(room) = engine.find_room(room_id).await? else { return Ok(LeftRoom::default()) };
+    let sight = Sight::new(engine, &room, look.requester.user);
+    let mut since = look.since.map(|since| since.position);
+    if let Some(position) = since
+        && membership_at(&sight, position).await? != Some(Membership::Join)
+    {
+        since = None;
+    }
+    let upto = membership.position.min(look.now.position);
+    let from = Extent { since, upto, full_state: look.request.full_state };
+    let part = timeline(look, &sight, from).await?;
+    let mut left =
+        LeftRoom { timeline: write_timeline(look, &sight, &part).await?, ..LeftRoom::default() };
+    // Who turned an invite down was never shown the room's state.
+    let going = engine.pdu(&room, membership.event).await?;
+    let before = engine.state_at(going.place.state_before).await?;
+    let slot = sight.member_slot().await?;
+    let was_in = sync_view::membership_in(engine, &room, &before, slot).await?;
+    if since.is_some() || was_in == Some(Membership::Join) {
+        let state = state(look, &sight, &part, from).await?;
+        let told = plain(look, &room, &state)?;
+        if look.request.use_state_after {
+            left.state_after = Some(told);
+        } else {
+            left.state = Some(told);
+        }
+    }
+    Ok(left)
+}
+
+/// The stripped state of a room the user is invited to or knocks on.
+pub(super) async fn stripped(
+    engine: &Engine,
+    room_id: &RoomId,
+    membership: &StoredMembership,
+) -> Result<Vec<Event>, Error> {
+    if let Some(stored) = &membership.stripped_state {
+        // Other servers wrote it: whatever does not read is nothing.
+        let events: Vec<Box<RawValue>> = serde_json::from_slice(stored).unwrap_or_default();
+        return Ok(events);
+    }
+    let Some(room) = engine.find_room(room_id).await? else { return Ok(Vec::new()) };
+    let mut events = stripped::events(engine, &room).await?;
+    events.extend(engine.pdus(&room, &[membership.event]).await?);
+    Ok(events.iter().filter_map(|pdu| to_raw_value(&stripped::event(pdu)).ok()).collect())
+}
+
+/// The user's membership at a position.
+async fn membership_at(
+    sight: &Sight<'_>,
+    position: Position,
+) -> Result<Option<Membership>, Error> {
+    let (engine, room) = (sight.engine, sight.room);
+    let last = sync_view::last_event_at(engine, room, position).await?;
+    let state = sync_view::state_after(engine, last.as_deref()).await?;
+    let slot = sight.member_slot().await?;
+    Ok(sync_view::membership_in(engine, room, &state, slot).await?)
+}
+
+/// The newest events that the filter and the room let the user see.
+async fn timeline(look: &Look<'_>, sight: &Sight<'_>, from: Extent) -> Result<Slice, Error> {
+    let wanted = &look.request.filter.room.timeline;
+    let limit = filter::limit(wanted);
+    let is_wanted = filter::takes_part(wanted, &sight.room.room_id);
+    let span = Span { since: from.since, upto: from.upto, limit };
+    let takes = |pdu: &Pdu| is_wanted && filter::takes(wanted, pdu);
+    let mut slice = sync_view::slice(sight.engine, sight.room, span, &takes).await?;
+    slice.events = sight.filter(std::mem::take(&mut slice.events)).await?;
+    Ok(slice)
+}
+
+async fn write_timeline(
+    look: &Look<'_>,
+    sight: &Sight<'_>,
+    slice: &Slice,
+) -> Result<Timeline, Error> {
+    let device = look.requester.device;
+    let events = client_event::list_for(sight, device, &slice.events, Form::Sync).await?;
+    let has_before = slice.limited || !events.is_empty();
+    let prev_batch = has_before.then(|| TimelineToken { order: slice.start }.to_string());
+    Ok(Timeline { events, limited: slice.limited, prev_batch })
+}
+
+/// The state events that go with a slice.
+async fn state(
+    look: &Look<'_>,
+    sight: &Sight<'_>,
+    slice: &Slice,
+    from: Extent,
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let (engine, room) = (sight.engine, sight.room);
+    let wanted = &look.request.filter.room.state;
+    if !filter::takes_part(wanted, &room.room_id) {
+        return Ok(Vec::new());
+    }
+    let end = end_state(sight, from.upto).await?;
+    let start = match slice.events.first() {
+        Some(first) => engine.state_at(first.place.state_before).await?,
+        None => end.clone(),
+    };
+    let after = look.request.use_state_after;
+    let base = if after { &end } else { &start };
+    let is_full = from.since.is_none() || from.full_state;
+    let mut changed = match from.since {
+        Some(since) if !is_full => {
+            let last = match &slice.before {
+                Some(before) => Some(before.clone()),
+                None => sync_view::last_event_at(engine, room, since).await?,
+            };
+            let previous = sync_view::state_after(engine, last.as_deref()).await?;
+            if after {
+                end.changes_since(&previous)
+            } else {
+                sync_view::state_before_slice(slice, &previous, &start, &end)
+            }
+        }
+        _ => base.all(),
+    };
+    if let Some(repeat) = filter::lazy(&look.request.filter.room) {
+        lazy_members(look, sight, slice, base, &mut changed, (is_full, repeat)).await?;
+    }
+    let ids: Vec<Id> = changed.into_values().collect();
+    let events = engine.pdus(room, &ids).await?;
+    Ok(events.into_iter().filter(|pdu| filter::takes(wanted, pdu)).collect())
+}
+
+/// The room's state at `upto`.
+async fn end_state(sight: &Sight<'_>, upto: Position) -> Result<StateAt, Error> {
+    let (engine, room) = (sight.engine, sight.room);
+    if room.seen().position <= upto {
+        return Ok(sync_view::state_now(engine, room).await?);
+    }
+    let last = sync_view::last_event_at(engine, room, upto).await?;
+    Ok(sync_view::state_after(engine, last.as_deref()).await?)
+}
+
+/// Puts the members that the slice needs into `changed`; out of a full state it takes all others.
+async fn lazy_members(
+    look: &Look<'_>,
+    sight: &Sight<'_>,
+    slice: &Slice,
+    base: &StateAt,
+    changed: &mut StateMap,
+    (is_full, repeat): (bool, bool),
+) -> Result<(), Error> {
+    let (db, device) = (&look.engine.app().db, look.requester.device);
+    let mut needed: BTreeSet<Id> = slice.events.iter().map(|pdu| pdu.sender_id).collect();
+    if is_full {
+        for slot in changed.keys().copied().collect::<Vec<_>>() {
+            if db.state_key_name(slot).await?.event_type == "m.room.member" {
+                changed.remove(&slot);
+            }
+        }
+        needed.insert(look.requester.user);
+        needed.extend(summary::heroes(sight.room, look.requester.user));
+    }
+    let mut told = Vec::with_capacity(needed.len());
+    let since = look.since.map_or(-1, |since| since.position);
+    for user in needed {
+        let slot = db.state_key("m.room.member", &*db.user_name(user).await?).await?;
+        let Some(event) = base.get(slot) else { continue };
+        let in_slice = slice.events.iter().any(|pdu| pdu.id == event);
+        if is_full || repeat || !(in_slice || look.state.0.lazy.knows(device, event, since)) {
+            changed.insert(slot, event);
+        }
+        told.push(event);
+    }
+    look.state.0.lazy.note(device, told.into_iter(), look.now.position);
+    Ok(())
+}
+
+fn plain(look: &Look<'_>, room: &Room, pdus: &[Arc<Pdu>]) -> Result<Events, Error> {
+    let now_ms = look.engine.app().clock.now_ms();
+    let events: Result<Vec<_>, _> = pdus
+        .iter()
+        .map(|pdu| client_event::plain_event(room, pdu, Form::Sync, now_ms))
+        .collect();
+    Ok(events?.into())
+}
+
+/// The ephemeral events the filter takes.
+async fn passing(
+    look: &Look<'_>,
+    room: &Room,
+    since: Option<Position>,
+    typing: Option<Event>,
+    receipts: Option<Vec<ToldReceipt>>,
+) -> Result<Vec<Event>, Error> {
+    let wanted = &look.request.filter.room.ephemeral;
+    if !filter::takes_part(wanted, &room.room_id) {
+        return Ok(Vec::new());
+    }
+    let takes = |event_type| filter::takes_room_type(wanted, event_type);
+    let receipts = match since {
+        None => {
+            let (db, user) = (&look.engine.app().db, look.requester.user);
+            stored_unread::list_room_receipts_for(db, user, room.id, look.now.position).await?
+        }
+        Some(_) => receipts.unwrap_or_default(),
+    };
+    let receipts = ephemeral::receipts(&receipts).filter(|_| takes("m.receipt"));
+    let typing = typing.filter(|_| takes("m.typing"));
+    Ok(typing.into_iter().chain(receipts).collect())
+}
+
+fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {
+    let wanted = &look.request.filter.room.account_data;
+    pieces
+        .iter()
+        .filter(|piece| filter::takes_room_type(wanted, &piece.data_type))
+        .filter_map(Piece::event)
+        .collect()
+}

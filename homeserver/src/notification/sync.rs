@@ -1,0 +1,188 @@
+//! v3 sync: which rooms have news for a user, and the answer around them.
+//!
+//! Spec: <https://spec.matrix.org/v1.19/client-server-api/#syncing>. One room is `room`'s.
+
+use std::{collections::HashMap, time::Duration};
+
+use ruma::{OwnedRoomId, api::client::filter::FilterDefinition};
+
+use super::{
+    Error, Sync, account_data, devices, ephemeral, filter,
+    response::{InvitedRoom, KnockedRoom, Response},
+    room::{self, News},
+    wait,
+};
+use crate::{
+    auth::Requester,
+    messaging::{Engine, Membership, tokens::SyncToken},
+    storage::{
+        Id,
+        rooms::{self, StoredMembership},
+        unread::ToldReceipt,
+    },
+};
+
+/// What a client asks for.
+#[derive(Debug, Default)]
+pub struct SyncRequest {
+    /// An earlier answer's `next_batch`.
+    pub since: Option<String>,
+    pub filter: FilterDefinition,
+    pub full_state: bool,
+    /// State after the timeline instead of before it (spec v1.16).
+    pub use_state_after: bool,
+    /// How long to wait for news.
+    pub timeout: Duration,
+}
+
+/// Answers a v3 sync: at once when there is news or no `since`, otherwise when there is, or at the end of the timeout.
+///
+/// # Errors
+/// Only what asking again may cure; a damaged room is left out.
+pub async fn sync(
+    engine: &Engine,
+    state: &Sync,
+    requester: &Requester,
+    request: SyncRequest,
+) -> Result<Response, Error> {
+    let app = engine.app();
+    let first = state.now(engine).await;
+    let mut since =
+        request.since.as_deref().and_then(|since| state.known(engine, since, &first));
+    match &since {
+        Some(since) => devices::acknowledge(app, requester.device, since.to_device).await?,
+        None => state.0.lazy.forget(requester.device),
+    }
+    let at_once = since.is_none() || request.full_state;
+    let timeout = if at_once { Duration::ZERO } else { request.timeout };
+    let request = &request;
+    wait::until_found(&app.bell, requester.user, timeout, async |is_last: bool| {
+        let now = state.now(engine).await;
+        let look = Look { engine, state, requester, request, since: since.as_ref(), now };
+        // On the heap, so that a waiting client does not hold the space of a working one.
+        let (response, told_to) = Box::pin(look.assemble()).await?;
+        if is_last || at_once || !response.is_empty() {
+            return Ok(Some(response));
+        }
+        // Nothing happened up to here: the next look begins here.
+        since = Some(told_to);
+        Ok(None)
+    })
+    .await
+}
+
+/// One look at everything that may be new to a device.
+pub(super) struct Look<'a> {
+    pub engine: &'a Engine,
+    pub state: &'a Sync,
+    pub requester: &'a Requester,
+    pub request: &'a SyncRequest,
+    pub since: Option<&'a SyncToken>,
+    pub now: SyncToken,
+}
+
+/// What is new beside the events, by room.
+#[derive(Debug, Default)]
+struct Asides {
+    receipts: HashMap<Id, Vec<ToldReceipt>>,
+    account_data: HashMap<String, Vec<account_data::Piece>>,
+}
+
+impl Look<'_> {
+    /// The answer, and the token it goes up to.
+    async fn assemble(mut self) -> Result<(Response, SyncToken), Error> {
+        let (app, requester) = (self.engine.app(), self.requester);
+        let mut response = Response::default();
+        let since = self.since.map_or(0, |since| since.position);
+        let span = (since, self.now.position);
+        let to_device_since = self.since.map_or(0, |since| since.to_device);
+        let to_device = devices::to_device(
+            app,
+            requester,
+            (to_device_since, self.now.position),
+            devices::TO_DEVICE_MAX,
+        )
+        .await?;
+        self.now.to_device = to_device.upto;
+        response.to_device = to_device.events.into();
+        if self.since.is_some() {
+            response.device_lists = devices::device_lists(app, requester.user, span).await?;
+        }
+        response.device_one_time_keys_count = devices::one_time_key_counts(app, requester).await?;
+        response.device_unused_fallback_key_types =
+            devices::unused_fallback_types(app, requester).await?;
+        let mut asides = Asides::default();
+        for piece in account_data::changed(app, requester.user, span).await? {
+            if piece.room_id.is_empty() {
+                let wanted =
+                    filter::takes_global(&self.request.filter.account_data, &piece.data_type);
+                response.account_data.events.extend(piece.event().filter(|_| wanted));
+            } else {
+                asides.account_data.entry(piece.room_id.clone()).or_default().push(piece);
+            }
+        }
+        if self.since.is_some() {
+            asides.receipts = ephemeral::receipts_since(self.engine, requester.user, span).await?;
+        }
+        for membership in rooms::list_memberships(&app.db, requester.user).await? {
+            if let Err(error) = self.add_room(&membership, &mut asides, &mut response).await {
+                if error.is_passing() {
+                    return Err(error);
+                }
+                tracing::warn!(room_id = membership.room_id, %error, "a room is left out of a sync");
+            }
+        }
+        response.next_batch = self.now.to_string();
+        Ok((response, self.now))
+    }
+
+    /// Adds a room if it has news.
+    async fn add_room(
+        &self,
+        membership: &StoredMembership,
+        asides: &mut Asides,
+        response: &mut Response,
+    ) -> Result<(), Error> {
+        let Ok(room_id) = OwnedRoomId::try_from(membership.room_id.as_str()) else {
+            return Ok(());
+        };
+        let filter = &self.request.filter.room;
+        if !filter::takes_room(filter, &room_id) || membership.position > self.now.position {
+            return Ok(());
+        }
+        let is_new = self.since.is_none_or(|since| membership.position > since.position);
+        let rooms = &mut response.rooms;
+        match Membership::parse(&membership.membership) {
+            Some(Membership::Join) => {
+                let news = News {
+                    standing_changed: is_new,
+                    receipts: asides.receipts.remove(&membership.room),
+                    account_data: asides.account_data.remove(&membership.room_id),
+                };
+                if let Some(room) = room::joined(self, &room_id, news).await? {
+                    rooms.join.insert(room_id, room);
+                }
+            }
+            Some(Membership::Invite) if is_new => {
+                let events = room::stripped(self.engine, &room_id, membership).await?;
+                rooms.invite.insert(room_id, InvitedRoom { invite_state: events.into() });
+            }
+            Some(Membership::Knock) if is_new => {
+                let events = room::stripped(self.engine, &room_id, membership).await?;
+                rooms.knock.insert(room_id, KnockedRoom { knock_state: events.into() });
+            }
+            Some(Membership::Leave | Membership::Ban) => {
+                let wanted = match self.since {
+                    None => filter.include_leave && !membership.forgotten,
+                    Some(_) => is_new,
+                };
+                if wanted {
+                    let room = room::left(self, &room_id, membership).await?;
+                    rooms.leave.insert(room_id, room);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

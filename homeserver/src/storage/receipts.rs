@@ -1,0 +1,102 @@
+//! Receipts: the newest per room, user, kind and thread.
+
+use super::{Database, Error, Id, Position, Row, execute, query_all, query_one, values};
+
+/// A receipt's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub room: Id,
+    pub user: Id,
+    /// `m.read` or `m.read.private`.
+    pub kind: String,
+    /// Empty: unthreaded; `main`; or a thread's root event.
+    pub thread: String,
+    pub event_id: String,
+    /// The event's place in the timeline, where it is known.
+    pub timeline_order: Option<i64>,
+    pub at_ms: i64,
+    pub position: Position,
+}
+
+const RECEIPT: &str =
+    "SELECT room, user_id, kind, thread, event_id, timeline_order, at_ms, position FROM receipts";
+
+fn receipt(row: &Row) -> Result<Receipt, Error> {
+    Ok(Receipt {
+        room: row.get(0)?,
+        user: row.get(1)?,
+        kind: row.get(2)?,
+        thread: row.get(3)?,
+        event_id: row.get(4)?,
+        timeline_order: row.get(5)?,
+        at_ms: row.get(6)?,
+        position: row.get(7)?,
+    })
+}
+
+/// Stores a receipt unless it would go backwards; tells whether it did. Highlights it passes are deleted with it.
+/// `position` of the argument is not read: the commit's is taken.
+pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Error> {
+    const UPSERT: &str = "INSERT INTO receipts (room, user_id, kind, thread, event_id, timeline_order, at_ms, position) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (room, user_id, kind, thread) DO UPDATE SET \
+         event_id = excluded.event_id, timeline_order = excluded.timeline_order, at_ms = excluded.at_ms, \
+         position = excluded.position WHERE receipts.timeline_order IS NULL OR excluded.timeline_order IS NULL OR \
+         receipts.timeline_order < excluded.timeline_order";
+    const PASSED: &str =
+        "DELETE FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order <= $3";
+    db.write(move |txn| {
+        Box::pin(async move {
+            let Receipt { room, user, kind, thread, event_id, timeline_order, at_ms, .. } = receipt;
+            let row = values![
+                room,
+                user,
+                kind,
+                thread,
+                event_id,
+                timeline_order,
+                at_ms,
+                txn.next_position()
+            ];
+            let stored = execute(txn.db(), UPSERT, row).await? == 1;
+            if let (true, Some(order)) = (stored, timeline_order) {
+                execute(txn.db(), PASSED, values![user, room, order]).await?;
+            }
+            Ok(stored)
+        })
+    })
+    .await
+}
+
+/// A room's receipts with `since < position ≤ upto`, in order of position, at most 1,000.
+pub async fn list_receipts_since(
+    db: &Database,
+    room: Id,
+    since: Position,
+    upto: Position,
+) -> Result<Vec<Receipt>, Error> {
+    let sql = format!(
+        "{RECEIPT} WHERE room = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT 1000"
+    );
+    query_all(db.read(), &sql, values![room, since, upto]).await?.iter().map(receipt).collect()
+}
+
+/// A user's receipts in a room, of all kinds and threads, at most 1,000.
+pub async fn list_user_receipts(db: &Database, room: Id, user: Id) -> Result<Vec<Receipt>, Error> {
+    let sql =
+        format!("{RECEIPT} WHERE room = $1 AND user_id = $2 ORDER BY kind, thread LIMIT 1000");
+    query_all(db.read(), &sql, values![room, user]).await?.iter().map(receipt).collect()
+}
+
+/// How many highlights a user has in a room after `order`.
+pub async fn count_highlights(
+    db: &Database,
+    user: Id,
+    room: Id,
+    after_order: i64,
+) -> Result<i64, Error> {
+    const COUNT: &str = "SELECT COUNT(*) FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order > $3 AND highlight = 1";
+    match query_one(db.read(), COUNT, values![user, room, after_order]).await? {
+        Some(row) => row.get(0),
+        None => Ok(0),
+    }
+}
