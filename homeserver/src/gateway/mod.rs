@@ -19,7 +19,7 @@ pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
-use self::rate_limit::{Class, RateLimiter};
+use self::rate_limit::RateLimiter;
 use crate::{
     app::App,
     auth::Auth,

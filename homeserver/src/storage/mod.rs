@@ -25,6 +25,9 @@ pub mod profiles;
 pub mod receipts;
 pub mod registration_tokens;
 pub mod relations;
+pub mod receipts;
+pub mod relations;
+pub mod profiles;
 pub mod rooms;
 pub mod tokens;
 

@@ -71,7 +71,7 @@ impl TestServer {
         }
         change(&mut config);
         let app = App::open(config, Clock::default()).await.unwrap();
-        let media = Media::open(&app.config.data_dir).unwrap();
+        let media = Media::open(folder.path()).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();
         let auth = server.auth.clone();
         let runner = mail::register_jobs(Runner::new(app.clone()));

@@ -14,3 +14,4 @@ pub(super) mod emails;
 pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
+pub(super) mod rooms;
