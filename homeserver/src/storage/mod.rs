@@ -25,9 +25,6 @@ pub mod profiles;
 pub mod receipts;
 pub mod registration_tokens;
 pub mod relations;
-pub mod receipts;
-pub mod relations;
-pub mod profiles;
 pub mod rooms;
 pub mod tokens;
 

@@ -14,4 +14,3 @@ pub(super) mod emails;
 pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
-pub(super) mod rooms;
