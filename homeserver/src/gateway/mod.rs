@@ -25,6 +25,9 @@ pub struct Server {
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(client::auth::routes())
+        .merge(client::key_backup::routes())
+        .merge(client::keys::routes())
+        .merge(client::to_device::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

@@ -20,8 +20,8 @@ pub mod key_backup;
 pub mod one_time_keys;
 pub mod outbound_edus;
 pub mod rooms;
-pub mod to_device;
 mod server_keys;
+pub mod to_device;
 
 pub(crate) use append::insert;
 pub use append::{

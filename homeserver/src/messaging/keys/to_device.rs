@@ -180,8 +180,8 @@ pub async fn delete_to_device(app: &App, device: Id, upto: Position) -> Result<(
     if !to_device::has_to_device(app.db.read(), device, upto).await? {
         return Ok(());
     }
-    let write = app
-        .db
-        .write(move |txn| Box::pin(async move { to_device::delete_to_device(txn, device, upto).await }));
+    let write = app.db.write(move |txn| {
+        Box::pin(async move { to_device::delete_to_device(txn, device, upto).await })
+    });
     Ok(write.await?)
 }
