@@ -3,12 +3,14 @@
 //! `client/` holds a door a floor; `federation.rs` is the door for servers. Only this floor (and `serve`) knows axum.
 
 mod authenticate;
+mod body;
 mod client;
 mod error;
 mod matrix;
 
 use axum::{Router, extract::FromRef};
 
+pub use body::{Interactive, JsonBody};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
@@ -25,9 +27,12 @@ pub struct Server {
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(client::auth::routes())
+        .merge(client::cross_signing::routes())
         .merge(client::key_backup::routes())
         .merge(client::keys::routes())
         .merge(client::to_device::routes())
+        .merge(client::devices::routes())
+        .merge(client::registration::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
