@@ -30,7 +30,8 @@ async fn upload_signing_keys(
     requester: Requester,
     request: Interactive<Body>,
 ) -> Result<Matrix<upload_signing_keys::v3::Response>, ApiError> {
-    let text = |key: &Option<Map<String, Value>>| key.clone().map(|key| Value::Object(key).to_string());
+    let text =
+        |key: &Option<Map<String, Value>>| key.clone().map(|key| Value::Object(key).to_string());
     let upload = CrossSigningUpload {
         master_key: text(&request.body.master_key),
         self_signing_key: text(&request.body.self_signing_key),
