@@ -38,11 +38,11 @@ fn signed(mut value: Value, user: &User, key: &str, sign: impl Fn(&str) -> Strin
 }
 
 fn by_account(account: &Account) -> impl Fn(&str) -> String {
-    |text| account.sign(text).to_base64()
+    move |text| account.sign(text).to_base64()
 }
 
 fn by_key(key: &Ed25519SecretKey) -> impl Fn(&str) -> String {
-    |text| key.sign(text.as_bytes()).to_base64()
+    move |text| key.sign(text.as_bytes()).to_base64()
 }
 
 fn device_keys(user: &User, account: &Account) -> Value {
