@@ -2,6 +2,7 @@
 
 pub(super) mod account;
 pub(super) mod auth;
+pub(super) mod cross_signing;
 pub(super) mod devices;
 pub(super) mod directory;
 pub(super) mod discovery;
@@ -13,4 +14,7 @@ pub(super) mod rooms;
 pub(super) mod emails;
 pub(super) mod profile;
 pub(super) mod push;
+pub(super) mod key_backup;
+pub(super) mod keys;
 pub(super) mod registration;
+pub(super) mod to_device;
