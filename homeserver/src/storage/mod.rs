@@ -35,15 +35,8 @@ pub mod rooms;
 pub mod to_device;
 pub mod tokens;
 
-pub mod cross_signing;
-pub mod device_keys;
-pub mod device_lists;
-pub mod key_backup;
-pub mod one_time_keys;
-pub mod outbound_edus;
 mod server_keys;
 pub mod staging;
-pub mod to_device;
 pub mod unread;
 
 pub(crate) use append::insert;
