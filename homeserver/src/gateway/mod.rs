@@ -12,19 +12,22 @@ use axum::{Router, extract::FromRef};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
-use crate::{app::App, auth::Auth};
+use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
 pub struct Server {
     pub app: App,
     pub auth: Auth,
+    pub engine: Engine,
+    pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(client::auth::routes())
+        .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
