@@ -27,6 +27,7 @@ use crate::{
     messaging::{self, Engine},
     storage,
 };
+use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
@@ -48,6 +49,7 @@ impl Server {
             .map_err(|error| storage::Error::Database(error.to_string()))?;
         Ok(Self { app, auth: Auth::default(), engine, media })
     }
+    pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
@@ -71,6 +73,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::account::routes())
         .merge(client::profile::routes())
         .merge(client::push::routes())
+        .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
