@@ -18,5 +18,4 @@ pub(super) mod key_backup;
 pub(super) mod keys;
 pub(super) mod registration;
 pub(super) mod to_device;
-pub(super) mod messaging_errors;
 pub(super) mod sync;
