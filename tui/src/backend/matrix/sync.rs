@@ -1,0 +1,191 @@
+//! Keeping up with the server: sliding sync where it has it, classic `/sync` where not. Both feed the same streams.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use matrix_sdk::{
+    config::{SyncSettings, SyncToken},
+    sliding_sync::Version,
+};
+use matrix_sdk_ui::{
+    room_list_service::{self, RoomListService},
+    sync_service::{self, SyncService},
+};
+use ruma::{
+    RoomId,
+    api::client::filter::{FilterDefinition, LazyLoadOptions},
+};
+use tokio::sync::watch;
+
+use super::session::Session;
+use crate::backend::{Connection, Report};
+
+/// How long a classic long poll may take.
+const POLL: Duration = Duration::from_secs(30);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
+#[derive(Default)]
+pub(super) struct SyncEngine {
+    rooms: OnceLock<Arc<RoomListService>>,
+}
+
+impl SyncEngine {
+    pub(super) async fn watch_room(&self, room: &RoomId) {
+        if let Some(rooms) = self.rooms.get() {
+            rooms.subscribe_to_rooms(&[room]).await;
+        }
+    }
+}
+
+/// Syncs until the session ends.
+pub(super) async fn run(session: Arc<Session>) {
+    let link = Link::new(session.clone());
+    let mut retry = Retry::default();
+    // `/versions` decides; without a network the question waits.
+    loop {
+        link.set(Connection::Connecting).await;
+        match session.client.supported_versions().await {
+            Ok(_) => break,
+            Err(_) => {
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    }
+    match session
+        .client
+        .available_sliding_sync_versions()
+        .await
+        .into_iter()
+        .find(|version| matches!(version, Version::Native))
+    {
+        Some(version) => {
+            session.client.set_sliding_sync_version(version);
+            sliding(&session, &link).await;
+        }
+        None => classic(&session, &link).await,
+    }
+}
+
+/// Reports the connection when it changes and wakes the send queue when it comes back.
+struct Link {
+    session: Arc<Session>,
+    now: watch::Sender<Option<Connection>>,
+}
+
+impl Link {
+    fn new(session: Arc<Session>) -> Self {
+        Self { session, now: watch::Sender::new(None) }
+    }
+
+    async fn set(&self, connection: Connection) {
+        if self.now.send_replace(Some(connection)) == Some(connection) {
+            return;
+        }
+        self.session.reports.send(Report::Connection(connection));
+        if connection == Connection::Online {
+            let queue = self.session.client.send_queue();
+            queue.set_enabled(true).await;
+            queue.respawn_tasks_for_rooms_with_unsent_requests().await;
+        }
+    }
+}
+
+async fn sliding(session: &Arc<Session>, link: &Link) {
+    let mut retry = Retry::default();
+    let service = loop {
+        match SyncService::builder(session.client.clone()).with_offline_mode().build().await {
+            Ok(service) => break service,
+            Err(error) => {
+                tracing::warn!(%error, "sliding sync could not be set up");
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    };
+    let rooms = service.room_list_service();
+    let mut states = service.state();
+    let mut list_states = rooms.state();
+    if session.sync.rooms.set(rooms).is_err() {
+        tracing::warn!("two syncs were started");
+    }
+    service.start().await;
+    loop {
+        let (state, list) = (states.get(), list_states.get());
+        match (&state, &list) {
+            (sync_service::State::Offline, _) => link.set(Connection::Offline).await,
+            (
+                sync_service::State::Running,
+                room_list_service::State::Running | room_list_service::State::SettingUp,
+            ) => {
+                retry = Retry::default();
+                link.set(Connection::Online).await;
+            }
+            (sync_service::State::Running | sync_service::State::Idle, _) => {
+                link.set(Connection::Connecting).await
+            }
+            (sync_service::State::Error(_) | sync_service::State::Terminated, _) => {
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+                service.start().await;
+            }
+        }
+        tokio::select! {
+            next = states.next() => if next.is_none() { return },
+            next = list_states.next() => if next.is_none() { return },
+        }
+    }
+}
+
+async fn classic(session: &Arc<Session>, link: &Link) {
+    let mut filter = FilterDefinition::default();
+    filter.room.state.lazy_load_options =
+        LazyLoadOptions::Enabled { include_redundant_members: false };
+    let settings = SyncSettings::default()
+        .filter(filter.into())
+        .token(SyncToken::ReusePrevious)
+        .ignore_timeout_on_first_sync(true);
+    let mut retry = Retry::default();
+    let mut caught_up = false;
+    loop {
+        // The first answer should come at once, so that the chat list fills.
+        let timeout = if caught_up { POLL } else { Duration::ZERO };
+        match session.client.sync_once(settings.clone().timeout(timeout)).await {
+            Ok(_) => {
+                caught_up = true;
+                retry = Retry::default();
+                link.set(Connection::Online).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "sync failed");
+                caught_up = false;
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    }
+}
+
+/// Growing pauses between tries.
+struct Retry {
+    next: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { next: FIRST_RETRY }
+    }
+}
+
+impl Retry {
+    async fn wait(&mut self) {
+        let mut pause =
+            tokio::time::interval_at(tokio::time::Instant::now() + self.next, LAST_RETRY);
+        pause.tick().await;
+        self.next = (self.next * 2).min(LAST_RETRY);
+    }
+}
