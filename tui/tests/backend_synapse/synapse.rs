@@ -36,6 +36,7 @@ impl Stopped {
 impl Synapse {
     /// A running Synapse, or `None` with a line on stderr where it is not installed.
     pub(crate) async fn start(sliding_sync: bool) -> Option<Self> {
+        crate::log();
         let installed = StdCommand::new("python3")
             .args(["-c", "import synapse"])
             .stderr(Stdio::null())

@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod http;
 mod items;
+mod keys;
 mod login;
 mod media;
 mod password_reset;

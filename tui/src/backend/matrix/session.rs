@@ -99,10 +99,12 @@ impl Session {
         tasks.spawn(task)
     }
 
-    /// Ends all tasks; what they hold is dropped soon after.
-    pub(super) fn stop(&self) {
+    /// Ends all tasks and waits for them, so that nothing holds the stores open.
+    pub(super) async fn stop(&self) {
+        self.sync.stop().await;
         self.timelines.clear();
-        self.tasks().abort_all();
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        tasks.shutdown().await;
     }
 
     /// The room, or a report that there is none.

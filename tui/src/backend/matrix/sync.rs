@@ -10,7 +10,7 @@ use matrix_sdk::{
     sliding_sync::Version,
 };
 use matrix_sdk_ui::{
-    room_list_service::{self, RoomListService},
+    room_list_service,
     sync_service::{self, SyncService},
 };
 use ruma::{
@@ -30,13 +30,20 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
 #[derive(Default)]
 pub(super) struct SyncEngine {
-    rooms: OnceLock<Arc<RoomListService>>,
+    service: OnceLock<SyncService>,
 }
 
 impl SyncEngine {
     pub(super) async fn watch_room(&self, room: &RoomId) {
-        if let Some(rooms) = self.rooms.get() {
-            rooms.subscribe_to_rooms(&[room]).await;
+        if let Some(service) = self.service.get() {
+            service.room_list_service().subscribe_to_rooms(&[room]).await;
+        }
+    }
+
+    /// The SDK's own tasks go on until they are told.
+    pub(super) async fn stop(&self) {
+        if let Some(service) = self.service.get() {
+            service.stop().await;
         }
     }
 }
@@ -107,12 +114,9 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
             }
         }
     };
-    let rooms = service.room_list_service();
+    let service = session.sync.service.get_or_init(|| service);
     let mut states = service.state();
-    let mut list_states = rooms.state();
-    if session.sync.rooms.set(rooms).is_err() {
-        tracing::warn!("two syncs were started");
-    }
+    let mut list_states = service.room_list_service().state();
     service.start().await;
     loop {
         let (state, list) = (states.get(), list_states.get());
@@ -171,7 +175,7 @@ async fn classic(session: &Arc<Session>, link: &Link) {
 }
 
 /// Growing pauses between tries.
-struct Retry {
+pub(super) struct Retry {
     next: Duration,
 }
 
@@ -182,7 +186,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         let mut pause =
             tokio::time::interval_at(tokio::time::Instant::now() + self.next, LAST_RETRY);
         pause.tick().await;

@@ -166,6 +166,13 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
     }
 }
 
+/// The signature just made counts once the server has handed it back.
+async fn learn(session: &Session, user: &UserId) {
+    if let Err(error) = session.client.encryption().request_user_identity(user).await {
+        tracing::debug!(%error, "the verified identity could not be fetched");
+    }
+}
+
 async fn compare(session: &Session, sas: &SasVerification) {
     if !sas.we_started()
         && let Err(error) = sas.accept().await
@@ -190,7 +197,10 @@ async fn compare(session: &Session, sas: &SasVerification) {
                 return;
             }
             SasState::Confirmed => say(session, Verification::Confirmed),
-            SasState::Done { .. } => return say(session, Verification::Done),
+            SasState::Done { .. } => {
+                learn(session, sas.other_user_id()).await;
+                return say(session, Verification::Done);
+            }
             SasState::Cancelled(info) => return cancelled(session, info.reason()),
             SasState::Created { .. } | SasState::Started { .. } | SasState::Accepted { .. } => {}
         }
