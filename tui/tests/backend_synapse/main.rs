@@ -9,7 +9,8 @@ mod synapse;
 fn log() {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
-        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let filter =
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "off".into());
         tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().init();
     });
 }

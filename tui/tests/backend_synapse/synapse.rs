@@ -156,7 +156,7 @@ fn homeserver_yaml(dir: &Path, port: u16, sliding_sync: bool) -> String {
          rc_login: {{ address: {nested}, account: {nested}, failed_attempts: {nested} }}\n\
          rc_joins: {{ local: {nested}, remote: {nested} }}\n\
          rc_invites: {{ per_room: {nested}, per_user: {nested}, per_issuer: {nested} }}\n\
-         experimental_features: {{ msc3575_enabled: {sliding_sync} }}\n"
+         experimental_features: {{ msc3575_enabled: {sliding_sync}, msc4133_enabled: true }}\n"
     )
 }
 

@@ -50,6 +50,11 @@ impl Session {
         let Some(meta) = client.session_meta() else {
             return Err("There is no session.".to_owned());
         };
+        // Only now: the task that decrypts late keys ends at once when there is no session yet.
+        client
+            .event_cache()
+            .subscribe()
+            .map_err(|error| format!("The history can't be opened: {error}"))?;
         let (user, device) = (meta.user_id.clone(), meta.device_id.to_string());
         let (outgoing, outgoing_inbox) = mpsc::unbounded_channel();
         let (signals, signals_inbox) = mpsc::unbounded_channel();

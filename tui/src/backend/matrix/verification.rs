@@ -8,7 +8,7 @@ use matrix_sdk::encryption::verification::{
 };
 use ruma::{OwnedUserId, UserId, events::key::verification::VerificationMethod};
 
-use super::{errors::explain, session::Session};
+use super::{errors::explain, session::Session, sync::Retry};
 use crate::backend::{Report, Verification};
 
 /// The verification under way, if any.
@@ -166,10 +166,16 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
     }
 }
 
-/// The signature just made counts once the server has handed it back.
+/// The signature just made counts once the server has it and has handed it back.
 async fn learn(session: &Session, user: &UserId) {
-    if let Err(error) = session.client.encryption().request_user_identity(user).await {
-        tracing::debug!(%error, "the verified identity could not be fetched");
+    let mut retry = Retry::default();
+    for _ in 0..4 {
+        match session.client.encryption().request_user_identity(user).await {
+            Ok(Some(identity)) if identity.is_verified() => return,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the verified identity could not be fetched"),
+        }
+        retry.wait().await;
     }
 }
 
