@@ -10,7 +10,7 @@ mod encryption;
 mod entry;
 mod errors;
 mod events;
-mod http;
+pub mod http;
 mod items;
 mod keys;
 mod login;
