@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use matrix_sdk::{
+    Client,
     config::{SyncSettings, SyncToken},
     sliding_sync::Version,
 };
@@ -15,7 +17,10 @@ use matrix_sdk_ui::{
 };
 use ruma::{
     RoomId,
-    api::client::filter::{FilterDefinition, LazyLoadOptions},
+    api::client::{
+        filter::{FilterDefinition, LazyLoadOptions},
+        sync::sync_events::v5::request::E2EE,
+    },
 };
 use tokio::sync::watch;
 
@@ -45,6 +50,29 @@ impl SyncEngine {
         if let Some(service) = self.service.get() {
             service.stop().await;
         }
+    }
+}
+
+/// Has the SDK send what encryption wants sent. On sliding sync it waits for the next round, which can take a whole long
+/// poll: too long for somebody who looks at emoji. A sync of its own with nothing in it sends at once.
+pub(super) async fn flush(client: &Client) {
+    if !matches!(client.sliding_sync_version(), Version::Native) {
+        return;
+    }
+    let mut e2ee = E2EE::default();
+    e2ee.enabled = Some(true);
+    let builder = match client.sliding_sync("tern-flush") {
+        Ok(builder) => builder.poll_timeout(Duration::ZERO).with_e2ee_extension(e2ee),
+        Err(error) => return tracing::debug!(%error, "no sync to flush with"),
+    };
+    match builder.build().await {
+        Ok(once) => {
+            let mut rounds = std::pin::pin!(once.sync());
+            if let Some(Err(error)) = rounds.next().await {
+                tracing::debug!(%error, "the flush failed");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "no sync to flush with"),
     }
 }
 

@@ -8,7 +8,11 @@ use matrix_sdk::encryption::verification::{
 };
 use ruma::{OwnedUserId, UserId, events::key::verification::VerificationMethod};
 
-use super::{errors::explain, session::Session, sync::Retry};
+use super::{
+    errors::explain,
+    session::Session,
+    sync::{self, Retry},
+};
 use crate::backend::{Report, Verification};
 
 /// The verification under way, if any.
@@ -170,6 +174,7 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
 async fn learn(session: &Session, user: &UserId) {
     let mut retry = Retry::default();
     for _ in 0..4 {
+        sync::flush(&session.client).await;
         match session.client.encryption().request_user_identity(user).await {
             Ok(Some(identity)) if identity.is_verified() => return,
             Ok(_) => {}
@@ -188,6 +193,8 @@ async fn compare(session: &Session, sas: &SasVerification) {
     let mut changes = std::pin::pin!(sas.changes());
     let mut state = Some(sas.state());
     while let Some(now) = state {
+        let client = session.client.clone();
+        session.spawn(async move { sync::flush(&client).await });
         match now {
             SasState::KeysExchanged { emojis: Some(emojis), .. } => {
                 let emojis = emojis.emojis.iter();
