@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The terminal client `tern`.
+
+pub mod backend;

@@ -4,7 +4,22 @@
 //! [`Report`]s. `matrix/` is the real one on matrix-sdk; `fake.rs` records requests and plays scripted reports for tests.
 //! Nothing here is a matrix-sdk type, so the move to another SDK version stays inside `matrix/`.
 
+pub mod matrix;
+
 use std::path::PathBuf;
+
+/// What a backend needs to know before its first request.
+#[derive(Clone)]
+pub struct Config {
+    /// Where session, keys and history live; made if absent, readable by its owner only.
+    pub data_dir: PathBuf,
+    /// A PEM file of certificates to trust besides the system's, for private networks and tests.
+    pub extra_ca: Option<PathBuf>,
+    /// The server to use until another is found: anything [`Request::FindServer`] takes.
+    pub server: Option<String>,
+    /// The key of the stores in `data_dir`.
+    pub store_key: [u8; 32],
+}
 
 /// Carries out requests in the background. Cloneable handles live in `matrix/`; the loop owns one `Box<dyn Backend>`.
 pub trait Backend: Send {
@@ -265,14 +280,24 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Body {
     /// Plain text; `html` is the sanitised formatted body, where there is one.
-    Text { text: String, html: Option<String> },
+    Text {
+        text: String,
+        html: Option<String>,
+    },
     Emote(String),
     Notice(String),
     /// An attachment: what it is, its name, its size.
-    File { kind: FileKind, name: String, bytes: Option<u64>, caption: Option<String> },
+    File {
+        kind: FileKind,
+        name: String,
+        bytes: Option<u64>,
+        caption: Option<String>,
+    },
     Deleted,
     /// Could not be decrypted: why, and what the user can do.
-    Undecryptable { reason: String },
+    Undecryptable {
+        reason: String,
+    },
     /// Joins, names, topics: one quiet line.
     Service(String),
 }
@@ -317,7 +342,10 @@ pub enum Recovery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
     /// Somebody asks to verify.
-    Requested { by: UserId, own: bool },
+    Requested {
+        by: UserId,
+        own: bool,
+    },
     /// Asked; waiting for the other side.
     Waiting,
     /// Compare these: (emoji, its name).
@@ -325,5 +353,7 @@ pub enum Verification {
     /// This side confirmed; waiting for the other.
     Confirmed,
     Done,
-    Cancelled { reason: String },
+    Cancelled {
+        reason: String,
+    },
 }
