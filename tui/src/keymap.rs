@@ -166,7 +166,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Leader, "m", Command::GoToHistory, "to the messages"),
     bind(Focus::Leader, "c", Command::GoToComposer, "to the composer"),
     bind(Focus::Leader, "p", Command::OwnProfile, "your profile"),
-    bind(Focus::Leader, "s", Command::Encryption, "encryption: recovery key, verify this device"),
+    bind(Focus::Leader, "s", Command::Encryption, "encryption and this device"),
     bind(Focus::Leader, "O", Command::LogOut, "log out"),
     bind(Focus::Leader, "q", Command::Quit, "quit"),
     hint(Focus::Form, "enter", Command::Press, "go on"),

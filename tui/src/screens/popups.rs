@@ -76,15 +76,32 @@ pub(super) fn draw_switcher(
     Position::new(inner.x + column, inner.y)
 }
 
-/// The keys that can follow the leader, at the bottom right.
+/// The keys that can follow the leader, at the bottom; in two columns where one is too high.
 pub(super) fn draw_leader(area: Rect, buffer: &mut Buffer) {
+    const COLUMN: u16 = 38;
     let rows = keymap::rows(Focus::Leader);
-    let columns = area.width.min(52);
-    let height = u16::try_from(rows.len() + 2).unwrap_or(area.height).min(area.height);
-    let area = Rect::new(area.right() - columns, area.bottom() - height, columns, height);
-    let inner = frame(area, "Space", buffer);
-    for (y, (key, label)) in (inner.top()..inner.bottom()).zip(&rows) {
-        put(buffer, (inner.x, y), key, 7, theme::STRONG);
-        put(buffer, (inner.x + 7, y), label, inner.width.saturating_sub(7), theme::PLAIN);
+    let room = usize::from(area.height.saturating_sub(2)).max(1);
+    let columns = rows.len().div_ceil(room).min(usize::from(area.width / COLUMN).max(1));
+    let height = rows.len().div_ceil(columns);
+    let width = (u16::try_from(columns).unwrap_or(1) * COLUMN + 4).min(area.width);
+    let frame_height = u16::try_from(height + 2).unwrap_or(area.height).min(area.height);
+    let inner = frame(
+        Rect::new(area.right() - width, area.bottom() - frame_height, width, frame_height),
+        "Space",
+        buffer,
+    );
+    for (x, part) in
+        (inner.left()..inner.right()).step_by(usize::from(COLUMN)).zip(rows.chunks(height))
+    {
+        for (y, (key, label)) in (inner.top()..inner.bottom()).zip(part) {
+            put(buffer, (x, y), key, 7, theme::STRONG);
+            put(
+                buffer,
+                (x + 7, y),
+                label,
+                COLUMN.saturating_sub(8).min(inner.right().saturating_sub(x + 7)),
+                theme::PLAIN,
+            );
+        }
     }
 }
