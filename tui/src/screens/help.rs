@@ -2,29 +2,16 @@
 
 use crate::keymap;
 use crate::theme;
-use crate::widgets::put;
+use crate::widgets::{frame, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 /// Columns for the keys.
 const KEYS_COLUMNS: u16 = 24;
 
 /// Draws it from line `top` on.
 pub(super) fn draw(top: usize, area: Rect, buffer: &mut Buffer) {
-    Clear.render(area, buffer);
-    Block::bordered()
-        .border_type(BorderType::Rounded)
-        .border_style(theme::RULE)
-        .title(" Keys ")
-        .title_style(theme::STRONG)
-        .render(area, buffer);
-    let inner = Rect::new(
-        area.x + 2,
-        area.y + 1,
-        area.width.saturating_sub(4),
-        area.height.saturating_sub(2),
-    );
+    let inner = frame(area, "Keys", buffer);
     let mut lines: Vec<(String, &str)> = Vec::new();
     for (focus, title) in keymap::GROUPS {
         lines.push((String::new(), title));

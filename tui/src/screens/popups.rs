@@ -4,21 +4,9 @@ use crate::keymap::{self, Focus};
 use crate::state::field::TextField;
 use crate::state::{Found, State};
 use crate::theme;
-use crate::widgets::put;
+use crate::widgets::{frame, put};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
-
-fn frame(area: Rect, title: &str, buffer: &mut Buffer) -> Rect {
-    Clear.render(area, buffer);
-    Block::bordered()
-        .border_type(BorderType::Rounded)
-        .border_style(theme::RULE)
-        .title(format!(" {title} "))
-        .title_style(theme::STRONG)
-        .render(area, buffer);
-    Rect::new(area.x + 2, area.y + 1, area.width.saturating_sub(4), area.height.saturating_sub(2))
-}
 
 /// The switcher: what is typed, and below it what matches.
 pub(super) fn draw_switcher(

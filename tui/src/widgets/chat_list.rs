@@ -77,9 +77,7 @@ impl ChatList<'_> {
             marks.push_str(" 🔒");
         }
         let room = area.width.saturating_sub(columns + 1 + self::columns(&marks));
-        let sign = if chat.kind == ChatKind::Group || chat.peer.is_some() { "" } else { "# " };
-        let used =
-            put(buffer, (area.x, area.y), &format!("{sign}{}", chat.name), room, theme::STRONG);
+        let used = put(buffer, (area.x, area.y), &chat.name, room, theme::STRONG);
         put(buffer, (area.x + used, area.y), &marks, self::columns(&marks), theme::QUIET);
     }
 

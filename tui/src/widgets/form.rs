@@ -6,7 +6,6 @@ use crate::theme;
 use crate::wrap::wrap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use unicode_width::UnicodeWidthStr;
 
 /// Widest a box gets.
@@ -80,14 +79,7 @@ impl FormBox<'_> {
             columns,
             height,
         );
-        Clear.render(frame, buffer);
-        Block::bordered()
-            .border_type(BorderType::Rounded)
-            .border_style(theme::RULE)
-            .title(format!(" {} ", self.form.title))
-            .title_style(theme::STRONG)
-            .render(frame, buffer);
-        let inner = Rect::new(frame.x + 2, frame.y + 1, width, height.saturating_sub(2));
+        let inner = super::frame(frame, &self.form.title, buffer);
         let mut cursor = None;
         for (y, row) in (inner.top()..inner.bottom()).zip(&rows) {
             match row {

@@ -7,7 +7,10 @@ pub mod history;
 pub mod status_line;
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+use unicode_width::UnicodeWidthStr;
 
 /// Writes `text` at (x, y), cut to `width` columns. Gives the columns used.
 pub(crate) fn put(
@@ -29,4 +32,20 @@ pub(crate) fn put(
         style,
     );
     end - x
+}
+
+/// A box with a title over what is below; gives its inside. A wide character that reaches under its edge goes.
+pub(crate) fn frame(area: Rect, title: &str, buffer: &mut Buffer) -> Rect {
+    if let Some(left) = area.x.checked_sub(1) {
+        for y in area.top()..area.bottom() {
+            if let Some(cell) = buffer.cell_mut((left, y)).filter(|cell| cell.symbol().width() > 1)
+            {
+                cell.set_symbol(" ");
+            }
+        }
+    }
+    Clear.render(area, buffer);
+    let block = Block::bordered().border_type(BorderType::Rounded).border_style(crate::theme::RULE);
+    block.title(format!(" {title} ")).title_style(crate::theme::STRONG).render(area, buffer);
+    Rect::new(area.x + 2, area.y + 1, area.width.saturating_sub(4), area.height.saturating_sub(2))
 }
