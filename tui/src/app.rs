@@ -9,11 +9,12 @@ use crate::snapshot::SnapshotFile;
 use crate::state::State;
 use crate::terminal::Screen;
 use crate::update::{snapshot_of, update};
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io::{self, Write};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep_until};
@@ -102,7 +103,7 @@ impl<W: Write> App<W> {
                 Some(report) = reports.recv() => self.act(Action::Report(report))?,
                 () = wait => {}
             }
-            while let Some(Some(input)) = inputs.next().now_or_never() {
+            while let Some(input) = ready(inputs.as_mut()).await {
                 self.act(action_of(input))?;
             }
             while let Ok(report) = reports.try_recv() {
@@ -216,6 +217,16 @@ impl<W: Write> App<W> {
         self.drawn = Some(Instant::now());
         Ok(())
     }
+}
+
+/// What the stream has at once. Asked with this task's waker: crossterm's stream keeps the first one it is polled with, and
+/// would never wake the loop again after a `now_or_never`.
+async fn ready<T>(mut stream: Pin<&mut impl Stream<Item = T>>) -> Option<T> {
+    poll_fn(|context| match stream.as_mut().poll_next(context) {
+        Poll::Ready(item) => Poll::Ready(item),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 fn action_of(input: Input) -> Action {
