@@ -1,7 +1,9 @@
 //! What comes from the terminal, and keys as the table writes them (`ctrl-k`, `alt-enter`, `G`, `pageup`).
 
-use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use futures_util::{Stream, StreamExt};
 use std::fmt;
+use std::future::ready;
 
 /// One thing the terminal said.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +23,12 @@ pub enum Input {
 pub struct Key {
     pub code: KeyCode,
     pub modifiers: KeyModifiers,
+}
+
+/// The terminal's input; ends when the terminal is gone.
+pub fn from_terminal() -> impl Stream<Item = Input> {
+    let events = EventStream::new().take_while(|event| ready(event.is_ok()));
+    events.filter_map(|event| ready(event.ok().and_then(Input::from_event)))
 }
 
 impl Input {

@@ -121,11 +121,16 @@ fn the_first_screen_comes_echoes_keys_cheaply_and_gives_the_terminal_back() {
 fn a_key_after_a_pause_is_shown_without_another() {
     let mut pty = Pty::start();
     pty.wait_for_text("Server, email or user id");
-    for text in ["a", "b", "c"] {
-        pty.types(text);
+    for (letter, text) in [("z", "│ z "), ("q", "│ zq "), ("j", "│ zqj ")] {
+        pty.types(letter);
         pty.wait_for_text(text);
-        // Quiet: the next key finds the loop asleep.
-        assert!(pty.bytes.recv_timeout(Duration::from_millis(300)).is_err());
+        // Nothing more comes, so the next key finds the loop asleep.
+        let more = pty.bytes.recv_timeout(Duration::from_millis(300));
+        assert!(
+            more.is_err(),
+            "idle, and yet {:?}",
+            more.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        );
     }
     pty.types("\x11");
     assert!(pty.finish().success());
@@ -156,4 +161,20 @@ fn a_resized_terminal_is_filled_again() {
     pty.wait_for_text("Server, email or user id");
     pty.types("\x11");
     assert!(pty.finish().success());
+}
+
+#[test]
+fn a_closed_terminal_ends_the_client() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    let Pty { mut child, master, writer, .. } = pty;
+    drop((writer, master));
+    let (sender, ended) = channel();
+    let mut killer = child.clone_killer();
+    std::thread::spawn(move || sender.send(child.wait().is_ok()));
+    let ended = ended.recv_timeout(PATIENCE);
+    if ended.is_err() {
+        killer.kill().unwrap();
+    }
+    assert_eq!(ended, Ok(true));
 }
