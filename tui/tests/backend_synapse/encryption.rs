@@ -145,7 +145,8 @@ async fn a_restart_without_the_server_shows_the_history_and_sends_later() {
     let (alice, bob, chat) = two_in_a_chat(&server).await;
     let dir = alice.dir.clone();
     let keep = server.stop_keeping_files().await;
-    drop((alice, bob));
+    alice.leave().await;
+    bob.leave().await;
 
     let mut again = Person::new("alice", dir);
     assert_eq!(
@@ -165,7 +166,7 @@ async fn a_restart_without_the_server_shows_the_history_and_sends_later() {
     again.message(&chat, "the history from disk", |message| says(message, "from bob")).await;
     again.say(&chat, "written offline");
     again.message(&chat, "the waiting message", |message| says(message, "written offline")).await;
-    keep.start_again().await;
+    let _server = keep.start_again().await;
     again.online().await;
     again
         .message(&chat, "the message sent", |message| {

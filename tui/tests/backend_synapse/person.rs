@@ -94,6 +94,15 @@ impl Person {
         }
     }
 
+    /// Closes the client, and waits until nothing of it runs any more.
+    pub(crate) async fn leave(mut self) {
+        drop(self.backend);
+        let ended =
+            tokio::time::timeout(PATIENCE, async { while self.reports.recv().await.is_some() {} })
+                .await;
+        assert!(ended.is_ok(), "{}'s backend goes on after its end", self.who);
+    }
+
     fn told(&self) -> String {
         self.recent.iter().cloned().collect::<Vec<_>>().join("\n")
     }

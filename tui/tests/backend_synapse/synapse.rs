@@ -36,6 +36,7 @@ impl Stopped {
 impl Synapse {
     /// A running Synapse, or `None` with a line on stderr where it is not installed.
     pub(crate) async fn start(sliding_sync: bool) -> Option<Self> {
+        crate::log();
         let installed = StdCommand::new("python3")
             .args(["-c", "import synapse"])
             .stderr(Stdio::null())
@@ -155,7 +156,7 @@ fn homeserver_yaml(dir: &Path, port: u16, sliding_sync: bool) -> String {
          rc_login: {{ address: {nested}, account: {nested}, failed_attempts: {nested} }}\n\
          rc_joins: {{ local: {nested}, remote: {nested} }}\n\
          rc_invites: {{ per_room: {nested}, per_user: {nested}, per_issuer: {nested} }}\n\
-         experimental_features: {{ msc3575_enabled: {sliding_sync} }}\n"
+         experimental_features: {{ msc3575_enabled: {sliding_sync}, msc4133_enabled: true }}\n"
     )
 }
 

@@ -42,9 +42,5 @@ pub(super) async fn build(
         .build()
         .await
         .map_err(Box::new)?;
-    client
-        .event_cache()
-        .subscribe()
-        .map_err(|error| ClientError::Folder(std::io::Error::other(error)))?;
     Ok(client)
 }

@@ -10,8 +10,9 @@ use std::{
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
+/// Why there is no HTTP client.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpSetupError {
+pub enum HttpSetupError {
     #[error(
         "the certificate file {path} could not be read: {reason}. Give a PEM file with the CA's certificate."
     )]
@@ -21,7 +22,7 @@ pub(super) enum HttpSetupError {
 }
 
 /// Installs rustls' aws-lc-rs provider unless the process has one.
-pub(super) fn install_crypto_provider() {
+pub fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none()
         && rustls::crypto::aws_lc_rs::default_provider().install_default().is_err()
     {
@@ -30,7 +31,7 @@ pub(super) fn install_crypto_provider() {
 }
 
 /// A client that trusts the system's roots and the certificates in `extra_ca` (PEM).
-pub(super) fn build(extra_ca: Option<&Path>) -> Result<reqwest::Client, HttpSetupError> {
+pub fn build(extra_ca: Option<&Path>) -> Result<reqwest::Client, HttpSetupError> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("tern/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))

@@ -4,8 +4,9 @@ use std::{collections::HashMap, sync::Arc};
 
 use matrix_sdk::Room;
 use matrix_sdk_ui::timeline::{
-    EmbeddedEvent, EventSendState, EventTimelineItem, MsgLikeContent, MsgLikeKind, TimelineDetails,
-    TimelineEventShieldState, TimelineEventShieldStateCode, TimelineItem, TimelineItemContent,
+    EmbeddedEvent, EncryptedMessage, EventSendState, EventTimelineItem, MsgLikeContent,
+    MsgLikeKind, TimelineDetails, TimelineEventShieldState, TimelineEventShieldStateCode,
+    TimelineItem, TimelineItemContent,
 };
 use ruma::{OwnedEventId, OwnedUserId, UserId, events::room::message::MessageType};
 
@@ -168,6 +169,19 @@ pub(super) fn missing_replies<'a>(
             let details = event.content().as_msglike()?.in_reply_to.as_ref()?;
             matches!(details.event, TimelineDetails::Unavailable)
                 .then(|| event.event_id().map(ToOwned::to_owned))?
+        })
+        .collect()
+}
+
+/// The Megolm sessions whose keys are missing, newest message first.
+pub(super) fn missing_keys<'a>(
+    items: impl DoubleEndedIterator<Item = &'a Arc<TimelineItem>>,
+) -> Vec<String> {
+    let locked = items.rev().filter_map(|item| item.as_event()?.content().as_unable_to_decrypt());
+    locked
+        .filter_map(|message| match message {
+            EncryptedMessage::MegolmV1AesSha2 { session_id, .. } => Some(session_id.clone()),
+            _ => None,
         })
         .collect()
 }

@@ -2,9 +2,14 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use matrix_sdk::{room::edit::EditedContent, send_queue::SendQueueRoomError};
+use matrix_sdk::{
+    attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
+    room::edit::EditedContent,
+    send_queue::SendQueueRoomError,
+};
 use matrix_sdk_ui::timeline::{AttachmentConfig, EventTimelineItem, TimelineEventItemId};
-use ruma::events::room::message::RoomMessageEventContentWithoutRelation as Content;
+use mime::Mime;
+use ruma::{UInt, events::room::message::RoomMessageEventContentWithoutRelation as Content};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{errors::explain, session::Session, timeline};
@@ -97,27 +102,35 @@ async fn with_item(
 /// Queues a file: it is read now and sent by the queue.
 pub(super) async fn file(session: &Session, chat: &str, path: PathBuf) {
     let Some(timeline) = session.timeline(chat).await else { return };
-    match tokio::fs::metadata(&path).await {
-        Ok(about) if about.is_file() => {
-            if let Ok(limit) = session.client.load_or_fetch_max_upload_size().await
-                && about.len() > u64::from(limit)
-            {
-                let limit = u64::from(limit) / 1024 / 1024;
-                return session
-                    .reports
-                    .failed(format!("The file is larger than this server takes ({limit} MB)."));
-            }
-        }
+    let about = match tokio::fs::metadata(&path).await {
+        Ok(about) if about.is_file() => about,
         Ok(_) => return session.reports.failed(format!("{} is not a file.", path.display())),
         Err(error) => {
             return session.reports.failed(format!("{} can't be read: {error}.", path.display()));
         }
+    };
+    if let Ok(limit) = session.client.load_or_fetch_max_upload_size().await
+        && about.len() > u64::from(limit)
+    {
+        let limit = u64::from(limit) / 1024 / 1024;
+        return session
+            .reports
+            .failed(format!("The file is larger than this server takes ({limit} MB)."));
     }
     let mime = mime_guess::from_path(&path).first_or_octet_stream();
-    let sent =
-        timeline.send_attachment(path, mime, AttachmentConfig::default()).use_send_queue().await;
-    if let Err(error) = sent {
+    let info = attachment_info(&mime, UInt::new(about.len()));
+    let config = AttachmentConfig { info: Some(info), ..AttachmentConfig::default() };
+    if let Err(error) = timeline.send_attachment(path, mime, config).use_send_queue().await {
         session.reports.failed(format!("The file could not be queued: {error}"));
+    }
+}
+
+fn attachment_info(mime: &Mime, size: Option<UInt>) -> AttachmentInfo {
+    match mime.type_() {
+        mime::IMAGE => AttachmentInfo::Image(BaseImageInfo { size, ..BaseImageInfo::default() }),
+        mime::VIDEO => AttachmentInfo::Video(BaseVideoInfo { size, ..BaseVideoInfo::default() }),
+        mime::AUDIO => AttachmentInfo::Audio(BaseAudioInfo { size, ..BaseAudioInfo::default() }),
+        _ => AttachmentInfo::File(BaseFileInfo { size }),
     }
 }
 

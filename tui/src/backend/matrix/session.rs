@@ -50,6 +50,11 @@ impl Session {
         let Some(meta) = client.session_meta() else {
             return Err("There is no session.".to_owned());
         };
+        // Only now: the task that decrypts late keys ends at once when there is no session yet.
+        client
+            .event_cache()
+            .subscribe()
+            .map_err(|error| format!("The history can't be opened: {error}"))?;
         let (user, device) = (meta.user_id.clone(), meta.device_id.to_string());
         let (outgoing, outgoing_inbox) = mpsc::unbounded_channel();
         let (signals, signals_inbox) = mpsc::unbounded_channel();
@@ -99,10 +104,12 @@ impl Session {
         tasks.spawn(task)
     }
 
-    /// Ends all tasks; what they hold is dropped soon after.
-    pub(super) fn stop(&self) {
+    /// Ends all tasks and waits for them, so that nothing holds the stores open.
+    pub(super) async fn stop(&self) {
+        self.sync.stop().await;
         self.timelines.clear();
-        self.tasks().abort_all();
+        let mut tasks = std::mem::take(&mut *self.tasks());
+        tasks.shutdown().await;
     }
 
     /// The room, or a report that there is none.

@@ -5,17 +5,22 @@ use std::{
     time::Duration,
 };
 
+use futures_util::StreamExt;
 use matrix_sdk::{
+    Client,
     config::{SyncSettings, SyncToken},
     sliding_sync::Version,
 };
 use matrix_sdk_ui::{
-    room_list_service::{self, RoomListService},
+    room_list_service,
     sync_service::{self, SyncService},
 };
 use ruma::{
     RoomId,
-    api::client::filter::{FilterDefinition, LazyLoadOptions},
+    api::client::{
+        filter::{FilterDefinition, LazyLoadOptions},
+        sync::sync_events::v5::request::E2EE,
+    },
 };
 use tokio::sync::watch;
 
@@ -30,14 +35,44 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
 #[derive(Default)]
 pub(super) struct SyncEngine {
-    rooms: OnceLock<Arc<RoomListService>>,
+    service: OnceLock<SyncService>,
 }
 
 impl SyncEngine {
     pub(super) async fn watch_room(&self, room: &RoomId) {
-        if let Some(rooms) = self.rooms.get() {
-            rooms.subscribe_to_rooms(&[room]).await;
+        if let Some(service) = self.service.get() {
+            service.room_list_service().subscribe_to_rooms(&[room]).await;
         }
+    }
+
+    /// The SDK's own tasks go on until they are told.
+    pub(super) async fn stop(&self) {
+        if let Some(service) = self.service.get() {
+            service.stop().await;
+        }
+    }
+}
+
+/// Has the SDK send what encryption wants sent. On sliding sync it waits for the next round, which can take a whole long
+/// poll: too long for somebody who looks at emoji. A sync of its own with nothing in it sends at once.
+pub(super) async fn flush(client: &Client) {
+    if !matches!(client.sliding_sync_version(), Version::Native) {
+        return;
+    }
+    let mut e2ee = E2EE::default();
+    e2ee.enabled = Some(true);
+    let builder = match client.sliding_sync("tern-flush") {
+        Ok(builder) => builder.poll_timeout(Duration::ZERO).with_e2ee_extension(e2ee),
+        Err(error) => return tracing::debug!(%error, "no sync to flush with"),
+    };
+    match builder.build().await {
+        Ok(once) => {
+            let mut rounds = std::pin::pin!(once.sync());
+            if let Some(Err(error)) = rounds.next().await {
+                tracing::debug!(%error, "the flush failed");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "no sync to flush with"),
     }
 }
 
@@ -107,12 +142,9 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
             }
         }
     };
-    let rooms = service.room_list_service();
+    let service = session.sync.service.get_or_init(|| service);
     let mut states = service.state();
-    let mut list_states = rooms.state();
-    if session.sync.rooms.set(rooms).is_err() {
-        tracing::warn!("two syncs were started");
-    }
+    let mut list_states = service.room_list_service().state();
     service.start().await;
     loop {
         let (state, list) = (states.get(), list_states.get());
@@ -171,7 +203,7 @@ async fn classic(session: &Arc<Session>, link: &Link) {
 }
 
 /// Growing pauses between tries.
-struct Retry {
+pub(super) struct Retry {
     next: Duration,
 }
 
@@ -182,7 +214,7 @@ impl Default for Retry {
 }
 
 impl Retry {
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         let mut pause =
             tokio::time::interval_at(tokio::time::Instant::now() + self.next, LAST_RETRY);
         pause.tick().await;

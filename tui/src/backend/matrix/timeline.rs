@@ -15,7 +15,7 @@ use matrix_sdk_ui::{
 use ruma::{OwnedEventId, OwnedRoomId};
 use tokio::task::AbortHandle;
 
-use super::{items, session::Session};
+use super::{items, keys::MissingKeys, session::Session};
 use crate::backend::Report;
 
 /// Timelines kept in memory, the open one among them.
@@ -148,6 +148,8 @@ async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {
     let chat = timeline.room().room_id().to_string();
     let mut mapper = items::Mapper::new(timeline.room().clone());
     let mut asked = HashSet::new();
+    let mut keys = MissingKeys::default();
+    let mut backups = std::pin::pin!(session.client.encryption().backups().state_stream());
     let (mut current, changes) = timeline.subscribe().await;
     let mut changes = std::pin::pin!(changes);
     let mut sent = None;
@@ -166,7 +168,15 @@ async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {
         if !missing.is_empty() {
             session.spawn(fetch_replies(timeline.clone(), missing));
         }
-        let Some(diffs) = changes.next().await else { return };
+        keys.look_for(&session, timeline.room(), items::missing_keys(current.iter()));
+        let diffs = tokio::select! {
+            diffs = changes.next() => diffs,
+            _ = backups.next() => {
+                keys = MissingKeys::default();
+                continue;
+            }
+        };
+        let Some(diffs) = diffs else { return };
         diffs.into_iter().for_each(|diff| diff.apply(&mut current));
         let until = tokio::time::Instant::now() + COALESCE;
         while let Ok(Some(diffs)) = tokio::time::timeout_at(until, changes.next()).await {

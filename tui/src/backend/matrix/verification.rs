@@ -8,7 +8,11 @@ use matrix_sdk::encryption::verification::{
 };
 use ruma::{OwnedUserId, UserId, events::key::verification::VerificationMethod};
 
-use super::{errors::explain, session::Session};
+use super::{
+    errors::explain,
+    session::Session,
+    sync::{self, Retry},
+};
 use crate::backend::{Report, Verification};
 
 /// The verification under way, if any.
@@ -166,6 +170,20 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
     }
 }
 
+/// The signature just made counts once the server has it and has handed it back.
+async fn learn(session: &Session, user: &UserId) {
+    let mut retry = Retry::default();
+    for _ in 0..4 {
+        sync::flush(&session.client).await;
+        match session.client.encryption().request_user_identity(user).await {
+            Ok(Some(identity)) if identity.is_verified() => return,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the verified identity could not be fetched"),
+        }
+        retry.wait().await;
+    }
+}
+
 async fn compare(session: &Session, sas: &SasVerification) {
     if !sas.we_started()
         && let Err(error) = sas.accept().await
@@ -175,6 +193,8 @@ async fn compare(session: &Session, sas: &SasVerification) {
     let mut changes = std::pin::pin!(sas.changes());
     let mut state = Some(sas.state());
     while let Some(now) = state {
+        let client = session.client.clone();
+        session.spawn(async move { sync::flush(&client).await });
         match now {
             SasState::KeysExchanged { emojis: Some(emojis), .. } => {
                 let emojis = emojis.emojis.iter();
@@ -190,7 +210,10 @@ async fn compare(session: &Session, sas: &SasVerification) {
                 return;
             }
             SasState::Confirmed => say(session, Verification::Confirmed),
-            SasState::Done { .. } => return say(session, Verification::Done),
+            SasState::Done { .. } => {
+                learn(session, sas.other_user_id()).await;
+                return say(session, Verification::Done);
+            }
             SasState::Cancelled(info) => return cancelled(session, info.reason()),
             SasState::Created { .. } | SasState::Started { .. } | SasState::Accepted { .. } => {}
         }

@@ -38,7 +38,7 @@ pub(super) async fn run(
         }
     }
     if let Some(session) = worker.session.take() {
-        session.stop();
+        session.stop().await;
     }
 }
 
@@ -102,7 +102,7 @@ impl Worker {
             return self.reports.failed("You are not logged in.");
         };
         let said = session.client.logout().await;
-        session.stop();
+        session.stop().await;
         drop(session);
         let wiped = self.entry.store().wipe();
         let reason = match (said, wiped) {
@@ -119,7 +119,7 @@ impl Worker {
     /// The server ended the session: keep keys after a soft logout, wipe everything after a hard one.
     async fn end(&mut self, end: SessionEnd) {
         let Some(session) = self.session.take() else { return };
-        session.stop();
+        session.stop().await;
         drop(session);
         let kept = if end.soft {
             self.entry.store().mark_soft_logged_out()
