@@ -4,8 +4,10 @@
 //! [`Report`]s. `matrix/` is the real one on matrix-sdk; `fake.rs` records requests and plays scripted reports for tests.
 //! Nothing here is a matrix-sdk type, so the move to another SDK version stays inside `matrix/`.
 
+pub mod fake;
 pub mod matrix;
 
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// What a backend needs to know before its first request.
@@ -202,7 +204,7 @@ pub enum Connection {
 }
 
 /// One row of the chat list.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Chat {
     pub id: ChatId,
     pub name: String,
@@ -222,7 +224,7 @@ pub struct Chat {
     pub last: Option<Preview>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ChatKind {
     Direct,
     #[default]
@@ -231,7 +233,7 @@ pub enum ChatKind {
 }
 
 /// The newest message of a chat, for its row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     pub sender: String,
     pub own: bool,
@@ -243,7 +245,7 @@ pub struct Preview {
 }
 
 /// How far one's own message got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ticks {
     /// Waiting to be sent (clock sign).
     Sending,
@@ -256,7 +258,7 @@ pub enum Ticks {
 }
 
 /// One item of a conversation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     pub key: MessageKey,
     /// Milliseconds since the Unix epoch, the sender's clock.
@@ -277,7 +279,7 @@ pub struct Message {
     pub warning: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Body {
     /// Plain text; `html` is the sanitised formatted body, where there is one.
     Text {
@@ -302,7 +304,7 @@ pub enum Body {
     Service(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
     Image,
     Video,
