@@ -82,19 +82,31 @@ fn only_the_server_name_must_be_set() {
 fn an_error_names_file_line_and_key() {
     for (text, expected) in [
         ("[registration]\nmood = \"open\"", "tern.toml:3: registration.mood: unknown field `mood`"),
-        ("[registration]\nmode = \"maybe\"", "tern.toml:3: registration.mode: unknown variant `maybe`"),
-        ("[limits]\nupload_bytes_max = \"big\"", "tern.toml:3: limits.upload_bytes_max: invalid type"),
+        (
+            "[registration]\nmode = \"maybe\"",
+            "tern.toml:3: registration.mode: unknown variant `maybe`",
+        ),
+        (
+            "[limits]\nupload_bytes_max = \"big\"",
+            "tern.toml:3: limits.upload_bytes_max: invalid type",
+        ),
         ("[federation]\nenabled = 1", "tern.toml:3: federation.enabled: invalid type"),
         ("[federacion]\nenabled = true", "tern.toml:2: federacion: unknown field `federacion`"),
         ("[listen]\nhttp = [\"8008\"]", "tern.toml:3: listen.http: \"8008\" is neither"),
         ("[listen]\nhttp = []", "tern.toml:3: listen.http: there is no listener"),
-        ("[listen]\ntrusted_proxies = [\"proxy\"]", "tern.toml:3: listen.trusted_proxies: \"proxy\""),
+        (
+            "[listen]\ntrusted_proxies = [\"proxy\"]",
+            "tern.toml:3: listen.trusted_proxies: \"proxy\"",
+        ),
         ("[database]\nurl = \"mysql://x\"", "tern.toml:3: database.url: must be"),
         ("[rooms]\ndefault_version = \"5\"", "tern.toml:3: rooms.default_version: \"5\" is not"),
         ("[rooms]\ndefault_version = \"13\"", "tern.toml:3: rooms.default_version: \"13\" is not"),
         ("[mail]\nfrom = \"nobody\"", "tern.toml:3: mail.from: \"nobody\""),
         ("[mail]\ntransport = \"smtp\"\nsmtp_url = \"mx\"", "tern.toml:4: mail.smtp_url: must be"),
-        ("[federation]\nallow_networks = [\"10.0.0.0/33\"]", "tern.toml:3: federation.allow_networks:"),
+        (
+            "[federation]\nallow_networks = [\"10.0.0.0/33\"]",
+            "tern.toml:3: federation.allow_networks:",
+        ),
         ("[client]\nbase_url = \"matrix.example.org\"", "tern.toml:3: client.base_url: must be"),
         ("[admin]\nemail = \"alice\"", "tern.toml:3: admin.email: \"alice\""),
     ] {
@@ -140,9 +152,23 @@ fn init_writes_a_config_that_says_what_was_asked_for() {
     succeeded(&ternd(
         &folder,
         &[
-            "init", "--server-name", "example.org:8448", "--listen", "127.0.0.1:0", "--data",
-            "kept", "--config", "server/tern.toml", "--registration", "token", "--limits", "off",
-            "--admin-email", "alice@example.org", "--mail", "smtps://user:secret@mail.example.org",
+            "init",
+            "--server-name",
+            "example.org:8448",
+            "--listen",
+            "127.0.0.1:0",
+            "--data",
+            "kept",
+            "--config",
+            "server/tern.toml",
+            "--registration",
+            "token",
+            "--limits",
+            "off",
+            "--admin-email",
+            "alice@example.org",
+            "--mail",
+            "smtps://user:secret@mail.example.org",
         ],
     ));
     let file = folder.path().join("server/tern.toml");

@@ -39,7 +39,8 @@ fn rust_files(folder: &str) -> Vec<(String, String)> {
 }
 
 fn all_rust_files() -> Vec<(String, String)> {
-    let folders = |name| [format!("{name}/src"), format!("{name}/tests"), format!("{name}/benches")];
+    let folders =
+        |name| [format!("{name}/src"), format!("{name}/tests"), format!("{name}/benches")];
     CRATES.iter().flat_map(folders).flat_map(|folder| rust_files(&folder)).collect()
 }
 
@@ -57,7 +58,9 @@ fn uses(text: &str, name: &str) -> bool {
         let list = list.split(';').next().unwrap_or_default();
         top_level_names(list).any(|found| found == name)
     });
-    listed || text.contains(&format!("crate::{name}::")) || text.contains(&format!("crate::{name};"))
+    listed
+        || text.contains(&format!("crate::{name}::"))
+        || text.contains(&format!("crate::{name};"))
 }
 
 /// The first name of each item of a `use` list.

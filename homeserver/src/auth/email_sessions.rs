@@ -251,8 +251,8 @@ pub async fn submit_token(
         })
     });
     let session = write.await?.map_err(AuthError::EmailUnproven)?;
-    let purpose = Purpose::parse(&session.purpose)
-        .ok_or(storage::Error::Damaged { what: "mail session" })?;
+    let purpose =
+        Purpose::parse(&session.purpose).ok_or(storage::Error::Damaged { what: "mail session" })?;
     Ok(Submitted {
         purpose,
         next_link: session.next_link,
@@ -301,10 +301,7 @@ pub(super) async fn redeem(
     write.await
 }
 
-fn check_usable(
-    session: Option<EmailSession>,
-    now_ms: i64,
-) -> Result<EmailSession, &'static str> {
+fn check_usable(session: Option<EmailSession>, now_ms: i64) -> Result<EmailSession, &'static str> {
     let session = session.ok_or("this mail session is unknown")?;
     if session.used_ms.is_some() {
         return Err("this mail was used already");

@@ -21,7 +21,9 @@ pub enum AuthError {
     /// A login or refresh token that is unknown, used or expired.
     #[error("the token is unknown, used or expired")]
     WrongLoginToken,
-    #[error("usernames are made of a-z, 0-9 and ._=-/+, and the whole user ID has at most 255 bytes")]
+    #[error(
+        "usernames are made of a-z, 0-9 and ._=-/+, and the whole user ID has at most 255 bytes"
+    )]
     InvalidUsername,
     #[error("this username is taken")]
     UsernameTaken,

@@ -23,9 +23,9 @@ use crate::{
     clock::Clock,
     config::{Config, RateLimits},
     gateway::{self, Server},
-    media::{Media, MediaError},
     jobs::Runner,
     mail,
+    media::{Media, MediaError},
     tasks::Tasks,
 };
 

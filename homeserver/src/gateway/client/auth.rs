@@ -1,11 +1,7 @@
 //! The door of `auth`: logging in and out, who is asking. Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#client-authentication>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, Router, extract::State, http::StatusCode};
 use ruma::api::client::{
     account::{change_password, deactivate, whoami},
     session::{get_login_token, get_login_types, login, logout, logout_all, refresh_token},
@@ -267,16 +263,16 @@ impl From<AuthError> for ApiError {
             AuthError::UsernameReserved => bad("M_EXCLUSIVE"),
             AuthError::WeakPassword { .. } => bad("M_WEAK_PASSWORD"),
             AuthError::InvalidEmail | AuthError::InvalidParam(_) => bad("M_INVALID_PARAM"),
-            AuthError::EmailDenied => {
-                Self::new(StatusCode::FORBIDDEN, "M_THREEPID_DENIED", text)
-            }
+            AuthError::EmailDenied => Self::new(StatusCode::FORBIDDEN, "M_THREEPID_DENIED", text),
             AuthError::EmailInUse => bad("M_THREEPID_IN_USE"),
             AuthError::EmailNotFound => {
                 Self::new(StatusCode::NOT_FOUND, "M_THREEPID_NOT_FOUND", text)
             }
             AuthError::EmailUnproven(_) => bad("M_THREEPID_AUTH_FAILED"),
             AuthError::NoPhones => bad("M_THREEPID_MEDIUM_NOT_SUPPORTED"),
-            AuthError::MailLimit { retry_after } | AuthError::SearchLimit { retry_after } => Self::limit_exceeded(retry_after),
+            AuthError::MailLimit { retry_after } | AuthError::SearchLimit { retry_after } => {
+                Self::limit_exceeded(retry_after)
+            }
             AuthError::Busy => Self::limit_exceeded(std::time::Duration::from_secs(1)),
             AuthError::DeviceNotFound => Self::not_found(text),
             AuthError::Challenge(challenge) => Self::challenge(&challenge),

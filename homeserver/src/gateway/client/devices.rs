@@ -1,9 +1,6 @@
 //! The door of a user's devices. Spec: <https://spec.matrix.org/v1.19/client-server-api/#client-behaviour-4>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-};
+use axum::{Json, Router, extract::State};
 use ruma::{
     OwnedDeviceId,
     api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},

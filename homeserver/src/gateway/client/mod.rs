@@ -2,15 +2,15 @@
 
 pub(super) mod account;
 pub(super) mod auth;
+pub(super) mod devices;
 pub(super) mod directory;
 pub(super) mod discovery;
+pub(super) mod emails;
 pub(super) mod history;
+pub(super) mod media;
 pub(super) mod messages;
 pub(super) mod messaging_errors;
-pub(super) mod rooms;
-pub(super) mod media;
-pub(super) mod devices;
-pub(super) mod emails;
 pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
+pub(super) mod rooms;

@@ -87,7 +87,7 @@ async fn announce_one(app: &App, change: OwedChange) -> Result<(), Error> {
     write.await?;
     app.bell.ring_users(sharing.iter().map(|(id, _)| *id).chain([user]));
     for destination in destinations {
-        app.bell.ring_destination(destination.as_str());
+        app.outbound.wake(&destination);
     }
     Ok(())
 }
@@ -135,7 +135,11 @@ async fn edu(app: &App, user_id: &UserId, change: &OwedChange) -> Result<Pending
         !device_keys::list_devices(app.db.read(), change.user, Some(device_id)).await?.is_empty();
     if exists {
         let device = keys.devices.into_iter().find(|device| device.device_id == device_id);
-        content.keys = device.map(|device| Raw::new(&device.keys)).transpose().map_err(damaged)?.map(Raw::cast_unchecked);
+        content.keys = device
+            .map(|device| Raw::new(&device.keys))
+            .transpose()
+            .map_err(damaged)?
+            .map(Raw::cast_unchecked);
     } else {
         content.deleted = Some(true);
     }
