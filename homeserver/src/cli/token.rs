@@ -9,7 +9,10 @@ use super::{CliError, ConfigFile, block_on, print};
 use crate::{
     clock::Clock,
     serve::make_folder,
-    storage::{Database, registration_tokens},
+    storage::{
+        self, Database,
+        tokens::{RegistrationToken, insert_registration_token},
+    },
 };
 
 /// Letters and digits that nobody takes for each other.
@@ -36,19 +39,21 @@ pub(super) fn run(options: &Token) -> Result<(), CliError> {
     let lifetime = options.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let now_ms = Clock::default().now_ms();
     let expires_ms = lifetime.map(|time| {
-        Clock::default()
-            .now_ms()
-            .saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+        now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
     });
     block_on(async {
         let db =
             Database::open(&config.database.url, &config.data_dir, &config.server_name).await?;
-        let row = registration_tokens::NewToken {
+        let row = RegistrationToken {
             token: token.clone(),
             uses_allowed: options.uses,
+            uses: 0,
             expires_ms,
         };
-        registration_tokens::insert_token(&db, row, now_ms).await?;
+        db.write::<_, storage::Error, _>(move |txn| {
+            Box::pin(async move { insert_registration_token(txn.db(), &row, now_ms).await })
+        })
+        .await?;
         db.close().await;
         Ok(())
     })?;

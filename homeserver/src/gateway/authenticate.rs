@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     auth::{self, Requester},
-    gateway::{ApiError, Server},
+    gateway::{ApiError, Server, rate_limit::limit_user},
 };
 
 impl FromRequestParts<Server> for Requester {
@@ -22,8 +22,7 @@ impl FromRequestParts<Server> for Requester {
             ));
         };
         let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
-        // The rate limit of the operation is per user, too.
-        parts.extensions.insert(requester.clone());
+        limit_user(parts, requester.user)?;
         Ok(requester)
     }
 }
@@ -37,7 +36,9 @@ impl OptionalFromRequestParts<Server> for Requester {
         server: &Server,
     ) -> Result<Option<Self>, ApiError> {
         let Some(token) = access_token(parts) else { return Ok(None) };
-        Ok(Some(auth::authenticate(&server.app, &server.auth, &token).await?))
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        limit_user(parts, requester.user)?;
+        Ok(Some(requester))
     }
 }
 

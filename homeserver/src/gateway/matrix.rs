@@ -6,6 +6,7 @@ use axum::{
     extract::{FromRequest, RawPathParams, Request},
     handler::Handler,
     http::{Method, StatusCode, request::Parts},
+    middleware::from_fn,
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -15,8 +16,10 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{ApiError, Class, ClientIp, RateLimiter, Server};
-use crate::auth::Requester;
+use super::{
+    ApiError, Server,
+    rate_limit::{Class, limit},
+};
 
 /// A typed Matrix request or response.
 pub struct Matrix<T>(pub T);
@@ -26,9 +29,6 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        if T::RATE_LIMITED {
-            limit_rate(&parts, Class::of(parts.uri.path()))?;
-        }
         let arguments = path_arguments(&mut parts, server).await?;
         let request = Request::from_parts(parts, body);
         let (parts, body) = request.into_parts();
@@ -49,21 +49,6 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
         let bytes = if empty { Bytes::from_static(b"{}") } else { bytes };
         let request = http::Request::from_parts(parts, bytes);
         T::try_from_http_request(request, &arguments).map(Matrix).map_err(refusal)
-    }
-}
-
-/// Takes the request from the buckets of its address and its user.
-///
-/// # Errors
-/// 429 M_LIMIT_EXCEEDED.
-pub(super) fn limit_rate(parts: &Parts, class: Class) -> Result<(), ApiError> {
-    let Some(limiter) = parts.extensions.get::<RateLimiter>() else { return Ok(()) };
-    limiter.take_for_address(class, ClientIp::of(parts).0).map_err(ApiError::limit_exceeded)?;
-    match parts.extensions.get::<Requester>() {
-        Some(requester) => {
-            limiter.take_for_user(class, requester.user).map_err(ApiError::limit_exceeded)
-        }
-        None => Ok(()),
     }
 }
 
@@ -109,7 +94,7 @@ impl<T: OutgoingResponse> IntoResponse for Matrix<T> {
 
 /// Adds routes by ruma request type.
 pub trait MatrixRoutes {
-    /// Serves `R` by `handler` at every path that the specification ever gave it.
+    /// Serves `R` by `handler` at every path that the specification ever gave it, with a rate limit where it allows 429.
     #[must_use]
     fn serve<R: IncomingRequest, H: Handler<T, Server>, T: 'static>(self, handler: H) -> Self;
 }
@@ -118,7 +103,11 @@ impl MatrixRoutes for Router<Server> {
     fn serve<R: IncomingRequest, H: Handler<T, Server>, T: 'static>(self, handler: H) -> Self {
         let filter = MethodFilter::try_from(R::METHOD).unwrap_or(MethodFilter::GET);
         R::PATH_BUILDER.all_paths().fold(self, |router, path| {
-            let method: MethodRouter<Server> = on(filter, handler.clone());
+            let mut method: MethodRouter<Server> = on(filter, handler.clone());
+            if R::RATE_LIMITED {
+                let class = Class::of(path);
+                method = method.layer(from_fn(move |request, next| limit(class, request, next)));
+            }
             router.route(path, method)
         })
     }

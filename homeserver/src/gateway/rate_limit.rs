@@ -5,11 +5,19 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use axum::{
+    extract::Request,
+    http::request::Parts,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{ApiError, ClientIp};
 use crate::{
     clock::Clock,
     config::{Limits, RateLimits},
@@ -18,6 +26,9 @@ use crate::{
 
 /// Buckets kept at most; one is about 60 bytes.
 const BUCKETS_MAX: usize = 200_000;
+
+/// Where a request that came over no socket comes from.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Operations that share a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -159,6 +170,31 @@ impl RateLimiter {
         }
         full_at.insert((class, who), new);
         Ok(())
+    }
+}
+
+/// The layer of a limited route: takes from the address's bucket, and leaves the class for [`limit_user`].
+pub(super) async fn limit(class: Class, mut request: Request, next: Next) -> Response {
+    if let Some(limiter) = request.extensions().get::<RateLimiter>() {
+        let address = request.extensions().get().copied().map_or(LOOPBACK, |ClientIp(ip)| ip);
+        if let Err(wait) = limiter.take_for_address(class, address) {
+            return ApiError::limit_exceeded(wait).into_response();
+        }
+        request.extensions_mut().insert(class);
+    }
+    next.run(request).await
+}
+
+/// Takes from the user's bucket, on a limited route.
+///
+/// # Errors
+/// 429 M_LIMIT_EXCEEDED.
+pub(super) fn limit_user(parts: &Parts, user: Id) -> Result<(), ApiError> {
+    match (parts.extensions.get::<RateLimiter>(), parts.extensions.get::<Class>()) {
+        (Some(limiter), Some(class)) => {
+            limiter.take_for_user(*class, user).map_err(ApiError::limit_exceeded)
+        }
+        _ => Ok(()),
     }
 }
 

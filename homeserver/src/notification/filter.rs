@@ -4,11 +4,22 @@
 
 use ruma::{
     RoomId,
-    api::client::filter::{Filter, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter},
+    api::client::filter::{Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter},
 };
 use serde::Deserialize;
 
-use crate::messaging::Pdu;
+use super::Error;
+use crate::{app::App, messaging::Pdu, storage::Id};
+
+/// A filter that the user keeps here.
+#[expect(clippy::unused_async, reason = "asks the account floor")]
+pub async fn stored_filter(
+    _app: &App,
+    _user: Id,
+    _filter_id: &str,
+) -> Result<FilterDefinition, Error> {
+    Err(Error::UnknownFilter)
+}
 
 /// Timeline events a client gets when it names no number, and the most it gets.
 const LIMIT_DEFAULT: usize = 10;

@@ -26,6 +26,8 @@ use crate::{
     jobs::Runner,
     mail,
     media::{Media, MediaError},
+    jobs::Runner,
+    mail,
     tasks::Tasks,
 };
 
@@ -92,6 +94,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let addresses = listeners.addresses();
     let connections = Connections::new(gateway::router(server), &listen, app.clock.clone());
     listeners.serve(&connections, &tasks);
+    start_loops(&app, &tasks);
     addresses.write(&data_dir)?;
     addresses.log();
     systemd::notify("READY=1");
@@ -109,6 +112,16 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     app.db.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Starts the background loops, each of which is on its floor.
+fn start_loops(app: &App, tasks: &Tasks) {
+    let jobs = mail::register_jobs(Runner::new(app.clone()));
+    let stopping = tasks.stopping();
+    // A job that is cut off was not marked done, and runs again at the next start.
+    tasks.start("jobs", async move {
+        stopping.run_until_cancelled(jobs.run()).await;
+    });
 }
 
 /// Makes a folder that only its owner may read.

@@ -25,11 +25,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{
-    content::{content_response, range_of},
-    matrix::limit_rate,
-    rate_limit::Class,
-};
+use super::super::content::{content_response, range_of};
 use crate::{
     app::App,
     auth::Requester,
@@ -65,7 +61,7 @@ async fn upload(
     Query(query): Query<UploadQuery>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let upload = incoming(request, query.filename)?;
+    let upload = incoming(request, query.filename);
     let media_id = media::upload(&server.app, &server.media, &requester, upload).await?;
     Ok(json_response(&json!({ "content_uri": uri(&server.app, &media_id) })))
 }
@@ -94,7 +90,7 @@ async fn upload_reserved(
     if server_name != server.app.server_name.as_str() {
         return Err(ApiError::not_found("files are uploaded to their own server only"));
     }
-    let upload = incoming(request, query.filename)?;
+    let upload = incoming(request, query.filename);
     media::put(&server.app, &server.media, &requester, &media_id, upload).await?;
     Ok(json_response(&json!({})))
 }
@@ -172,22 +168,16 @@ fn uri(app: &App, media_id: &str) -> OwnedMxcUri {
     <&MxcUri>::from(format!("mxc://{}/{media_id}", app.server_name).as_str()).to_owned()
 }
 
-/// A request's body as an upload, after the rate limit.
-fn incoming(request: Request, filename: Option<String>) -> Result<Upload, ApiError> {
+/// A request's body as an upload.
+fn incoming(request: Request, filename: Option<String>) -> Upload {
     let (parts, body) = request.into_parts();
-    limit_rate(&parts, Class::Upload)?;
     let text = |name| {
         let value: &header::HeaderValue = parts.headers.get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
     let size = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
     let content = body.into_data_stream().map_err(std::io::Error::other);
-    Ok(Upload {
-        content: Box::pin(content),
-        content_type: text(header::CONTENT_TYPE),
-        filename,
-        size,
-    })
+    Upload { content: Box::pin(content), content_type: text(header::CONTENT_TYPE), filename, size }
 }
 
 fn json_response(body: &serde_json::Value) -> Response {
