@@ -341,8 +341,8 @@ fn check_next_link(link: &str) -> Result<(), AuthError> {
     if web { Ok(()) } else { Err(AuthError::InvalidParam("next_link must be an http(s) URL")) }
 }
 
-/// Where this server's own pages are.
-pub(super) fn base_url(app: &App) -> String {
+/// Where clients and browsers reach this server, without a slash at the end.
+pub fn base_url(app: &App) -> String {
     match app.config.client.base_url.trim_end_matches('/') {
         "" => format!("https://{}", app.server_name),
         base_url => base_url.to_owned(),

@@ -53,6 +53,8 @@ pub enum AuthError {
     /// Too many mails to one address.
     #[error("too many mails to this address, try again later")]
     MailLimit { retry_after: Duration },
+    #[error("too many searches by address, try again later")]
+    SearchLimit { retry_after: Duration },
     /// More passwords wait to be checked than the server can.
     #[error("the server is busy, try again")]
     Busy,

@@ -11,7 +11,9 @@ use std::{
 
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-use super::{AuthError, Requester, interactive::Interactive, passwords::Passwords, secrets};
+use super::{
+    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords, secrets,
+};
 use crate::{
     app::App,
     storage::{self, Id, devices::Device, tokens::TokenHash},
@@ -32,6 +34,7 @@ pub struct Auth {
     cache: Arc<Cache>,
     pub(super) passwords: Passwords,
     pub(super) interactive: Interactive,
+    pub(super) email_searches: EmailSearches,
 }
 
 #[derive(Debug, Default)]
@@ -76,8 +79,9 @@ impl Auth {
 
     /// Writes down when devices were last seen, now.
     pub(super) async fn write_seen(&self, app: &App) -> Result<(), AuthError> {
-        let seen =
-            std::mem::take(&mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        let seen = std::mem::take(
+            &mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         if seen.is_empty() {
             return Ok(());
         }
@@ -117,8 +121,7 @@ pub async fn authenticate(app: &App, auth: &Auth, token: &str) -> Result<Request
         return Err(AuthError::UnknownToken { soft_logout: false });
     }
     let hash = secrets::hash(token);
-    let known =
-        auth.cache.tokens.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+    let known = auth.cache.tokens.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
     let known = match known {
         Some(known) => known,
         None => find_known(app, auth, hash).await?,
@@ -225,7 +228,11 @@ impl Tokens {
         }
     }
 
-    async fn write(&self, txn: &storage::Txn, session: (Id, Id)) -> Result<(), storage::Error> {
+    async fn write(
+        &self,
+        txn: &storage::Txn,
+        session: (Id, Id),
+    ) -> Result<(), storage::Error> {
         let refresh = self.refresh.as_deref().map(secrets::hash);
         if let Some(refresh) = &refresh {
             storage::tokens::insert_refresh_token(txn.db(), refresh, session).await?;
@@ -244,8 +251,9 @@ pub async fn open_session(
     user: Id,
     request: SessionRequest,
 ) -> Result<NewSession, AuthError> {
-    let too_long =
-        |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > DEVICE_ID_BYTES_MAX);
+    let too_long = |text: &Option<String>| {
+        text.as_ref().is_some_and(|text| text.len() > DEVICE_ID_BYTES_MAX)
+    };
     if too_long(&request.device_id) || too_long(&request.display_name) {
         return Err(AuthError::InvalidParam("a device's ID and name have at most 255 bytes"));
     }
@@ -265,7 +273,8 @@ pub async fn open_session(
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             let new_device = storage::devices::insert_device(txn.db(), &device, now).await?;
-            let found = storage::devices::find_device(txn.db(), user, &device.device_id).await?;
+            let found =
+                storage::devices::find_device(txn.db(), user, &device.device_id).await?;
             let id = found.ok_or(storage::Error::Damaged { what: "device" })?.id;
             if !new_device {
                 storage::tokens::delete_tokens_of_device(txn.db(), id).await?;
@@ -334,9 +343,14 @@ pub async fn refresh(app: &App, token: &str) -> Result<NewSession, AuthError> {
     })
 }
 
-/// Ends the requester's session and deletes its device. The door also forgets the device's keys.
-pub async fn log_out(app: &App, auth: &Auth, requester: &Requester) -> Result<(), AuthError> {
-    super::devices::delete_ids(app, auth, vec![requester.device]).await
+/// Ends the requester's session and deletes its device. Returns it, so that the door can forget its keys.
+pub async fn log_out(
+    app: &App,
+    auth: &Auth,
+    requester: &Requester,
+) -> Result<Vec<Device>, AuthError> {
+    let names = [requester.device_id.to_string()];
+    super::devices::delete_devices(app, auth, requester.user, &names).await
 }
 
 /// Ends all sessions of `user`, except that of `keep`, and deletes their devices. Returns the deleted devices, so that the

@@ -14,8 +14,8 @@ mod rate_limit;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
+pub use body::{Interactive, JsonBody, Path, Query};
 pub use client_ip::{ClientIp, forwarded_for};
-pub use body::{Interactive, JsonBody};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
@@ -27,6 +27,7 @@ use crate::{
     messaging::{self, Engine},
     storage,
 };
+use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
@@ -48,6 +49,7 @@ impl Server {
             .map_err(|error| storage::Error::Database(error.to_string()))?;
         Ok(Self { app, auth: Auth::default(), engine, media })
     }
+    pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
@@ -61,8 +63,17 @@ pub fn router(server: Server) -> Router {
         .merge(client::messages::routes())
         .merge(client::rooms::routes())
         .merge(client::media::routes())
+        .merge(client::cross_signing::routes())
+        .merge(client::key_backup::routes())
+        .merge(client::keys::routes())
+        .merge(client::to_device::routes())
         .merge(client::devices::routes())
         .merge(client::registration::routes())
+        .merge(client::emails::routes())
+        .merge(client::account::routes())
+        .merge(client::profile::routes())
+        .merge(client::push::routes())
+        .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(

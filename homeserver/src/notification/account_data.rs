@@ -1,6 +1,9 @@
 //! A user's account data as sync tells it.
 
-use serde_json::{json, value::{RawValue, to_raw_value}};
+use serde_json::{
+    json,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{Error, response::Event};
 use crate::{

@@ -4,11 +4,22 @@
 
 use ruma::{
     RoomId,
-    api::client::filter::{Filter, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter},
+    api::client::filter::{Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter},
 };
 use serde::Deserialize;
 
-use crate::messaging::Pdu;
+use super::Error;
+use crate::{app::App, messaging::Pdu, storage::Id};
+
+/// A filter that the user keeps here.
+#[expect(clippy::unused_async, reason = "asks the account floor")]
+pub async fn stored_filter(
+    _app: &App,
+    _user: Id,
+    _filter_id: &str,
+) -> Result<FilterDefinition, Error> {
+    Err(Error::UnknownFilter)
+}
 
 /// Timeline events a client gets when it names no number, and the most it gets.
 const LIMIT_DEFAULT: usize = 10;
@@ -18,11 +29,9 @@ const LIMIT_MAX: usize = 1_000;
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((start, rest)) => text
-            .strip_prefix(start)
-            .is_some_and(|tail| (0..=tail.len()).any(|skip| {
-                tail.get(skip..).is_some_and(|tail| matches(rest, tail))
-            })),
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
+            (0..=tail.len()).any(|skip| tail.get(skip..).is_some_and(|tail| matches(rest, tail)))
+        }),
     }
 }
 
@@ -83,9 +92,9 @@ fn has_url(pdu: &Pdu) -> bool {
 
 /// How many timeline events a room may have in the answer.
 pub(super) fn limit(filter: &RoomEventFilter) -> usize {
-    filter.limit.map_or(LIMIT_DEFAULT, |limit| {
-        usize::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX)
-    })
+    filter
+        .limit
+        .map_or(LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX))
 }
 
 /// Whether members are loaded lazily, and if so whether those told before are told again.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::messaging::{Engine, tokens::SyncToken};
 
+pub use filter::stored_filter;
 pub use sync::{SyncRequest, sync};
 
 /// The state of this floor. Cheap to clone.

@@ -47,28 +47,28 @@ pub async fn sync(
 ) -> Result<Response, Error> {
     let app = engine.app();
     let first = state.now(engine).await;
-    let mut since =
-        request.since.as_deref().and_then(|since| state.known(engine, since, &first));
+    let mut since = request.since.as_deref().and_then(|since| state.known(engine, since, &first));
     match &since {
         Some(since) => devices::acknowledge(app, requester.device, since.to_device).await?,
         None => state.0.lazy.forget(requester.device),
     }
     let at_once = since.is_none() || request.full_state;
     let timeout = if at_once { Duration::ZERO } else { request.timeout };
-    let request = &request;
-    wait::until_found(&app.bell, requester.user, timeout, async |is_last: bool| {
+    let poll = wait::Poll::new(&app.bell, requester.user, timeout);
+    loop {
+        let turn = poll.turn();
         let now = state.now(engine).await;
-        let look = Look { engine, state, requester, request, since: since.as_ref(), now };
+        let look =
+            Look { engine, state, requester, request: &request, since: since.as_ref(), now };
         // On the heap, so that a waiting client does not hold the space of a working one.
-        let (response, told_to) = Box::pin(look.assemble()).await?;
-        if is_last || at_once || !response.is_empty() {
-            return Ok(Some(response));
+        let (response, told) = Box::pin(look.assemble()).await?;
+        if turn.is_last || at_once || !response.is_empty() {
+            return Ok(response);
         }
         // Nothing happened up to here: the next look begins here.
-        since = Some(told_to);
-        Ok(None)
-    })
-    .await
+        since = Some(told);
+        turn.wait().await;
+    }
 }
 
 /// One look at everything that may be new to a device.

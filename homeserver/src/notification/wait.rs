@@ -2,38 +2,48 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::{sync::futures::Notified, time::Instant};
 
-use super::Error;
-use crate::{bell::Bell, storage::Id};
+use crate::{
+    bell::{Bell, Waiter},
+    storage::Id,
+};
 
 /// The longest a client may wait, whatever it asks for.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 
-/// Calls `look` until it finds something, at most for `timeout`; the last look's answer counts whatever it is.
-///
-/// `look(last)` answers `Ok(Some(_))` when there is something to tell, or when `last` is true.
-pub(super) async fn until_found<T, L>(
-    bell: &Bell,
-    user: Id,
-    timeout: Duration,
-    mut look: L,
-) -> Result<T, Error>
-where
-    L: AsyncFnMut(bool) -> Result<Option<T>, Error>,
-{
-    let deadline = Instant::now() + timeout.min(WAIT_MAX);
-    let waiter = bell.wait_for(user);
-    loop {
-        let rung = waiter.rung();
-        let is_last = Instant::now() >= deadline;
-        if let Some(found) = look(is_last).await? {
-            return Ok(found);
-        }
-        if is_last {
-            return Err(Error::InvalidParam("nothing was found".to_owned()));
-        }
-        // Time running out and the bell mean the same: look again.
-        drop(tokio::time::timeout_at(deadline, rung).await);
+/// A client's patience.
+#[derive(Debug)]
+pub(super) struct Poll {
+    deadline: Instant,
+    waiter: Waiter,
+}
+
+/// One look of a poll. Made before looking, so that no ring is missed.
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    deadline: Instant,
+    rung: Notified<'a>,
+    /// Time is up: the answer of this look counts whatever it is.
+    pub is_last: bool,
+}
+
+impl Poll {
+    pub(super) fn new(bell: &Bell, user: Id, timeout: Duration) -> Self {
+        let deadline = Instant::now() + timeout.min(WAIT_MAX);
+        Self { deadline, waiter: bell.wait_for(user) }
+    }
+
+    /// Begins the next look.
+    pub(super) fn turn(&self) -> Turn<'_> {
+        let is_last = Instant::now() >= self.deadline;
+        Turn { deadline: self.deadline, rung: self.waiter.rung(), is_last }
+    }
+}
+
+impl Turn<'_> {
+    /// Waits until there is reason for another look: the bell rang since this turn began, or time is up.
+    pub(super) async fn wait(self) {
+        drop(tokio::time::timeout_at(self.deadline, self.rung).await);
     }
 }

@@ -26,6 +26,8 @@ use crate::{
     jobs::Runner,
     mail,
     media::{Media, MediaError},
+    jobs::Runner,
+    mail,
     tasks::Tasks,
 };
 
@@ -82,6 +84,11 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let app = server.app.clone();
 
     let tasks = Tasks::default();
+    let runner = mail::register_jobs(Runner::new(app.clone()));
+    let stopping = tasks.stopping();
+    tasks.start("jobs", async move {
+        stopping.run_until_cancelled(runner.run()).await;
+    });
     let listeners = Listeners::bind(&listen).await?;
     let certificates = listeners.certificates();
     let addresses = listeners.addresses();

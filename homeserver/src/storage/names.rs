@@ -22,6 +22,7 @@ pub struct StateKey {
 #[derive(Debug, Default)]
 pub struct Names {
     users: Cache<String>,
+    servers: Cache<String>,
     state_keys: Cache<StateKey>,
 }
 
@@ -82,6 +83,26 @@ impl Database {
     /// The user id behind an id.
     pub async fn user_name(&self, id: Id) -> Result<Arc<String>, Error> {
         self.name(&self.names().users, id, ("users", "user_id")).await
+    }
+
+    /// The id of a server name, interned now if it was unknown.
+    pub async fn server(&self, name: &str) -> Result<Id, Error> {
+        let (cache, table) = (&self.names().servers, ("servers", "name"));
+        if let Some(id) = self.find(cache, name.to_owned(), table).await? {
+            return Ok(id);
+        }
+        let row = values![self.new_id(), name];
+        const INSERT: &str =
+            "INSERT INTO servers (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
+        let id = self.find(cache, name.to_owned(), table).await?;
+        id.ok_or(Error::Damaged { what: "server name" })
+    }
+
+    /// The server name behind an id.
+    pub async fn server_name(&self, id: Id) -> Result<Arc<String>, Error> {
+        self.name(&self.names().servers, id, ("servers", "name")).await
     }
 
     /// The id of a slot of room state, interned now if it was unknown.

@@ -71,7 +71,7 @@ impl TestServer {
         }
         change(&mut config);
         let app = App::open(config, Clock::default()).await.unwrap();
-        let media = Media::open(folder.path()).unwrap();
+        let media = Media::open(&app.config.data_dir).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();
         let auth = server.auth.clone();
         let runner = mail::register_jobs(Runner::new(app.clone()));
@@ -79,10 +79,7 @@ impl TestServer {
     }
 
     /// Sends a request with any body and reads the whole answer.
-    pub async fn send(
-        &self,
-        request: Request<Body>,
-    ) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+    pub async fn send(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
@@ -95,7 +92,8 @@ impl TestServer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request = request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
         let (status, _, bytes) = self.send(request).await;
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
@@ -162,19 +160,18 @@ impl User {
     pub fn from_answer((status, body): &Answer) -> Self {
         assert_eq!(*status, StatusCode::OK, "{body}");
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        Self { user_id: text("user_id"), device_id: text("device_id"), token: text("access_token") }
+        Self {
+            user_id: text("user_id"),
+            device_id: text("device_id"),
+            token: text("access_token"),
+        }
     }
 }
 
 /// Asserts the status and errcode of an answer.
 #[track_caller]
 pub fn assert_refused(answer: &Answer, status: u16, errcode: &str) {
-    assert_eq!(
-        (answer.0.as_u16(), answer.1["errcode"].as_str()),
-        (status, Some(errcode)),
-        "{}",
-        answer.1
-    );
+    assert_eq!((answer.0.as_u16(), answer.1["errcode"].as_str()), (status, Some(errcode)), "{}", answer.1);
 }
 
 /// A database made for one test.

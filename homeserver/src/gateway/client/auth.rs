@@ -180,8 +180,8 @@ async fn log_out(
     State(auth): State<Auth>,
     requester: Requester,
 ) -> Result<Matrix<logout::v3::Response>, ApiError> {
-    auth::log_out(&app, &auth, &requester).await?;
-    super::devices::forget(&app, requester.user, &[requester.device]).await?;
+    let devices = auth::log_out(&app, &auth, &requester).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Matrix(logout::v3::Response::new()))
 }
 
@@ -192,7 +192,7 @@ async fn log_out_everywhere(
     requester: Requester,
 ) -> Result<Matrix<logout_all::v3::Response>, ApiError> {
     let devices = auth::log_out_everywhere(&app, &auth, requester.user, None).await?;
-    super::devices::forget_all(&app, requester.user, &devices).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Matrix(logout_all::v3::Response::new()))
 }
 
@@ -223,7 +223,7 @@ async fn change_password(
     let log_out = (request.body.logout_devices, keep);
     let password = &request.body.new_password;
     let devices = auth::change_password(&app, &auth, user, password, log_out).await?;
-    super::devices::forget_all(&app, user, &devices).await?;
+    super::devices::forget(&app, user, &devices).await?;
     Ok(Matrix(change_password::v3::Response::new()))
 }
 
@@ -237,7 +237,7 @@ async fn deactivate(
     let operation = request.operation(Some(requester.user));
     auth::confirm_user(&app, &auth, operation, &request.submission).await?;
     let devices = auth::deactivate(&app, &auth, requester.user).await?;
-    super::devices::forget_all(&app, requester.user, &devices).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
 }
 
@@ -270,7 +270,7 @@ impl From<AuthError> for ApiError {
             }
             AuthError::EmailUnproven(_) => bad("M_THREEPID_AUTH_FAILED"),
             AuthError::NoPhones => bad("M_THREEPID_MEDIUM_NOT_SUPPORTED"),
-            AuthError::MailLimit { retry_after } => Self::limit_exceeded(retry_after),
+            AuthError::MailLimit { retry_after } | AuthError::SearchLimit { retry_after } => Self::limit_exceeded(retry_after),
             AuthError::Busy => Self::limit_exceeded(std::time::Duration::from_secs(1)),
             AuthError::DeviceNotFound => Self::not_found(text),
             AuthError::Challenge(challenge) => Self::challenge(&challenge),

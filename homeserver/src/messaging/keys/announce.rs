@@ -34,15 +34,22 @@ pub async fn record_change(
     device_lists::insert_change(txn, user, device_id.map_or("", DeviceId::as_str), false).await
 }
 
-/// Forgets the keys and messages of deleted devices of ours, given by interned id and device id, and tells who has to know.
-pub async fn forget_devices(app: &App, user: Id, devices: Vec<(Id, String)>) -> Result<(), Error> {
+/// Forgets the keys and messages of devices of ours that were deleted, and tells who has to know. What an earlier call missed,
+/// because the server stopped in between, is forgotten too.
+pub async fn forget_devices(app: &App, user: Id, devices: &[Id]) -> Result<(), Error> {
+    let devices = devices.to_vec();
     let write = app.db.write(move |txn| {
-        Box::pin(async move {
-            for (device, device_id) in devices {
-                device_keys::delete_device_data(txn, user, device, &device_id).await?;
-            }
-            Ok::<_, storage::Error>(())
-        })
+        Box::pin(async move { device_keys::delete_gone_devices(txn, user, &devices).await })
+    });
+    write.await?;
+    announce(app).await
+}
+
+/// A device of ours got another name: its user's clients and friends look again.
+pub async fn device_renamed(app: &App, user: Id, device_id: &DeviceId) -> Result<(), Error> {
+    let device_id = device_id.to_owned();
+    let write = app.db.write(move |txn| {
+        Box::pin(async move { record_change(txn, user, Some(&device_id)).await })
     });
     write.await?;
     announce(app).await
@@ -87,7 +94,7 @@ async fn announce_one(app: &App, change: OwedChange) -> Result<(), Error> {
     write.await?;
     app.bell.ring_users(sharing.iter().map(|(id, _)| *id).chain([user]));
     for destination in destinations {
-        app.bell.ring_destination(destination.as_str());
+        app.outbound.wake(&destination);
     }
     Ok(())
 }
@@ -135,7 +142,11 @@ async fn edu(app: &App, user_id: &UserId, change: &OwedChange) -> Result<Pending
         !device_keys::list_devices(app.db.read(), change.user, Some(device_id)).await?.is_empty();
     if exists {
         let device = keys.devices.into_iter().find(|device| device.device_id == device_id);
-        content.keys = device.map(|device| Raw::new(&device.keys)).transpose().map_err(damaged)?.map(Raw::cast_unchecked);
+        content.keys = device
+            .map(|device| Raw::new(&device.keys))
+            .transpose()
+            .map_err(damaged)?
+            .map(Raw::cast_unchecked);
     } else {
         content.deleted = Some(true);
     }

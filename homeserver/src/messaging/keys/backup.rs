@@ -176,8 +176,7 @@ pub async fn find_backup_keys(
 ) -> Result<Vec<StoredSession>, Error> {
     let version = number(version)?;
     key_backup::find_backup(app.db.read(), user, Some(version)).await?.ok_or(NO_BACKUP)?;
-    let sessions =
-        key_backup::list_sessions(app.db.read(), user, version, path.filter()).await?;
+    let sessions = key_backup::list_sessions(app.db.read(), user, version, path.filter()).await?;
     if path.session_id.is_some() && sessions.is_empty() {
         return Err(Error::NotFound("this session is not in the backup"));
     }

@@ -97,7 +97,8 @@ pub async fn upload_cross_signing(
             })?;
             check_signed_by_master(&user_id, &master, &new)?;
             for (key, _) in &new {
-                let device = device_keys::list_devices(txn.db(), user, Some(&key.public_key)).await?;
+                let device =
+                    device_keys::list_devices(txn.db(), user, Some(&key.public_key)).await?;
                 if !device.is_empty() {
                     return Err(Error::invalid("a cross-signing key must not be a device id"));
                 }
@@ -106,9 +107,14 @@ pub async fn upload_cross_signing(
                 let same = |key: &StoredCrossSigningKey| key.usage == old.usage;
                 match new.iter().map(|(key, _)| key).find(|key| same(key)) {
                     Some(key) => key.public_key != old.public_key,
-                    None => old.usage != "master" && new_master.is_some_and(|_| {
-                        !known.iter().any(|key| key.usage == "master" && key.public_key == master)
-                    }),
+                    None => {
+                        old.usage != "master"
+                            && new_master.is_some_and(|_| {
+                                !known
+                                    .iter()
+                                    .any(|key| key.usage == "master" && key.public_key == master)
+                            })
+                    }
                 }
             };
             for old in known.iter().filter(|old| replaced(old)) {

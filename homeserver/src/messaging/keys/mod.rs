@@ -24,14 +24,17 @@ mod upload;
 use ruma::{OwnedServerName, UserId};
 
 pub use announce::{
-    announce, destinations_sharing_rooms, forget_devices, record_change, users_sharing_rooms,
+    announce, destinations_sharing_rooms, device_renamed, forget_devices, record_change,
+    users_sharing_rooms,
 };
 pub use backup::{
     BackupInfo, BackupState, SessionPath, create_backup, delete_backup, delete_backup_keys,
     find_backup, find_backup_keys, put_backup_keys, update_backup,
 };
 pub use claim::{ClaimedKeys, Claims, claim_keys, federation_claim_keys};
-pub use cross_sign::{CrossSigningUpload, changes_nothing, needs_authentication, upload_cross_signing};
+pub use cross_sign::{
+    CrossSigningUpload, changes_nothing, needs_authentication, upload_cross_signing,
+};
 pub use delta::{Delta, changed_users_between, device_list_delta};
 pub use federation::{
     federation_devices, federation_query_keys, receive_device_list_update,

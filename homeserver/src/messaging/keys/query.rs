@@ -112,7 +112,8 @@ pub(super) async fn add_known(
     let keys = published(app, user_id, user, asking).await?;
     let mut found = BTreeMap::new();
     for device in keys.devices {
-        if !devices.is_empty() && !devices.iter().any(|wanted| wanted.as_str() == device.device_id) {
+        if !devices.is_empty() && !devices.iter().any(|wanted| wanted.as_str() == device.device_id)
+        {
             continue;
         }
         let mut object = device.keys;
@@ -145,8 +146,8 @@ pub(super) async fn published(
     let signatures = cross_signing::list_signatures(db, user, viewer).await?;
     let viewer_id = asking.map_or(user_id, |asking| &asking.user_id);
     let dress = |json: &str, target: &str| {
-        let mut object = signed_json::parse_object(json)
-            .map_err(|_| storage::Error::Damaged { what: "key" })?;
+        let mut object =
+            signed_json::parse_object(json).map_err(|_| storage::Error::Damaged { what: "key" })?;
         signed_json::keep_signatures_of(&mut object, &[user_id.as_str(), viewer_id.as_str()]);
         for made in signatures.iter().filter(|made| made.target == target) {
             let signer = if made.signer == user { user_id } else { viewer_id };

@@ -158,12 +158,15 @@ fn check(
             let key = own.self_signing.as_ref().and_then(public_key);
             (&device.keys, requester.user, Box::new(move |id| key_named(key.as_deref(), id)))
         } else if is_own {
-            let master = own.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
-            let master = master.ok_or_else(|| not_found("you have no such device or master key"))?;
+            let master =
+                own.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
+            let master =
+                master.ok_or_else(|| not_found("you have no such device or master key"))?;
             (master, requester.user, Box::new(|key_id| device_key(own, key_id)))
         } else {
             let (id, keys) = theirs.ok_or_else(|| not_found("this user has no master key"))?;
-            let master = keys.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
+            let master =
+                keys.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
             let master = master.ok_or_else(|| not_found("only their master key can be signed"))?;
             let key = own.user_signing.as_ref().and_then(public_key);
             (master, *id, Box::new(move |key_id| key_named(key.as_deref(), key_id)))

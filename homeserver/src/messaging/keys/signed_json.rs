@@ -161,8 +161,9 @@ pub(super) fn check_one_time_key(algorithm: &str, json: &str) -> Result<(), Erro
     if json.len() > OBJECT_BYTES_MAX {
         return Err(Error::TooLarge("a one-time key has at most 65535 bytes".to_owned()));
     }
-    let value: CanonicalJsonValue = serde_json::from_str(json)
-        .map_err(|error| Error::invalid(format!("a one-time key is not canonical JSON: {error}")))?;
+    let value: CanonicalJsonValue = serde_json::from_str(json).map_err(|error| {
+        Error::invalid(format!("a one-time key is not canonical JSON: {error}"))
+    })?;
     match (algorithm, &value) {
         ("signed_curve25519", CanonicalJsonValue::Object(key)) => {
             check_curve25519(text(key, "key").ok_or_else(|| Error::invalid("`key` is missing"))?)

@@ -81,7 +81,7 @@ pub async fn send_to_device(
     write.await?;
     app.bell.ring_users(recipients);
     for destination in destinations {
-        app.bell.ring_destination(destination.as_str());
+        app.outbound.wake(&destination);
     }
     Ok(())
 }
@@ -180,8 +180,8 @@ pub async fn delete_to_device(app: &App, device: Id, upto: Position) -> Result<(
     if !to_device::has_to_device(app.db.read(), device, upto).await? {
         return Ok(());
     }
-    let write = app
-        .db
-        .write(move |txn| Box::pin(async move { to_device::delete_to_device(txn, device, upto).await }));
+    let write = app.db.write(move |txn| {
+        Box::pin(async move { to_device::delete_to_device(txn, device, upto).await })
+    });
     Ok(write.await?)
 }

@@ -8,7 +8,9 @@ use ruma::CanonicalJsonValue;
 
 use super::{
     Error, announce,
-    signed_json::{self, NAME_BYTES_MAX, check_device_keys, check_one_time_key, parse_object, text},
+    signed_json::{
+        self, NAME_BYTES_MAX, check_device_keys, check_one_time_key, parse_object, text,
+    },
 };
 use crate::{
     app::App,

@@ -18,6 +18,12 @@ CREATE TABLE users (
     server TEXT NOT NULL
 ) {strict};
 
+-- owner: storage. kept: as long as anything refers to the server.
+CREATE TABLE servers (
+    id {int} NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) {strict};
+
 -- owner: storage. kept: until done, then 7 days. Persisted background work, one runner; `kind` names the floor's job.
 CREATE TABLE jobs (
     id {int} NOT NULL PRIMARY KEY,
