@@ -25,9 +25,9 @@ use crate::{
     auth::Auth,
     media::Media,
     messaging::{self, Engine},
+    notification::Sync,
     storage,
 };
-use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
@@ -36,6 +36,7 @@ pub struct Server {
     pub auth: Auth,
     pub engine: Engine,
     pub media: Media,
+    pub sync: Sync,
 }
 
 impl Server {
@@ -47,9 +48,8 @@ impl Server {
             .wake_all()
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
-        Ok(Self { app, auth: Auth::default(), engine, media })
+        Ok(Self { app, auth: Auth::default(), engine, media, sync: Sync::default() })
     }
-    pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
