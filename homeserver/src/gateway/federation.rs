@@ -381,7 +381,12 @@ impl Inbound for Door {
 
     async fn media_thumbnail(&self, _origin: OwnedServerName, request: get_content_thumbnail::v1::Request)
         -> Result<FederationMedia, Refusal> {
-        let size = ThumbnailSize::asked(request.width, request.height, request.method.as_ref());
+        let pixels = |length: UInt| u32::try_from(length).unwrap_or(u32::MAX);
+        let method = match request.method {
+            Some(ruma::media::Method::Crop) => media::Method::Crop,
+            _ => media::Method::Scale,
+        };
+        let size = ThumbnailSize { width: pixels(request.width), height: pixels(request.height), method };
         let (app, timeout) = (&self.0.app, request.timeout_ms.min(UPLOAD_WAIT_MAX));
         let content =
             media::open_thumbnail(app, &self.0.media, &app.server_name, &request.media_id, size, timeout).await;
@@ -391,16 +396,14 @@ impl Inbound for Door {
 
 fn media_refusal(error: media::MediaError) -> Refusal {
     match error {
-        media::MediaError::NotFound | media::MediaError::NoThumbnail => Refusal::not_found("no such file"),
+        media::MediaError::NotFound | media::MediaError::NoThumbnail(_) => Refusal::not_found("no such file"),
         other => internal(other),
     }
 }
 
 fn served(content: media::Content) -> FederationMedia {
-    let content_disposition = Some(content::disposition(&content));
-    FederationMedia::Content(MediaContent {
-        content_type: Some(content.content_type),
-        content_disposition,
-        body: content.body,
-    })
+    let content_type = content.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    let content_disposition = Some(content::disposition(&content_type, content.filename));
+    let content_type = Some(content_type);
+    FederationMedia::Content(MediaContent { content_type, content_disposition, body: content.stream })
 }
