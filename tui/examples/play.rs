@@ -1,7 +1,6 @@
 //! The client's screens on a scripted backend, to look at them by hand: `cargo run -p tern-tui --example play [chats]`.
 
-use crossterm::event::EventStream;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use std::sync::Mutex;
 use tern_tui::app::App;
 use tern_tui::backend::fake::Fake;
@@ -9,7 +8,6 @@ use tern_tui::backend::{
     Body, Chat, ChatKind, Connection, Encryption, Message, Preview, Profile, Recovery, Report,
     Request, Secret, ServerInfo, Ticks,
 };
-use tern_tui::input::Input;
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
 use tern_tui::terminal::{Screen, restore_on_panic};
@@ -159,9 +157,7 @@ async fn main() -> std::io::Result<()> {
     screen.enter()?;
     let mut app = App::new(state, screen, None);
     app.attach(Box::new(fake));
-    let inputs =
-        EventStream::new().filter_map(|event| async { event.ok().and_then(Input::from_event) });
-    let ran = app.run(inputs, &mut reports, stream::pending()).await;
+    let ran = app.run(tern_tui::input::from_terminal(), &mut reports, stream::pending()).await;
     app.screen_mut().leave()?;
     ran
 }
