@@ -39,11 +39,10 @@ fn message(key: usize, own: bool, text: &str, at_ms: u64) -> Message {
 }
 
 fn chats() -> Vec<Chat> {
-    let chat = |n: u64| Chat {
+    let names = ["bob", "Garden 🌻", "日本語の部屋", "שלום", "Choir"];
+    let chat = |(n, name): (u64, &str)| Chat {
         id: format!("!{n}:example.org"),
-        name: ["bob", "Garden 🌻", "日本語の部屋", "שלום", "Choir"]
-            [usize::try_from(n % 5).unwrap_or(0)]
-        .to_owned(),
+        name: name.to_owned(),
         kind: if n.is_multiple_of(5) { ChatKind::Direct } else { ChatKind::Group },
         peer: n.is_multiple_of(5).then(|| format!("@bob{n}:example.org")),
         encrypted: true,
@@ -58,7 +57,7 @@ fn chats() -> Vec<Chat> {
         }),
         ..Chat::default()
     };
-    let mut chats: Vec<Chat> = (0..30).map(chat).collect();
+    let mut chats: Vec<Chat> = (0..30).zip(names.into_iter().cycle()).map(chat).collect();
     chats.push(Chat {
         id: "!invited:example.org".to_owned(),
         name: "Walks".to_owned(),
@@ -75,7 +74,7 @@ fn first_messages() -> Vec<Message> {
             let text: Vec<&str> = words.split(' ').take(1 + n * 7 % 21).collect();
             message(
                 n,
-                n % 3 == 0,
+                n.is_multiple_of(3),
                 &text.join(" "),
                 now_ms() - DAY_MS * 2 + u64::try_from(n).unwrap_or(0) * 1_400_000,
             )
