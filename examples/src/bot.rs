@@ -24,19 +24,19 @@ use tern_tui::backend::matrix::http;
 
 /// Who the bot is and where it lives.
 #[derive(Clone)]
-pub struct Options {
+pub(crate) struct Options {
     /// Base URL of its homeserver.
-    pub server: String,
-    pub user: String,
-    pub password: String,
+    pub(crate) server: String,
+    pub(crate) user: String,
+    pub(crate) password: String,
     /// A PEM file of certificates to trust besides the system's.
-    pub ca: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
     /// Where it keeps its keys; one login per folder.
-    pub data: PathBuf,
+    pub(crate) data: PathBuf,
 }
 
 /// Logs in and answers until the process ends. `ready` is called once the first sync is through.
-pub async fn run(options: Options, ready: impl FnOnce() + Send) -> anyhow::Result<()> {
+pub(crate) async fn run(options: Options, ready: impl FnOnce() + Send) -> anyhow::Result<()> {
     http::install_crypto_provider();
     let client = log_in(&options).await?;
     let settings = SyncSettings::default();

@@ -1,5 +1,7 @@
 //! The backend against a real Synapse in a temp folder. Skips itself, saying so, where Synapse is not installed.
 
+#![expect(clippy::expect_used, reason = "helpers of tests: a failure here is the test's")]
+
 mod conversation;
 mod encryption;
 mod person;

@@ -145,7 +145,7 @@ async fn row(room: &Room) -> Option<Row> {
         topic: room.topic().filter(|topic| !topic.is_empty()),
         kind,
         encrypted: room.encryption_state().is_encrypted(),
-        peer: peer(room, kind, invited_by.and_then(|(_, id)| id)).await,
+        peer: peer(room, kind, invited_by.and_then(|(_, id)| id)),
         members: room.active_members_count(),
         unread: room.num_unread_messages(),
         mentions: room.num_unread_mentions(),
@@ -182,7 +182,7 @@ async fn kind(room: &Room) -> ChatKind {
     }
 }
 
-async fn peer(room: &Room, kind: ChatKind, inviter: Option<String>) -> Option<String> {
+fn peer(room: &Room, kind: ChatKind, inviter: Option<String>) -> Option<String> {
     if kind != ChatKind::Direct {
         return None;
     }

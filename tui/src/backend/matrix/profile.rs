@@ -34,7 +34,7 @@ pub(super) async fn fetch(session: &Session, user: Option<String>) {
             session.reports.send(Report::Profile(profile(&user, &answer, verified)));
         }
         Err(error) => {
-            session.reports.failed(format!("{user} could not be looked up. {}", explain(&error)))
+            session.reports.failed(format!("{user} could not be looked up. {}", explain(&error)));
         }
     }
 }

@@ -82,7 +82,7 @@ async fn create(session: &Session, request: CreateRoom) {
     match session.client.create_room(request).await {
         Ok(room) => ready(session, room.room_id()).await,
         Err(error) => {
-            session.reports.failed(format!("The chat could not be made. {}", explain(&error)))
+            session.reports.failed(format!("The chat could not be made. {}", explain(&error)));
         }
     }
 }
@@ -161,7 +161,7 @@ pub(super) async fn invite(session: &Session, chat: &str, user: &str) {
     match room.invite_user_by_id(&user).await {
         Ok(()) => session.reports.notice(format!("{user} is invited.")),
         Err(error) => {
-            session.reports.failed(format!("{user} could not be invited. {}", explain(&error)))
+            session.reports.failed(format!("{user} could not be invited. {}", explain(&error)));
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Starts everything around a logged-in client. Needs no network.
-    pub(super) async fn begin(
+    pub(super) fn begin(
         client: Client,
         store: Store,
         reports: Reports,
@@ -151,28 +151,28 @@ async fn carry_out(session: Arc<Session>, request: Request) {
         Request::OpenChat { chat } => timeline::open(&session, &chat).await,
         Request::LoadOlder { chat } => timeline::load_older(&session, &chat).await,
         Request::SendText { chat, text, reply_to, edits } => {
-            send::text(&session, &chat, text, reply_to, edits).await
+            send::text(&session, &chat, text, reply_to, edits).await;
         }
         Request::RetrySend { chat, message } => send::retry(&session, &chat, &message).await,
         Request::Delete { chat, message } => send::delete(&session, &chat, &message).await,
         Request::React { chat, message, reaction } => {
-            send::react(&session, &chat, &message, &reaction).await
+            send::react(&session, &chat, &message, &reaction).await;
         }
         Request::SendFile { chat, path } => send::file(&session, &chat, path).await,
         Request::MarkRead { chat } => send::mark_read(&session, &chat).await,
         Request::Typing { chat, typing } => send::typing(&session, &chat, typing).await,
         Request::NewDirectChat { user, encrypted } => {
-            rooms::new_direct(&session, &user, encrypted).await
+            rooms::new_direct(&session, &user, encrypted).await;
         }
         Request::NewGroup { name, invite, encrypted } => {
-            rooms::new_group(&session, name, invite, encrypted).await
+            rooms::new_group(&session, name, invite, encrypted).await;
         }
         Request::Join { chat } => rooms::join(&session, &chat).await,
         Request::Leave { chat } => rooms::leave(&session, &chat).await,
         Request::Invite { chat, user } => rooms::invite(&session, &chat, &user).await,
         Request::FetchProfile { user } => profile::fetch(&session, user).await,
         Request::SetProfile { display_name, bio } => {
-            profile::set(&session, display_name, bio).await
+            profile::set(&session, display_name, bio).await;
         }
         Request::EnableRecovery => encryption::enable_recovery(&session).await,
         Request::Recover { key } => encryption::recover(&session, &key).await,

@@ -158,7 +158,7 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
                 link.set(Connection::Online).await;
             }
             (sync_service::State::Running | sync_service::State::Idle, _) => {
-                link.set(Connection::Connecting).await
+                link.set(Connection::Connecting).await;
             }
             (sync_service::State::Error(_) | sync_service::State::Terminated, _) => {
                 link.set(Connection::Offline).await;

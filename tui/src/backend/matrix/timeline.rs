@@ -134,7 +134,9 @@ pub(super) async fn load_older(session: &Arc<Session>, chat: &str) {
 async fn page(session: &Session, timeline: &Timeline) {
     match timeline.paginate_backwards(PAGE).await {
         Ok(true) => {
-            session.reports.send(Report::HistoryEnd { chat: timeline.room().room_id().to_string() })
+            session
+                .reports
+                .send(Report::HistoryEnd { chat: timeline.room().room_id().to_string() });
         }
         Ok(false) => {}
         Err(error) => {

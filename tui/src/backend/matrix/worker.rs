@@ -52,23 +52,21 @@ struct Worker {
 impl Worker {
     async fn restore(&mut self) {
         match self.entry.restore().await {
-            Ok(Some(client)) => self.begin(client).await,
+            Ok(Some(client)) => self.begin(client),
             Ok(None) => {}
             Err(reason) => {
-                self.reports.send(Report::LoggedOut { soft: true, reason: Some(reason) })
+                self.reports.send(Report::LoggedOut { soft: true, reason: Some(reason) });
             }
         }
     }
 
-    async fn begin(&mut self, client: matrix_sdk::Client) {
+    fn begin(&mut self, client: matrix_sdk::Client) {
         match Session::begin(
             client,
             self.entry.store().clone(),
             self.reports.clone(),
             self.ends.clone(),
-        )
-        .await
-        {
+        ) {
             Ok(session) => self.session = Some(session),
             Err(reason) => self.reports.send(Report::AuthFailed { reason }),
         }
@@ -86,7 +84,7 @@ impl Worker {
                 return self.reports.send(Report::AuthFailed { reason });
             }
             if let Some(client) = self.entry.handle(request).await {
-                self.begin(client).await;
+                self.begin(client);
             }
             return;
         }
