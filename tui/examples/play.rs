@@ -1,7 +1,6 @@
 //! The client's screens on a scripted backend, to look at them by hand: `cargo run -p tern-tui --example play [chats]`.
 
-use crossterm::event::EventStream;
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use std::sync::Mutex;
 use tern_tui::app::App;
 use tern_tui::backend::fake::Fake;
@@ -9,7 +8,6 @@ use tern_tui::backend::{
     Body, Chat, ChatKind, Connection, Encryption, Message, Preview, Profile, Recovery, Report,
     Request, Secret, ServerInfo, Ticks,
 };
-use tern_tui::input::Input;
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
 use tern_tui::terminal::{Screen, restore_on_panic};
@@ -41,11 +39,10 @@ fn message(key: usize, own: bool, text: &str, at_ms: u64) -> Message {
 }
 
 fn chats() -> Vec<Chat> {
-    let chat = |n: u64| Chat {
+    let names = ["bob", "Garden 🌻", "日本語の部屋", "שלום", "Choir"];
+    let chat = |(n, name): (u64, &str)| Chat {
         id: format!("!{n}:example.org"),
-        name: ["bob", "Garden 🌻", "日本語の部屋", "שלום", "Choir"]
-            [usize::try_from(n % 5).unwrap_or(0)]
-        .to_owned(),
+        name: name.to_owned(),
         kind: if n.is_multiple_of(5) { ChatKind::Direct } else { ChatKind::Group },
         peer: n.is_multiple_of(5).then(|| format!("@bob{n}:example.org")),
         encrypted: true,
@@ -60,7 +57,7 @@ fn chats() -> Vec<Chat> {
         }),
         ..Chat::default()
     };
-    let mut chats: Vec<Chat> = (0..30).map(chat).collect();
+    let mut chats: Vec<Chat> = (0..30).zip(names.into_iter().cycle()).map(chat).collect();
     chats.push(Chat {
         id: "!invited:example.org".to_owned(),
         name: "Walks".to_owned(),
@@ -77,7 +74,7 @@ fn first_messages() -> Vec<Message> {
             let text: Vec<&str> = words.split(' ').take(1 + n * 7 % 21).collect();
             message(
                 n,
-                n % 3 == 0,
+                n.is_multiple_of(3),
                 &text.join(" "),
                 now_ms() - DAY_MS * 2 + u64::try_from(n).unwrap_or(0) * 1_400_000,
             )
@@ -159,9 +156,7 @@ async fn main() -> std::io::Result<()> {
     screen.enter()?;
     let mut app = App::new(state, screen, None);
     app.attach(Box::new(fake));
-    let inputs =
-        EventStream::new().filter_map(|event| async { event.ok().and_then(Input::from_event) });
-    let ran = app.run(inputs, &mut reports, stream::pending()).await;
+    let ran = app.run(tern_tui::input::from_terminal(), &mut reports, stream::pending()).await;
     app.screen_mut().leave()?;
     ran
 }

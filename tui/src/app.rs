@@ -83,7 +83,19 @@ impl<W: Write> App<W> {
         reports: &mut UnboundedReceiver<Report>,
         signals: impl Stream<Item = Signal>,
     ) -> io::Result<()> {
-        let (mut inputs, mut signals) = (pin!(inputs), pin!(signals));
+        let ran = self.turn(pin!(inputs), reports, pin!(signals)).await;
+        // Also when the terminal is gone: what was written must be there next time.
+        self.quit = true;
+        self.save();
+        ran
+    }
+
+    async fn turn(
+        &mut self,
+        mut inputs: Pin<&mut impl Stream<Item = Input>>,
+        reports: &mut UnboundedReceiver<Report>,
+        mut signals: Pin<&mut impl Stream<Item = Signal>>,
+    ) -> io::Result<()> {
         self.draw_if_due()?;
         while !self.quit {
             let deadline = self.deadline();
@@ -112,7 +124,6 @@ impl<W: Write> App<W> {
             self.run_timers()?;
             self.draw_if_due()?;
         }
-        self.save();
         Ok(())
     }
 

@@ -302,8 +302,9 @@ mod tests {
     fn every_command_can_be_reached_without_alt_and_without_ctrl_and_a_digit() {
         let easy = |key: Key| {
             let digit = matches!(key.code, KeyCode::Char(c) if c.is_ascii_digit());
-            !key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SHIFT)
-                && !(digit && key.modifiers.contains(KeyModifiers::CONTROL))
+            let held = key.modifiers.intersects(KeyModifiers::ALT | KeyModifiers::SHIFT);
+            let with_digit = digit && key.modifiers.contains(KeyModifiers::CONTROL);
+            !held && !with_digit
         };
         for row in BINDINGS {
             let ways = BINDINGS.iter().filter(|other| other.command == row.command);

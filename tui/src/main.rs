@@ -2,7 +2,6 @@
 
 use anyhow::Context;
 use clap::Parser;
-use crossterm::event::EventStream;
 use futures_util::{Stream, StreamExt, stream};
 use std::fs::OpenOptions;
 use std::io;
@@ -10,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tern_tui::action::Action;
 use tern_tui::app::{App, Signal};
 use tern_tui::backend::{self, Config};
-use tern_tui::input::Input;
+use tern_tui::input;
 use tern_tui::snapshot::SnapshotFile;
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
@@ -61,6 +60,8 @@ fn main() -> anyhow::Result<()> {
 }
 
 async fn show(config: Config, wanted: Option<String>) -> anyhow::Result<()> {
+    // Listening begins before the terminal is taken over: a signal or a new size in between must not be lost.
+    let (inputs, signals) = (input::from_terminal(), signals()?);
     let size = crossterm::terminal::size().context("tern needs a terminal")?;
     restore_on_panic();
     let colors = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
@@ -71,16 +72,6 @@ async fn show(config: Config, wanted: Option<String>) -> anyhow::Result<()> {
     let file = SnapshotFile::new(&config.data_dir, config.store_key);
     let last = file.load();
     let mut app = App::new(state, screen, Some(file));
-    let ran = run(&mut app, last, config).await;
-    app.screen_mut().leave()?;
-    ran
-}
-
-async fn run(
-    app: &mut App<io::Stdout>,
-    last: Option<tern_tui::snapshot::Snapshot>,
-    config: Config,
-) -> anyhow::Result<()> {
     if let Some(last) = last {
         app.act(Action::Restore(Box::new(last)))?;
     }
@@ -88,10 +79,9 @@ async fn run(
     app.draw()?;
     let (sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
     app.attach(backend::matrix::start(config, sender));
-    let inputs =
-        EventStream::new().filter_map(|event| async { event.ok().and_then(Input::from_event) });
-    app.run(inputs, &mut reports, signals()?).await?;
-    Ok(())
+    let ran = app.run(inputs, &mut reports, signals).await;
+    app.screen_mut().leave()?;
+    Ok(ran?)
 }
 
 fn signals() -> io::Result<impl Stream<Item = Signal>> {

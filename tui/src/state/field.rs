@@ -77,8 +77,8 @@ impl TextField {
     }
 
     fn word_left_of(&self) -> usize {
-        let words = self.before().unicode_word_indices();
-        words.last().map_or(0, |(at, _)| at)
+        let mut words = self.before().unicode_word_indices();
+        words.next_back().map_or(0, |(at, _)| at)
     }
 
     fn word_right_of(&self) -> usize {

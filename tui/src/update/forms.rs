@@ -1,6 +1,6 @@
 //! Keys in forms, and what submitting each popup form does. First-run forms submit in `welcome.rs`.
 
-use super::{chats, complain, composer, popups, welcome};
+use super::{chats, complain, composer, encryption, popups, welcome};
 use crate::action::Command;
 use crate::backend::{Request, Secret, UserId};
 use crate::effect::Effect;
@@ -136,7 +136,7 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
             effects
         }
         (Press::EnterKey, _) => {
-            popups::ask_for_recovery_key(state);
+            encryption::ask_for_recovery_key(state);
             Vec::new()
         }
         (Press::Invite, FormKind::ChatInfo(chat)) => popups::invite(state, chat),
@@ -172,76 +172,57 @@ fn user_id(text: &str) -> Option<UserId> {
         .then(|| text.to_owned())
 }
 
-fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
-    const NO_USER: &str = "Give the whole id: @name:server.";
-    let request = match form.kind.clone() {
-        FormKind::NewChat => match user_id(&form.value(FieldName::User)) {
-            Some(user) => {
-                Request::NewDirectChat { user, encrypted: form.is_on(FieldName::Encrypted) }
-            }
-            None => return refuse(state, FieldName::User, NO_USER),
-        },
-        FormKind::NewGroup => match new_group(form) {
-            Ok(request) => request,
-            Err((field, reason)) => return refuse(state, field, reason),
-        },
+/// What a form asks of the network, or which field is wrong and how.
+fn request_of(form: &Form) -> Option<Result<Request, (FieldName, &'static str)>> {
+    const NO_USER: (FieldName, &str) = (FieldName::User, "Give the whole id: @name:server.");
+    const NO_ROOM: &str = "An address begins with # and names a server: #garden:example.org.";
+    let user = || user_id(&form.value(FieldName::User)).ok_or(NO_USER);
+    let filled =
+        |name, wrong| Some(form.value(name)).filter(|value| !value.is_empty()).ok_or((name, wrong));
+    let encrypted = form.is_on(FieldName::Encrypted);
+    Some(match form.kind.clone() {
+        FormKind::NewChat => user().map(|user| Request::NewDirectChat { user, encrypted }),
+        FormKind::NewGroup => new_group(form),
         FormKind::JoinRoom => match form.value(FieldName::Room) {
-            room if room.starts_with(['#', '!']) => Request::Join { chat: room },
-            _ => {
-                return refuse(
-                    state,
-                    FieldName::Room,
-                    "An address begins with # and names a server: #garden:example.org.",
-                );
-            }
+            chat if chat.starts_with(['#', '!']) => Ok(Request::Join { chat }),
+            _ => Err((FieldName::Room, NO_ROOM)),
         },
-        FormKind::Invite(chat) => match user_id(&form.value(FieldName::User)) {
-            Some(user) => Request::Invite { chat, user },
-            None => return refuse(state, FieldName::User, NO_USER),
-        },
-        FormKind::Invitation(chat) => Request::Join { chat },
-        FormKind::SendFile(chat) => match form.value(FieldName::Path) {
-            path if path.is_empty() => {
-                return refuse(state, FieldName::Path, "Give the path of a file.");
-            }
-            path => Request::SendFile { chat, path: PathBuf::from(path) },
-        },
-        FormKind::LeaveChat(chat) => {
-            if state.is_open(&chat) {
-                chats::close(state);
-            }
-            Request::Leave { chat }
+        FormKind::Invite(chat) => user().map(|user| Request::Invite { chat, user }),
+        FormKind::Invitation(chat) => Ok(Request::Join { chat }),
+        FormKind::SendFile(chat) => filled(FieldName::Path, "Give the path of a file.")
+            .map(|path| Request::SendFile { chat, path: PathBuf::from(path) }),
+        FormKind::LeaveChat(chat) => Ok(Request::Leave { chat }),
+        FormKind::EditProfile => {
+            let (name, bio) = (form.value(FieldName::Name), form.value(FieldName::Bio));
+            Ok(Request::SetProfile { display_name: Some(name), bio: Some(bio) })
         }
-        FormKind::EditProfile => Request::SetProfile {
-            display_name: Some(form.value(FieldName::Name)),
-            bio: Some(form.value(FieldName::Bio)),
-        },
-        FormKind::Delete { chat, message } => Request::Delete { chat, message },
-        FormKind::React { .. } => return react(state, form, &form.value(FieldName::Reaction)),
-        FormKind::Recover => {
-            let key = form.value(FieldName::Key);
-            if key.trim().is_empty() {
-                return refuse(
-                    state,
-                    FieldName::Key,
-                    "Type your recovery key, or choose another way below.",
-                );
-            }
-            if let Some(form) = state.form_mut() {
-                form.forgive();
-                form.busy = Some("Unlocking…");
-            }
-            return vec![Effect::Request(Request::Recover { key: Secret(key.trim().to_owned()) })];
+        FormKind::Delete { chat, message } => Ok(Request::Delete { chat, message }),
+        FormKind::LogOut => Ok(Request::LogOut),
+        _ => return None,
+    })
+}
+
+fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
+    let request = match (request_of(form), &form.kind) {
+        (Some(Ok(request)), _) => request,
+        (Some(Err((field, reason))), _) => return refuse(state, field, reason),
+        (None, FormKind::React { .. }) => {
+            return react(state, form, &form.value(FieldName::Reaction));
         }
-        FormKind::Verification => return confirm_verification(state, form),
-        FormKind::LogOut => Request::LogOut,
-        FormKind::Quit => return vec![Effect::Quit],
-        _ => {
+        (None, FormKind::Recover) => return recover(state, form),
+        (None, FormKind::Verification) => return confirm_verification(state, form),
+        (None, FormKind::Quit) => return vec![Effect::Quit],
+        (None, _) => {
             state.popups.pop();
             return Vec::new();
         }
     };
     state.popups.pop();
+    if let Request::Leave { chat } = &request
+        && state.is_open(chat)
+    {
+        chats::close(state);
+    }
     state.awaited_chat = matches!(
         request,
         Request::NewDirectChat { .. } | Request::NewGroup { .. } | Request::Join { .. }
@@ -250,6 +231,22 @@ fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
         if state.awaited_chat { super::notice(state, "One moment…") } else { Vec::new() };
     effects.push(Effect::Request(request));
     effects
+}
+
+fn recover(state: &mut State, form: &Form) -> Vec<Effect> {
+    let key = form.value(FieldName::Key).trim().to_owned();
+    if key.is_empty() {
+        return refuse(
+            state,
+            FieldName::Key,
+            "Type your recovery key, or choose another way below.",
+        );
+    }
+    if let Some(form) = state.form_mut() {
+        form.forgive();
+        form.busy = Some("Unlocking…");
+    }
+    vec![Effect::Request(Request::Recover { key: Secret(key) })]
 }
 
 fn new_group(form: &Form) -> Result<Request, (FieldName, &'static str)> {

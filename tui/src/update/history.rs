@@ -35,9 +35,9 @@ pub(super) fn page(state: &mut State, command: Command) {
     let Some(open) = &mut state.open else { return };
     let rows = height.saturating_sub(2).max(1);
     if command == Command::PageUp {
-        open.scroll_up(rows, height)
+        open.scroll_up(rows, height);
     } else {
-        open.scroll_down(rows)
+        open.scroll_down(rows);
     }
     if follow {
         let view = open.view(height);

@@ -2,6 +2,7 @@
 
 mod chats;
 mod composer;
+mod encryption;
 mod forms;
 mod history;
 mod popups;

@@ -1,22 +1,44 @@
 //! Opening popups: questions and forms over the chat screen, the switcher, the help.
 
-use super::{chats, complain};
+use super::{chats, complain, encryption};
 use crate::action::Command;
-use crate::backend::{
-    Chat, ChatId, Message, Profile, Recovery, Request, Secret, UserId, Verification,
-};
+use crate::backend::{Chat, ChatId, Message, Profile, Request, UserId};
 use crate::effect::Effect;
 use crate::keymap;
 use crate::state::field::TextField;
 use crate::state::form::{Button, FieldName, Form, FormKind, Press, button, field};
 use crate::state::{Found, Popup, State};
 
-const CLOSE: Button = button("Close", Press::Close, 'c');
+pub(super) const CLOSE: Button = button("Close", Press::Close, 'c');
 const CANCEL: Button = button("Cancel", Press::Close, 'c');
 
-fn show(state: &mut State, form: Form) -> Vec<Effect> {
+pub(super) fn show(state: &mut State, form: Form) -> Vec<Effect> {
     state.popups.push(Popup::Form(form));
     Vec::new()
+}
+
+fn new_chat() -> Form {
+    let who = field(FieldName::User, "Person", "").advice("Their id, such as @bob:example.org.");
+    let buttons = vec![button("Start", Press::Submit, 's'), CANCEL];
+    Form::new(FormKind::NewChat, "New chat", vec![who, encrypted()], buttons)
+}
+
+fn new_group() -> Form {
+    let name = field(FieldName::Name, "Name", "");
+    let members = field(FieldName::Members, "Members", "")
+        .advice("Ids such as @bob:example.org, separated by spaces. More can be invited later.");
+    let buttons = vec![button("Create", Press::Submit, 'r'), CANCEL];
+    Form::new(FormKind::NewGroup, "New group", vec![name, members, encrypted()], buttons)
+}
+
+fn join_room() -> Form {
+    let room = field(FieldName::Room, "Address", "").advice("Such as #garden:example.org.");
+    Form::new(
+        FormKind::JoinRoom,
+        "Join",
+        vec![room],
+        vec![button("Join", Press::Submit, 'j'), CANCEL],
+    )
 }
 
 /// Opens what a command asks for.
@@ -27,48 +49,11 @@ pub(super) fn open(state: &mut State, command: Command) -> Vec<Effect> {
             state.popups.push(Popup::Switcher { query: TextField::default(), selected: 0 });
             Vec::new()
         }
-        (Command::NewChat, _) => {
-            let who =
-                field(FieldName::User, "Person", "").advice("Their id, such as @bob:example.org.");
-            show(
-                state,
-                Form::new(
-                    FormKind::NewChat,
-                    "New chat",
-                    vec![who, encrypted()],
-                    vec![button("Start", Press::Submit, 's'), CANCEL],
-                ),
-            )
-        }
-        (Command::NewGroup, _) => {
-            let name = field(FieldName::Name, "Name", "");
-            let members = field(FieldName::Members, "Members", "").advice(
-                "Ids such as @bob:example.org, separated by spaces. More can be invited later.",
-            );
-            show(
-                state,
-                Form::new(
-                    FormKind::NewGroup,
-                    "New group",
-                    vec![name, members, encrypted()],
-                    vec![button("Create", Press::Submit, 'r'), CANCEL],
-                ),
-            )
-        }
-        (Command::JoinRoom, _) => {
-            let room = field(FieldName::Room, "Address", "").advice("Such as #garden:example.org.");
-            show(
-                state,
-                Form::new(
-                    FormKind::JoinRoom,
-                    "Join",
-                    vec![room],
-                    vec![button("Join", Press::Submit, 'j'), CANCEL],
-                ),
-            )
-        }
+        (Command::NewChat, _) => show(state, new_chat()),
+        (Command::NewGroup, _) => show(state, new_group()),
+        (Command::JoinRoom, _) => show(state, join_room()),
         (Command::OwnProfile, _) => show_profile(state, None),
-        (Command::Encryption, _) => show_encryption(state),
+        (Command::Encryption, _) => encryption::show_state(state),
         (Command::LogOut, _) => {
             let form = Form::new(
                 FormKind::LogOut,
@@ -273,128 +258,6 @@ pub(super) fn ask_for_reaction(state: &mut State, chat: ChatId, message: &Messag
         .intro(["1 to 6 choose; a reaction of yours is taken back."]);
     form.focus = 1;
     show(state, form)
-}
-
-/// The recovery key is to be set up.
-pub(super) fn offer_recovery(state: &mut State) {
-    let buttons = vec![button("Set it up", Press::SetUp, 's'), button("Later", Press::Close, 'l')];
-    let intro = [
-        "Your messages are encrypted, and the keys are on this device only.",
-        "With a recovery key you can read them on your next device, too.",
-        "It takes a moment.",
-    ];
-    state.popups.push(Popup::Form(
-        Form::new(FormKind::OfferRecovery, "Keep your messages", Vec::new(), buttons).intro(intro),
-    ));
-}
-
-/// The new recovery key, to be written down.
-pub(super) fn show_recovery_key(state: &mut State, key: Secret) {
-    let intro = [
-        "This is your recovery key. It is shown this once:".to_owned(),
-        String::new(),
-        key.0.clone(),
-        String::new(),
-        "Write it down or put it in a password manager.".to_owned(),
-    ];
-    let buttons = vec![
-        button("I have written it down", Press::Close, 'w'),
-        button("Copy", Press::CopyKey, 'y'),
-    ];
-    state.popups.push(Popup::Form(
-        Form::new(FormKind::RecoveryKey(key), "Your recovery key", Vec::new(), buttons)
-            .intro(intro),
-    ));
-}
-
-/// The recovery key of another device is asked for.
-pub(super) fn ask_for_recovery_key(state: &mut State) {
-    let key = field(FieldName::Key, "Recovery key", "")
-        .secret()
-        .advice("Spaces don't matter. Ctrl+T shows what you type.");
-    let buttons = vec![
-        button("Unlock", Press::Submit, 'u'),
-        button("Verify by emoji", Press::Verify, 'v'),
-        button("Later", Press::Close, 'l'),
-    ];
-    let intro = [
-        "This device is new: it can't read earlier encrypted messages yet.",
-        "Give your recovery key, or verify by emoji with another device of yours.",
-    ];
-    state.popups.push(Popup::Form(
-        Form::new(FormKind::Recover, "Unlock your messages", vec![key], buttons).intro(intro),
-    ));
-}
-
-fn show_encryption(state: &mut State) -> Vec<Effect> {
-    let encryption = state.encryption.clone();
-    let recovery = encryption.as_ref().map_or(Recovery::Unknown, |encryption| encryption.recovery);
-    let verified = encryption.is_some_and(|encryption| encryption.verified);
-    let (words, mut buttons) = match recovery {
-        Recovery::Unknown => ("Not known yet: wait until the server has answered.", vec![]),
-        Recovery::Disabled => {
-            ("There is no recovery key yet.", vec![button("Set it up", Press::SetUp, 's')])
-        }
-        Recovery::Incomplete => (
-            "The recovery key has not been given here.",
-            vec![button("Give the key", Press::EnterKey, 'g')],
-        ),
-        Recovery::Enabled => ("The recovery key is set up; keys are backed up.", vec![]),
-    };
-    buttons.extend([button("Verify by emoji", Press::Verify, 'v'), CLOSE]);
-    let device = state.me.as_ref().map_or("", |me| &me.device);
-    let intro = [
-        format!(
-            "This device ({device}) is {}.",
-            if verified { "verified" } else { "not verified" }
-        ),
-        words.to_owned(),
-    ];
-    show(state, Form::new(FormKind::Encryption, "Encryption", Vec::new(), buttons).intro(intro))
-}
-
-/// Shows where a verification stands, in one popup that follows it.
-pub(super) fn show_verification(state: &mut State, verification: &Verification) -> Vec<Effect> {
-    close_forms(state, |kind| *kind == FormKind::Verification);
-    let stop = button("Cancel", Press::Decline, 'c');
-    let (intro, buttons): (Vec<String>, Vec<Button>) = match verification {
-        Verification::Requested { by, own } => {
-            let who = if *own {
-                "Another device of yours asks to verify this one.".to_owned()
-            } else {
-                format!("{by} asks to verify each other.")
-            };
-            (
-                vec![who],
-                vec![button("Accept", Press::Submit, 'a'), button("Decline", Press::Decline, 'd')],
-            )
-        }
-        Verification::Waiting => {
-            (vec!["Waiting for the other side: accept there.".to_owned()], vec![stop])
-        }
-        Verification::Emoji(emoji) => {
-            let mut intro = vec![
-                "Are these the same on the other device, in this order?".to_owned(),
-                String::new(),
-            ];
-            intro.extend(emoji.iter().map(|(sign, name)| format!("{sign}  {name}")));
-            (
-                intro,
-                vec![
-                    button("They match", Press::Submit, 'm'),
-                    button("They don't", Press::NoMatch, 'd'),
-                ],
-            )
-        }
-        Verification::Confirmed => {
-            (vec!["Waiting for the other side to confirm.".to_owned()], vec![stop])
-        }
-        Verification::Done => return super::notice(state, "Verified."),
-        Verification::Cancelled { reason } => {
-            return complain(state, format!("Not verified: {reason}"));
-        }
-    };
-    show(state, Form::new(FormKind::Verification, "Verification", Vec::new(), buttons).intro(intro))
 }
 
 /// Closes the popups whose form is such.

@@ -1,6 +1,6 @@
 //! What the backend says, taken into the state. Every text is cleaned here, before anything else sees it.
 
-use super::{chats, complain, history_size, notice, popups, save_soon, welcome};
+use super::{chats, complain, encryption, history_size, notice, popups, save_soon, welcome};
 use crate::backend::{
     Body, Chat, ChatId, Encryption, Message, Profile, Recovery, Report, ServerInfo, Verification,
 };
@@ -53,13 +53,13 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         Report::Encryption(encryption) => take_encryption(state, encryption),
         Report::RecoveryKey(key) => {
             popups::close_forms(state, |kind| *kind == FormKind::OfferRecovery);
-            popups::show_recovery_key(state, crate::backend::Secret(line(&key.0)));
+            encryption::show_recovery_key(state, crate::backend::Secret(line(&key.0)));
             state.notice = None;
             vec![Effect::Stop(Timer::NoticeGoes)]
         }
         Report::RecoveryFailed { reason } => recovery_failed(state, &line(&reason)),
         Report::Verification(verification) => {
-            popups::show_verification(state, &clean_verification(verification))
+            encryption::show_verification(state, &clean_verification(verification))
         }
         Report::Failed { reason } => {
             state.awaited_chat = false;
@@ -78,7 +78,7 @@ fn take_entrance(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::ServerNotFound { reason } => welcome::server_not_found(entrance, &line(&reason)),
         Report::UsernameChecked { username, problem } => {
-            welcome::username_checked(entrance, &username, problem.map(|problem| line(&problem)))
+            welcome::username_checked(entrance, &username, problem.map(|problem| line(&problem)));
         }
         Report::RegistrationStep(step) => welcome::registration_step(entrance, clean_step(step)),
         Report::PasswordResetStep(step) => welcome::reset_step(entrance, clean_step(step)),
@@ -257,8 +257,8 @@ fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     }
     state.fresh_login = false;
     match recovery {
-        Recovery::Disabled => popups::offer_recovery(state),
-        Recovery::Incomplete => popups::ask_for_recovery_key(state),
+        Recovery::Disabled => encryption::offer_recovery(state),
+        Recovery::Incomplete => encryption::ask_for_recovery_key(state),
         Recovery::Unknown | Recovery::Enabled => {}
     }
     Vec::new()

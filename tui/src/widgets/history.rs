@@ -74,14 +74,12 @@ impl Widget for History<'_> {
             );
         }
         let rows = u16::try_from(self.rows.len()).unwrap_or(area.height).min(area.height);
-        let mut y = area.bottom() - rows;
-        for (message, row) in self.rows.iter().take(usize::from(rows)) {
+        for (y, (message, row)) in (area.bottom() - rows..area.bottom()).zip(self.rows) {
             if self.selected == Some(message.key.as_str()) {
                 buffer.set_style(Rect::new(area.x, y, area.width, 1), theme::SELECTED);
                 put(buffer, (area.x, y), "▌", 1, theme::ACCENT);
             }
             buffer.set_line(area.x + 1, y, row, area.width.saturating_sub(2));
-            y += 1;
         }
         if self.held {
             let text = if self.new_below > 0 {

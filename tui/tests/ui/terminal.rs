@@ -165,10 +165,14 @@ fn a_resized_terminal_is_filled_again() {
 
 #[test]
 fn a_closed_terminal_ends_the_client() {
-    let mut pty = Pty::start();
-    pty.wait_for_text("Server, email or user id");
-    let Pty { mut child, master, writer, .. } = pty;
-    drop((writer, master));
+    let folder = tempfile::tempdir().unwrap();
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tern"));
+    command.args(["--data", folder.path().to_str().unwrap()]);
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    assert!(reader.read(&mut [0; 16]).unwrap() > 0);
+    drop((reader, pair));
     let (sender, ended) = channel();
     let mut killer = child.clone_killer();
     std::thread::spawn(move || sender.send(child.wait().is_ok()));
