@@ -14,6 +14,8 @@ use crate::{
     bell::Bell,
     clock::Clock,
     config::Config,
+    jobs::JobBell,
+    mail::{MailError, Mailer},
     storage::{self, Database},
 };
 
@@ -29,6 +31,9 @@ pub struct Tools {
     pub db: Database,
     pub clock: Clock,
     pub bell: Bell,
+    pub mailer: Mailer,
+    /// Rung when background work was added.
+    pub jobs: JobBell,
     /// What this server signs with.
     pub signing: Arc<SigningKey>,
     /// Signed requests to other servers.
@@ -50,6 +55,8 @@ pub enum AppError {
     Federation(#[from] tern_federation::ClientError),
     #[error(transparent)]
     Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Mail(#[from] MailError),
 }
 
 impl App {
@@ -98,12 +105,15 @@ impl App {
             Arc::new(clock.clone()),
         ));
         let bell = Bell::default();
+        let mailer = Mailer::new(&config)?;
         Ok(Self(Arc::new(Tools {
             config,
             server_name,
             db,
             clock,
             bell,
+            mailer,
+            jobs: JobBell::default(),
             signing,
             federation,
             key_ring,

@@ -4,12 +4,15 @@
 //! storage → auth → media → account → messaging → notification → admin → gateway → main
 //! ```
 //!
-//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, and `app`, the struct of tools.
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `mail`, `jobs`, and `app`, the struct of
+//! tools.
 
 pub mod app;
 pub mod bell;
 pub mod clock;
 pub mod config;
+pub mod jobs;
+pub mod mail;
 
 pub mod storage;
 

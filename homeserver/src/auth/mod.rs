@@ -2,13 +2,42 @@
 //!
 //! Not here: what a user keeps (`account`). Called by the doors and by floors that need a [`Requester`].
 
+mod accounts;
+mod devices;
+mod email_sessions;
+mod emails;
+mod error;
+mod interactive;
+mod login;
+mod mails;
+mod passwords;
+mod secrets;
 mod sessions;
 
 use ruma::{OwnedDeviceId, OwnedUserId};
 
-pub use sessions::{Auth, authenticate};
+pub use accounts::{
+    Created, NewAccount, change_password, check_username, create_account, deactivate, find_account,
+    registration_token_is_valid, set_password,
+};
+pub use devices::{delete_devices, find_device, list_devices, rename_device};
+pub use email_sessions::{EmailRequest, Purpose, Submitted, request_email, submit_token};
+pub use emails::{
+    Address, add_email, list_emails, remove_email, set_found_by_email, user_by_email,
+};
+pub use error::AuthError;
+pub use interactive::{
+    Challenge, Flow, Operation, Proven, Stage, Submission, confirm_user, give_back,
+    password_change_flows, prove, registration_flows,
+};
+pub use login::{Identifier, login_token, log_in_with_password, log_in_with_token};
+pub use passwords::check_password;
+pub use sessions::{
+    Auth, NewSession, SessionRequest, authenticate, log_out, log_out_everywhere, open_session,
+    refresh,
+};
 
-use crate::storage::{self, Id};
+use crate::storage::Id;
 
 /// The verified user and device behind a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,14 +48,4 @@ pub struct Requester {
     pub device_id: OwnedDeviceId,
     /// The interned device.
     pub device: Id,
-}
-
-/// Why a request is not who it says.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// The token was never given out, or has ended. `soft_logout`: the client may keep its keys and log in again.
-    #[error("unknown access token")]
-    UnknownToken { soft_logout: bool },
-    #[error(transparent)]
-    Storage(#[from] storage::Error),
 }

@@ -1,7 +1,7 @@
 //! Access token → [`Requester`]: an extractor, so that a handler which needs a user says so in its arguments.
 
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, OptionalFromRequestParts},
     http::{StatusCode, header, request::Parts},
 };
 
@@ -22,6 +22,19 @@ impl FromRequestParts<Server> for Requester {
             ));
         };
         Ok(auth::authenticate(&server.app, &server.auth, &token).await?)
+    }
+}
+
+impl OptionalFromRequestParts<Server> for Requester {
+    type Rejection = ApiError;
+
+    /// `None` without a token; a wrong token is still refused.
+    async fn from_request_parts(
+        parts: &mut Parts,
+        server: &Server,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(token) = access_token(parts) else { return Ok(None) };
+        Ok(Some(auth::authenticate(&server.app, &server.auth, &token).await?))
     }
 }
 

@@ -115,8 +115,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.fields.get("retry_after_ms").and_then(Value::as_u64);
         let mut body = self.fields;
-        body.insert("errcode".to_owned(), json!(self.errcode));
-        body.insert("error".to_owned(), json!(self.message));
+        // A 401 of interactive authentication that refuses nothing has no errcode.
+        if !self.errcode.is_empty() {
+            body.insert("errcode".to_owned(), json!(self.errcode));
+            body.insert("error".to_owned(), json!(self.message));
+        }
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         if let Some(millis) = retry_after {
             response

@@ -3,12 +3,14 @@
 //! `client/` holds a door a floor; `federation.rs` is the door for servers. Only this floor (and `serve`) knows axum.
 
 mod authenticate;
+mod body;
 mod client;
 mod error;
 mod matrix;
 
 use axum::{Router, extract::FromRef};
 
+pub use body::{Interactive, JsonBody};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
@@ -27,6 +29,8 @@ pub struct Server {
 pub fn router(server: Server) -> Router {
     Router::new()
         .merge(client::auth::routes())
+        .merge(client::devices::routes())
+        .merge(client::registration::routes())
         .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {

@@ -319,6 +319,6 @@ fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {
     pieces
         .iter()
         .filter(|piece| filter::takes_room_type(wanted, &piece.data_type))
-        .filter_map(Piece::event)
+        .filter_map(account_data::event)
         .collect()
 }

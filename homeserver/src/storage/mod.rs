@@ -12,17 +12,24 @@ mod open;
 mod sql;
 mod writer;
 
+pub mod account_data;
+pub mod accounts;
 pub mod cross_signing;
 pub mod device_keys;
 pub mod device_lists;
+pub mod devices;
+pub mod emails;
 pub mod events;
+pub mod jobs;
 pub mod key_backup;
 pub mod one_time_keys;
 pub mod outbound_edus;
+pub mod profiles;
 pub mod receipts;
 pub mod relations;
 pub mod rooms;
 pub mod to_device;
+pub mod tokens;
 mod server_keys;
 pub mod unread;
 
