@@ -31,6 +31,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::auth::routes())
         .merge(client::devices::routes())
         .merge(client::registration::routes())
+        .merge(client::sliding_sync::routes())
         .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {

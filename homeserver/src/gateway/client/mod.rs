@@ -4,4 +4,5 @@ pub(super) mod auth;
 pub(super) mod devices;
 pub(super) mod messaging_errors;
 pub(super) mod registration;
+pub(super) mod sliding_sync;
 pub(super) mod sync;
