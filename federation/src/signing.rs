@@ -9,7 +9,12 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine as _, alphabet,
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD_NO_PAD,
+    },
+};
 use rand::{Rng as _, TryRngCore as _, distr::Alphabetic, rngs::OsRng};
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedServerSigningKeyId, ServerName,
@@ -32,9 +37,17 @@ const DER_PREFIX: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
 
-/// Seeds that everybody knows (the specification's test vectors, nothing at all): refused when read from a file.
-const KNOWN_SEEDS: [&str; 2] =
-    ["YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"];
+/// Seeds as they are found: padded or not, and with stray bits at the end as in the specification's own example.
+const SEED_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// Public keys whose seeds everybody knows (the specification's test vectors; nothing but zeros). Refused from a file.
+const KNOWN_KEYS: [&str; 2] =
+    ["XGX0JRS2Af3be3knz2fBiRbApjm2Dh61gXDJA8kcJNI", "O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik"];
 
 /// Why a key could not be used. Never holds the key.
 #[derive(Debug, thiserror::Error)]
@@ -81,9 +94,7 @@ impl SigningKey {
 
     /// The key with version `version` (the part after `ed25519:`) and the unpadded base64 `seed`.
     pub fn from_seed(version: &str, seed: &str) -> Result<Self, SigningError> {
-        let seed = Zeroizing::new(
-            STANDARD_NO_PAD.decode(seed.trim_end_matches('=')).map_err(|_| SigningError::Format)?,
-        );
+        let seed = Zeroizing::new(SEED_BASE64.decode(seed).map_err(|_| SigningError::Format)?);
         if seed.len() != 32 {
             return Err(SigningError::Format);
         }
@@ -240,10 +251,11 @@ impl SigningKey {
         let mut words = line.split_whitespace();
         match (words.next(), words.next(), words.next(), words.next()) {
             (Some("ed25519"), Some(version), Some(seed), None) => {
-                if KNOWN_SEEDS.contains(&seed.trim_end_matches('=')) {
+                let key = Self::from_seed(version, seed)?;
+                if KNOWN_KEYS.contains(&key.public_key().encode().as_str()) {
                     return Err(SigningError::KnownKey);
                 }
-                Self::from_seed(version, seed)
+                Ok(key)
             }
             _ => Err(SigningError::Format),
         }

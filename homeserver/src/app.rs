@@ -8,7 +8,9 @@ use std::{
 };
 
 use ruma::{OwnedServerName, ServerName};
-use tern_federation::{AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, SigningKey};
+use tern_federation::{
+    AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, Sender, SenderConfig, SigningKey,
+};
 
 use crate::{
     bell::Bell,
@@ -40,6 +42,8 @@ pub struct Tools {
     pub federation: Arc<Client>,
     /// Other servers' keys.
     pub key_ring: Arc<KeyRing>,
+    /// Sends other servers what they are owed; `wake` it for a destination when there is more.
+    pub outbound: Sender,
 }
 
 /// Why the tools could not be made; the text names the setting or file.
@@ -104,6 +108,12 @@ impl App {
             Arc::new(db.clone()),
             Arc::new(clock.clone()),
         ));
+        let outbound = Sender::new(
+            SenderConfig::default(),
+            federation.clone(),
+            Arc::new(db.clone()),
+            Arc::new(clock.clone()),
+        );
         let bell = Bell::default();
         let mailer = Mailer::new(&config)?;
         Ok(Self(Arc::new(Tools {
@@ -117,6 +127,7 @@ impl App {
             signing,
             federation,
             key_ring,
+            outbound,
         })))
     }
 

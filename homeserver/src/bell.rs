@@ -7,19 +7,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 
 use crate::storage::Id;
 
-/// Rings for users (their sync waits) and for destinations (their sender waits).
-#[derive(Debug, Clone)]
+/// Rings for users, whose syncs wait.
+#[derive(Debug, Clone, Default)]
 pub struct Bell(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     users: Mutex<HashMap<Id, Waiters>>,
-    destinations: mpsc::UnboundedSender<String>,
-    heard: Mutex<Option<mpsc::UnboundedReceiver<String>>>,
 }
 
 #[derive(Debug, Default)]
@@ -36,17 +34,6 @@ pub struct Waiter {
     notify: Arc<Notify>,
 }
 
-impl Default for Bell {
-    fn default() -> Self {
-        let (destinations, heard) = mpsc::unbounded_channel();
-        Self(Arc::new(Inner {
-            users: Mutex::default(),
-            destinations,
-            heard: Mutex::new(Some(heard)),
-        }))
-    }
-}
-
 impl Bell {
     /// Something changed for these users.
     pub fn ring_users(&self, users: impl IntoIterator<Item = Id>) {
@@ -59,17 +46,6 @@ impl Bell {
                 waiters.notify.notify_waiters();
             }
         }
-    }
-
-    /// Something is owed to this server.
-    pub fn ring_destination(&self, server_name: &str) {
-        // Without federation nobody listens, and nothing is lost: debts are in the database.
-        self.0.destinations.send(server_name.to_owned()).ok();
-    }
-
-    /// The destinations rung for; taken once, by the federation sender.
-    pub fn destinations(&self) -> Option<mpsc::UnboundedReceiver<String>> {
-        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Starts listening for `user`.

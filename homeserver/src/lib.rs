@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod jobs;
@@ -18,6 +19,8 @@ pub mod storage;
 
 pub mod auth;
 
+pub mod media;
+
 pub mod account;
 
 pub mod messaging;
@@ -25,3 +28,5 @@ pub mod messaging;
 pub mod notification;
 
 pub mod gateway;
+pub mod serve;
+pub mod tasks;

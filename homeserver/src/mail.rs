@@ -78,21 +78,22 @@ impl std::fmt::Debug for Mailer {
 impl Mailer {
     /// A mailer as configured. Talks to nobody yet.
     pub fn new(config: &Config) -> Result<Self, MailError> {
-        let from = config.mail.from.parse::<Mailbox>().map_err(|error| MailError::Config {
-            key: "from",
-            problem: error.to_string(),
-        })?;
+        let from = config
+            .mail
+            .from
+            .parse::<Mailbox>()
+            .map_err(|error| MailError::Config { key: "from", problem: error.to_string() })?;
         let transport = match config.mail.transport {
             MailTransport::File => Transport::File(config.data_dir.join("mail")),
             MailTransport::Smtp => {
                 // The error text of a URL can hold its password: it is left out.
-                let transport =
-                    AsyncSmtpTransport::<Tokio1Executor>::from_url(&config.mail.smtp_url).map_err(
-                        |_| MailError::Config {
-                            key: "smtp_url",
-                            problem: "not a valid smtp:// or smtps:// URL".to_owned(),
-                        },
-                    )?;
+                let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(
+                    &config.mail.smtp_url,
+                )
+                .map_err(|_| MailError::Config {
+                    key: "smtp_url",
+                    problem: "not a valid smtp:// or smtps:// URL".to_owned(),
+                })?;
                 Transport::Smtp(transport.build())
             }
         };
@@ -105,8 +106,7 @@ impl Mailer {
         match &self.transport {
             Transport::File(folder) => {
                 let (folder, mail) = (folder.clone(), mail.clone());
-                let write =
-                    tokio::task::spawn_blocking(move || write_file(&folder, &mail, now_ms));
+                let write = tokio::task::spawn_blocking(move || write_file(&folder, &mail, now_ms));
                 let written = write.await.map_err(|error| MailError::Unsent(error.to_string()))?;
                 written.map_err(|error| MailError::Unsent(error.to_string()))
             }

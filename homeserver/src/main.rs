@@ -1,3 +1,21 @@
-//! `ternd`.
+//! `ternd`: the homeserver. Everything is in the library, so that tests run it in-process; here is only the way in.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use tern_homeserver::cli::Cli;
+
+fn main() -> ExitCode {
+    // Before anything else: both HTTP clients and listeners take the process's one TLS provider.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("ternd: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ternd: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Starts real servers, a real mailbox and real clients, for the end-to-end tests and the demo.
+//!
+//! Everything runs on loopback in folders of its own: [`Loopback`] is where a test begins. Nothing here speaks Matrix for
+//! the product; [`Api`] and [`Peer`] are the outside world's voice, so that a test sees what any other client or server sees.
+
+mod certificates;
+mod http;
+mod loopback;
+mod mail;
+mod patience;
+mod peer;
+mod postgres;
+mod process;
+mod pty;
+mod python;
+mod registration;
+mod search_bytes;
+mod smtp_sink;
+mod synapse;
+mod tern;
+mod ternd;
+
+pub use certificates::{Authority, ServerCertificate};
+pub use http::{Answer, Api};
+pub use loopback::{Loopback, free_port};
+pub use mail::Mail;
+pub use patience::{PATIENCE, until};
+pub use peer::{Peer, PeerRoom, TestKey};
+pub use postgres::{Database, Postgres};
+pub use process::{Process, binary};
+pub use pty::{Chunk, Screen, Size};
+pub use python::{Person, python, python_has};
+pub use registration::EmailSession;
+pub use search_bytes::{Finding, Marker};
+pub use smtp_sink::SmtpSink;
+pub use synapse::Synapse;
+pub use tern::Tern;
+pub use ternd::{Ternd, TerndBuilder};

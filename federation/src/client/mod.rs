@@ -2,18 +2,20 @@
 //!
 //! Called by the host for reads (joins, backfill, keys, media), by `outbound` for transactions, by `key_ring` for keys.
 
+mod config;
+mod error;
 pub(crate) mod transport;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, header};
 use ruma::{
-    OwnedServerName, ServerName,
+    ServerName,
     api::{
         IncomingResponse, OutgoingRequest,
         auth_scheme::{AuthScheme, NoAuthentication},
-        error::{ErrorKind, FromHttpResponseError, LimitExceededErrorData, RetryAfter},
+        error::{DeserializationError, FromHttpResponseError},
         federation::{
             authenticated_media::{get_content, get_content_thumbnail},
             authentication::{ServerSignatures, ServerSignaturesInput},
@@ -24,134 +26,16 @@ use ruma::{
 use url::Url;
 
 use self::transport::{Transport, TransportError, Way, is_loopback_host};
+pub use self::{
+    config::{CallLimits, ClientConfig, ClientError},
+    error::RequestError,
+};
 use crate::{
     clock::{Clock, SystemClock},
     discovery::{Destination, Discovery, Dns, Route, SystemDns},
     media::{self, Media},
-    network::{AddressPolicy, Denied},
     signing::SigningKey,
 };
-
-/// What a [`Client`] needs to know.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// Our own name, in which requests are signed.
-    pub server_name: OwnedServerName,
-    /// Addresses that may be connected to although they are not public.
-    pub policy: AddressPolicy,
-    /// Certificate authorities to be believed beside the system's, each a PEM file's bytes.
-    pub extra_ca_pems: Vec<Vec<u8>>,
-    /// Limits of a request that names none of its own.
-    pub limits: CallLimits,
-    pub connect_timeout: Duration,
-    pub user_agent: String,
-    /// For tests on loopback only: `http` instead of `https` to destinations whose name is a loopback address or under
-    /// `localhost`. Nothing else is ever sent without TLS.
-    pub plain_http_to_loopback: bool,
-}
-
-/// How long to wait for a whole answer and how large it may be (decompressed).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CallLimits {
-    pub timeout: Duration,
-    pub response_bytes_max: usize,
-}
-
-impl Default for CallLimits {
-    fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), response_bytes_max: 16 * 1024 * 1024 }
-    }
-}
-
-impl ClientConfig {
-    /// The configuration for `server_name` with every default: public addresses only, the system's authorities.
-    pub fn new(server_name: OwnedServerName) -> Self {
-        Self {
-            server_name,
-            policy: AddressPolicy::default(),
-            extra_ca_pems: Vec::new(),
-            limits: CallLimits::default(),
-            connect_timeout: Duration::from_secs(10),
-            user_agent: concat!("Tern/", env!("CARGO_PKG_VERSION")).to_owned(),
-            plain_http_to_loopback: false,
-        }
-    }
-}
-
-/// Why there is no client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    #[error("an extra certificate authority cannot be used: {0}")]
-    Ca(String),
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
-}
-
-/// Why a request brought no answer of its kind.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    #[error("a server does not send requests to itself")]
-    OwnName,
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    #[error("no connection: {0}")]
-    Connect(String),
-    #[error("took too long")]
-    Timeout,
-    #[error("the connection broke: {0}")]
-    Broken(String),
-    #[error("the answer is larger than {max_bytes} bytes")]
-    TooLarge { max_bytes: usize },
-    /// The other server's own error, with its errcode.
-    #[error("the other server refused: {0}")]
-    Remote(Box<ruma::api::error::Error>),
-    #[error("the answer cannot be read: {0}")]
-    Malformed(String),
-    /// A parameter of the request cannot be sent as it is.
-    #[error("the request cannot be made: {0}")]
-    Request(String),
-}
-
-impl RequestError {
-    /// The HTTP status of a remote refusal.
-    pub fn status(&self) -> Option<http::StatusCode> {
-        match self {
-            Self::Remote(error) => Some(error.status_code),
-            _ => None,
-        }
-    }
-
-    /// The Matrix error of a remote refusal.
-    pub fn kind(&self) -> Option<&ErrorKind> {
-        match self {
-            Self::Remote(error) => error.error_kind(),
-            _ => None,
-        }
-    }
-
-    /// How long the other server asked us to wait (429).
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self.kind()? {
-            ErrorKind::LimitExceeded(LimitExceededErrorData {
-                retry_after: Some(RetryAfter::Delay(delay)),
-                ..
-            }) => Some(*delay),
-            _ => None,
-        }
-    }
-}
-
-impl From<TransportError> for RequestError {
-    fn from(error: TransportError) -> Self {
-        match error {
-            TransportError::Denied(denied) => Self::Denied(denied),
-            TransportError::Connect(reason) => Self::Connect(reason),
-            TransportError::Timeout => Self::Timeout,
-            TransportError::Broken(reason) => Self::Broken(reason),
-            TransportError::TooLarge { max_bytes } => Self::TooLarge { max_bytes },
-        }
-    }
-}
 
 /// Sends requests to other servers in our name. Cheap to share behind an `Arc`; connections are kept and reused.
 #[derive(Debug)]
@@ -341,7 +225,7 @@ impl Client {
             match self.transport.execute(&way, request).await {
                 Ok(response) => return Ok(response),
                 Err(error @ (TransportError::Connect(_) | TransportError::Denied(_))) => {
-                    last = error
+                    last = error;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -408,6 +292,11 @@ where
     }
     R::IncomingResponse::try_from_http_response(response).map_err(|error| match error {
         FromHttpResponseError::Server(error) => RequestError::Remote(Box::new(error)),
+        FromHttpResponseError::Deserialization(DeserializationError::Json(error))
+            if error.is_syntax() || error.is_eof() =>
+        {
+            RequestError::NotMatrix(error.to_string())
+        }
         error => RequestError::Malformed(error.to_string()),
     })
 }

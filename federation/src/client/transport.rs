@@ -5,7 +5,7 @@ use std::{
     fmt,
     io::Cursor,
     net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -220,8 +220,8 @@ pub(crate) fn read_error(error: reqwest::Error) -> TransportError {
     }
 }
 
-/// The system's roots (the Mozilla list if the system has none) and the configured ones.
-fn tls_config(extra_ca_pems: &[Vec<u8>]) -> Result<rustls::ClientConfig, ClientError> {
+/// The system's roots (the Mozilla list if the system has none); read once, it takes a while.
+static SYSTEM_ROOTS: LazyLock<rustls::RootCertStore> = LazyLock::new(|| {
     let mut roots = rustls::RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     let (added, _) = roots.add_parsable_certificates(native.certs);
@@ -229,6 +229,12 @@ fn tls_config(extra_ca_pems: &[Vec<u8>]) -> Result<rustls::ClientConfig, ClientE
         tracing::info!("the system has no root certificates; using the built-in list");
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+});
+
+/// The system's roots and the configured ones.
+fn tls_config(extra_ca_pems: &[Vec<u8>]) -> Result<rustls::ClientConfig, ClientError> {
+    let mut roots = SYSTEM_ROOTS.clone();
     for pem in extra_ca_pems {
         let mut count = 0;
         for certificate in CertificateDer::pem_reader_iter(Cursor::new(pem)) {
@@ -267,7 +273,7 @@ impl Resolve for PolicyResolver {
                 Ok(address) => vec![address],
                 Err(_) => dns.addresses(&host).await?,
             };
-            Ok(permitted(&policy, found)?)
+            permitted(&policy, found)
         })
     }
 }

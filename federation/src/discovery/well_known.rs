@@ -34,7 +34,8 @@ struct Document {
 
 /// The delegation published for `host`, or nothing if there is none that can be used.
 pub(crate) async fn fetch(transport: &Transport, host: &str) -> Option<Delegation> {
-    match tokio::time::timeout(TIMEOUT, follow(transport, host)).await {
+    let url = Url::parse(&format!("https://{host}/.well-known/matrix/server")).ok()?;
+    match tokio::time::timeout(TIMEOUT, follow(transport, url)).await {
         Ok(Ok(delegation)) => delegation,
         Ok(Err(error)) => {
             tracing::debug!(server.host = host, %error, "no .well-known delegation");
@@ -47,10 +48,7 @@ pub(crate) async fn fetch(transport: &Transport, host: &str) -> Option<Delegatio
     }
 }
 
-async fn follow(transport: &Transport, host: &str) -> Result<Option<Delegation>, TransportError> {
-    let Ok(mut url) = Url::parse(&format!("https://{host}/.well-known/matrix/server")) else {
-        return Ok(None);
-    };
+async fn follow(transport: &Transport, mut url: Url) -> Result<Option<Delegation>, TransportError> {
     for _ in 0..=REDIRECTS_MAX {
         let mut response = transport.get(url.clone(), TIMEOUT).await?;
         if response.status().is_redirection() {
@@ -105,7 +103,49 @@ pub(crate) fn cache_time(headers: &HeaderMap) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use axum::{Router, response::Redirect, routing::get};
+
     use super::*;
+    use crate::{ClientConfig, client::transport::Transport, discovery::SystemDns};
+
+    /// A transport that may connect to 127.0.0.1 and a web server there.
+    async fn web(router: Router) -> (Transport, Url) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let mut config = ClientConfig::new("example.org".try_into().unwrap());
+        config.policy.allow.push("127.0.0.1".parse().unwrap());
+        let transport = Transport::new(&config, Arc::new(SystemDns::new())).unwrap();
+        (transport, Url::parse(&url).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_document_is_fetched() {
+        let document = r#"{"m.server":"matrix.example.org:443"}"#;
+        let (transport, url) = web(Router::new().route("/", get(document))).await;
+        let delegation = follow(&transport, url).await.unwrap().unwrap();
+        assert_eq!(delegation.server, "matrix.example.org:443");
+        assert_eq!(delegation.valid_for, CACHE_DEFAULT);
+    }
+
+    #[tokio::test]
+    async fn a_redirect_to_a_private_address_is_not_followed() {
+        for target in ["https://10.0.0.1/", "https://[::1]/", "https://127.0.0.2/"] {
+            let redirect = async move || Redirect::temporary(target);
+            let (transport, url) = web(Router::new().route("/", get(redirect))).await;
+            let error = follow(&transport, url).await.unwrap_err();
+            assert!(matches!(error, TransportError::Denied(_)), "{target}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_too_large_is_not_read() {
+        let (transport, url) = web(Router::new().route("/", get("x".repeat(60_000)))).await;
+        let error = follow(&transport, url).await.unwrap_err();
+        assert!(matches!(error, TransportError::TooLarge { max_bytes: BODY_BYTES_MAX }));
+    }
 
     fn headers(control: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::CACHE_CONTROL, http::HeaderValue::from_static(control))])

@@ -23,6 +23,7 @@ use ruma::{
     serde::Raw,
     signatures::PublicKeyMap,
 };
+use tokio::sync::Semaphore;
 
 use self::server_keys::check_signature;
 pub use self::{
@@ -43,6 +44,8 @@ const REFETCH_AFTER: Duration = Duration::from_secs(60);
 /// The first wait after a failed fetch; it doubles up to [`BACKOFF_MAX`].
 const BACKOFF_FIRST: Duration = Duration::from_secs(15);
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
+/// Fetches at the same time over all servers: anybody can make us start one by claiming to be somebody.
+const FETCHES_MAX: usize = 128;
 /// Servers kept in memory; the rest is in the store.
 const SERVERS_MAX: usize = 20_000;
 
@@ -85,6 +88,7 @@ pub struct KeyRing {
     store: Arc<dyn KeyStore>,
     clock: Arc<dyn Clock>,
     servers: Mutex<HashMap<OwnedServerName, Arc<Slot>>>,
+    fetches: Semaphore,
 }
 
 /// One server's place in the ring.
@@ -119,7 +123,8 @@ impl KeyRing {
         store: Arc<dyn KeyStore>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { config, signing_key, client, store, clock, servers: Mutex::default() }
+        let fetches = Semaphore::new(FETCHES_MAX);
+        Self { config, signing_key, client, store, clock, servers: Mutex::default(), fetches }
     }
 
     /// The key named `key` if `origin` may sign requests with it now, as the verification functions take it.
@@ -246,6 +251,9 @@ impl KeyRing {
     }
 
     async fn fetch(&self, server: &ServerName) -> Result<ServerKeys, KeyError> {
+        let Ok(_permit) = self.fetches.acquire().await else {
+            return Err(unavailable(server, "the key ring is closed"));
+        };
         let direct = match self.fetch_direct(server).await {
             Ok(keys) => return Ok(keys),
             Err(error) => error,

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use super::{
     EphemeralKey, Sender,
     ephemeral::Ephemerals,
-    outbox::{Owed, Retry},
+    outbox::{Batch, OutboxError, Owed, Retry},
     transaction::{PERSISTED_EDUS_MAX, Transaction},
 };
 use crate::{
@@ -133,12 +133,17 @@ impl Task {
 
     /// Goes on waiting where the last process stopped.
     async fn resume_wait(&mut self) {
+        if self.sender.healthy().contains(&self.queue.destination) {
+            return;
+        }
         match self.sender.0.outbox.load_retry(&self.queue.destination).await {
             Ok(Some(retry)) => {
                 self.failures = retry.failures;
                 self.wait_until(retry.retry_at).await;
             }
-            Ok(None) => {}
+            Ok(None) => {
+                self.sender.healthy().insert(self.queue.destination.clone());
+            }
             Err(error) => self.outbox_failed(&error).await,
         }
     }
@@ -150,8 +155,7 @@ impl Task {
         }
         self.splitting = false;
         if self.queue.take_debts() {
-            let limit = Owed { pdus_max: PDUS_MAX, edus_max: PERSISTED_EDUS_MAX };
-            match self.sender.0.outbox.owed(&self.queue.destination, limit).await {
+            match self.read_outbox().await {
                 Ok(Some(batch)) => {
                     // There may be more than fits.
                     self.queue.note_debts();
@@ -169,6 +173,13 @@ impl Task {
         let ephemerals = self.queue.take_ephemerals(EDUS_MAX);
         (!ephemerals.is_empty())
             .then(|| Transaction::of_ephemerals(ephemerals, &self.sender.0.counter))
+    }
+
+    async fn read_outbox(&self) -> Result<Option<Batch>, OutboxError> {
+        let shared = &self.sender.0;
+        let Ok(_permit) = shared.reads.acquire().await else { return Ok(None) };
+        let limit = Owed { pdus_max: PDUS_MAX, edus_max: PERSISTED_EDUS_MAX };
+        shared.outbox.owed(&self.queue.destination, limit).await
     }
 
     async fn send(&mut self, mut transaction: Transaction) {
@@ -234,10 +245,18 @@ impl Task {
 
     async fn arrived(&mut self, transaction: Transaction) {
         let had_failed = std::mem::take(&mut self.failures) > 0;
-        let Some(upto) = &transaction.upto else { return };
         let outbox = &self.sender.0.outbox;
-        if let Err(error) = outbox.delivered(&self.queue.destination, upto).await {
-            // It will be sent again under the same id, which the other side knows.
+        let destination = &self.queue.destination;
+        let told = match &transaction.upto {
+            Some(upto) => outbox.delivered(destination, upto).await,
+            None if had_failed => {
+                let retry = Retry { failures: 0, retry_at: self.sender.0.clock.now() };
+                outbox.record_failure(destination, retry).await
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = told {
+            // What was delivered will be sent again under the same id, which the other side knows.
             self.outbox_failed(&error).await;
             return;
         }
@@ -251,6 +270,7 @@ impl Task {
             return;
         }
         self.failures = self.failures.saturating_add(1);
+        self.sender.healthy().remove(&self.queue.destination);
         let shared = &self.sender.0;
         let wait = shared.config.backoff.wait(self.failures, rand::rng().random());
         let wait = wait.max(at_least.unwrap_or_default()).min(shared.config.backoff.max);
@@ -280,7 +300,7 @@ impl Task {
         self.queue.set_waiting(false);
     }
 
-    async fn outbox_failed(&self, error: &super::OutboxError) {
+    async fn outbox_failed(&self, error: &OutboxError) {
         tracing::error!(destination = %self.queue.destination, %error, "the outbox failed");
         tokio::select! {
             () = self.sender.0.clock.sleep(OUTBOX_RETRY) => {}
@@ -301,9 +321,11 @@ fn judge(error: &RequestError) -> Outcome {
             _ => Outcome::Later(None),
         },
         RequestError::OwnName | RequestError::Request(_) => Outcome::Refused,
-        // It arrived; only the answer was odd.
-        RequestError::Malformed(_) | RequestError::TooLarge { .. } => Outcome::Arrived,
-        RequestError::Denied(_)
+        // It was JSON, so a Matrix server has it; only the answer was odd.
+        RequestError::Malformed(_) => Outcome::Arrived,
+        RequestError::NotMatrix(_)
+        | RequestError::TooLarge { .. }
+        | RequestError::Denied(_)
         | RequestError::Connect(_)
         | RequestError::Timeout
         | RequestError::Broken(_) => Outcome::Later(None),

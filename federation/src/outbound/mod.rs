@@ -36,7 +36,7 @@ mod outbox;
 mod transaction;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -55,6 +55,8 @@ pub use self::{
 };
 use self::{destination::Queue, transaction::Counter};
 use crate::{client::Client, clock::Clock};
+
+const READS_MAX: usize = 16;
 
 /// How the sender behaves.
 #[derive(Debug, Clone)]
@@ -95,7 +97,11 @@ struct Shared {
     clock: Arc<dyn Clock>,
     /// Destinations with something to do; the others need no memory.
     queues: Mutex<HashMap<OwnedServerName, Arc<Queue>>>,
+    /// Destinations known to have no failure on record, so that a wake costs one read and not two.
+    healthy: Mutex<HashSet<OwnedServerName>>,
     permits: Semaphore,
+    /// Reads of the outbox at the same time: a room with a thousand servers wakes a thousand tasks.
+    reads: Semaphore,
     counter: Counter,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -123,7 +129,9 @@ impl Sender {
             outbox,
             clock,
             queues: Mutex::default(),
+            healthy: Mutex::default(),
             permits,
+            reads: Semaphore::new(READS_MAX),
             counter,
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -194,6 +202,10 @@ impl Sender {
             queues.remove(&queue.destination);
         }
         idle
+    }
+
+    fn healthy(&self) -> std::sync::MutexGuard<'_, HashSet<OwnedServerName>> {
+        self.0.healthy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn queues(&self) -> std::sync::MutexGuard<'_, HashMap<OwnedServerName, Arc<Queue>>> {

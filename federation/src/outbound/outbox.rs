@@ -31,7 +31,7 @@ pub struct Batch {
 /// A destination that did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retry {
-    /// Attempts that failed in a row.
+    /// Attempts that failed in a row; 0 when it answered again.
     pub failures: u32,
     /// No attempt before this.
     pub retry_at: SystemTime,

@@ -14,9 +14,25 @@ use crate::{
 
 /// Names that look like the server itself speaks.
 const RESERVED: &[&str] = &[
-    "abuse", "admin", "administrator", "daemon", "hostmaster", "mailer-daemon", "moderator",
-    "no-reply", "noreply", "postmaster", "root", "security", "server", "staff", "support",
-    "system", "tern", "ternd", "webmaster",
+    "abuse",
+    "admin",
+    "administrator",
+    "daemon",
+    "hostmaster",
+    "mailer-daemon",
+    "moderator",
+    "no-reply",
+    "noreply",
+    "postmaster",
+    "root",
+    "security",
+    "server",
+    "staff",
+    "support",
+    "system",
+    "tern",
+    "ternd",
+    "webmaster",
 ];
 /// Most bytes of a user ID ([spec](https://spec.matrix.org/v1.19/appendices/#user-identifiers)).
 const USER_ID_BYTES_MAX: usize = 255;
@@ -58,9 +74,8 @@ pub async fn check_username(
     by_admin: bool,
 ) -> Result<String, AuthError> {
     let localpart = username.to_ascii_lowercase();
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte)
-    };
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._=-/+".contains(&byte);
     let length = localpart.len() + app.server_name.as_str().len() + 2;
     if localpart.is_empty() || !localpart.bytes().all(allowed) || length > USER_ID_BYTES_MAX {
         return Err(AuthError::InvalidUsername);

@@ -49,9 +49,9 @@ pub async fn rename_device(
     device.display_name = Some(name.clone());
     let id = device.id;
     let write = app.db.write(move |txn| {
-        Box::pin(async move {
-            storage::devices::update_display_name(txn.db(), id, Some(&name)).await
-        })
+        Box::pin(
+            async move { storage::devices::update_display_name(txn.db(), id, Some(&name)).await },
+        )
     });
     write.await?;
     Ok(device)

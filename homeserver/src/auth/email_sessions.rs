@@ -251,8 +251,8 @@ pub async fn submit_token(
         })
     });
     let session = write.await?.map_err(AuthError::EmailUnproven)?;
-    let purpose = Purpose::parse(&session.purpose)
-        .ok_or(storage::Error::Damaged { what: "mail session" })?;
+    let purpose =
+        Purpose::parse(&session.purpose).ok_or(storage::Error::Damaged { what: "mail session" })?;
     Ok(Submitted {
         purpose,
         next_link: session.next_link,
@@ -301,10 +301,7 @@ pub(super) async fn redeem(
     write.await
 }
 
-fn check_usable(
-    session: Option<EmailSession>,
-    now_ms: i64,
-) -> Result<EmailSession, &'static str> {
+fn check_usable(session: Option<EmailSession>, now_ms: i64) -> Result<EmailSession, &'static str> {
     let session = session.ok_or("this mail session is unknown")?;
     if session.used_ms.is_some() {
         return Err("this mail was used already");
@@ -344,8 +341,8 @@ fn check_next_link(link: &str) -> Result<(), AuthError> {
     if web { Ok(()) } else { Err(AuthError::InvalidParam("next_link must be an http(s) URL")) }
 }
 
-/// Where this server's own pages are.
-pub(super) fn base_url(app: &App) -> String {
+/// Where clients and browsers reach this server, without a slash at the end.
+pub fn base_url(app: &App) -> String {
     match app.config.client.base_url.trim_end_matches('/') {
         "" => format!("https://{}", app.server_name),
         base_url => base_url.to_owned(),

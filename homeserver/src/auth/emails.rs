@@ -1,6 +1,12 @@
 //! Addresses of accounts: their one form, whose they are, adding and removing them.
 
-use super::{AuthError, email_sessions, mails};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{Auth, AuthError, email_sessions, mails};
 use crate::{
     app::App,
     storage::{self, Id, emails::Email},
@@ -9,6 +15,31 @@ use crate::{
 /// Most bytes of an address (RFC 5321).
 const ADDRESS_BYTES_MAX: usize = 254;
 const LOCAL_BYTES_MAX: usize = 64;
+/// Searches by address that a user has in an hour.
+const SEARCHES_MAX: usize = 20;
+const HOUR_MS: i64 = 3_600_000;
+
+/// When users searched by address, in the last hour.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EmailSearches(Arc<Mutex<HashMap<Id, VecDeque<i64>>>>);
+
+impl EmailSearches {
+    fn count(&self, user: Id, now_ms: i64) -> Result<(), AuthError> {
+        let mut searches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let past = |at_ms: &i64| *at_ms <= now_ms - HOUR_MS;
+        searches.retain(|_, times| times.back().is_some_and(|newest| !past(newest)));
+        let times = searches.entry(user).or_default();
+        while times.front().is_some_and(past) {
+            times.pop_front();
+        }
+        if let (true, Some(oldest)) = (times.len() >= SEARCHES_MAX, times.front()) {
+            let millis = (oldest + HOUR_MS - now_ms).unsigned_abs();
+            return Err(AuthError::SearchLimit { retry_after: Duration::from_millis(millis) });
+        }
+        times.push_back(now_ms);
+        Ok(())
+    }
+}
 
 /// A mail address in its one form: lower case, the domain as IDNA ASCII. Two spellings of one address are equal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,7 +92,16 @@ pub async fn list_emails(app: &App, user: Id) -> Result<Vec<Email>, AuthError> {
 }
 
 /// Whose address this is, only if that user wants to be found by it.
-pub async fn user_by_email(app: &App, address: &Address) -> Result<Option<Id>, AuthError> {
+///
+/// # Errors
+/// [`AuthError::SearchLimit`] after 20 questions of `asker` in an hour.
+pub async fn find_by_email(
+    app: &App,
+    auth: &Auth,
+    asker: Id,
+    address: &Address,
+) -> Result<Option<Id>, AuthError> {
+    auth.email_searches.count(asker, app.clock.now_ms())?;
     let Some(email) = storage::emails::find_email(app.db.read(), address.as_str()).await? else {
         return Ok(None);
     };

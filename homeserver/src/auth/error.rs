@@ -21,7 +21,9 @@ pub enum AuthError {
     /// A login or refresh token that is unknown, used or expired.
     #[error("the token is unknown, used or expired")]
     WrongLoginToken,
-    #[error("usernames are made of a-z, 0-9 and ._=-/+, and the whole user ID has at most 255 bytes")]
+    #[error(
+        "usernames are made of a-z, 0-9 and ._=-/+, and the whole user ID has at most 255 bytes"
+    )]
     InvalidUsername,
     #[error("this username is taken")]
     UsernameTaken,
@@ -51,6 +53,8 @@ pub enum AuthError {
     /// Too many mails to one address.
     #[error("too many mails to this address, try again later")]
     MailLimit { retry_after: Duration },
+    #[error("too many searches by address, try again later")]
+    SearchLimit { retry_after: Duration },
     /// More passwords wait to be checked than the server can.
     #[error("the server is busy, try again")]
     Busy,

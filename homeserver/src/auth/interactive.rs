@@ -182,10 +182,9 @@ pub fn registration_flows(app: &App) -> Result<Vec<Flow>, AuthError> {
     check_open(app)?;
     Ok(match app.config.registration.mode {
         RegistrationMode::Email => vec![&[Stage::EmailIdentity]],
-        RegistrationMode::Token => vec![
-            &[Stage::RegistrationToken],
-            &[Stage::RegistrationToken, Stage::EmailIdentity],
-        ],
+        RegistrationMode::Token => {
+            vec![&[Stage::RegistrationToken], &[Stage::RegistrationToken, Stage::EmailIdentity]]
+        }
         RegistrationMode::Open | RegistrationMode::Closed => {
             vec![&[Stage::Dummy], &[Stage::EmailIdentity]]
         }
@@ -370,8 +369,11 @@ async fn check_email(
         let text = "threepid_creds with sid and client_secret are missing";
         return Ok(Checked::Refused("M_MISSING_PARAM", text.to_owned()));
     };
-    let purpose =
-        if state.operation.path.ends_with("/register") { Purpose::Register } else { Purpose::Reset };
+    let purpose = if state.operation.path.ends_with("/register") {
+        Purpose::Register
+    } else {
+        Purpose::Reset
+    };
     match email_sessions::redeem(app, sid, secret, purpose, state.operation.user).await {
         Ok(Proof::NotYet) => Ok(Checked::NotYet),
         Ok(Proof::Of { address, user }) => {

@@ -48,17 +48,19 @@ impl Letter<'_> {
 }
 
 /// The mail with code and link.
-pub(super) fn proof(
-    app: &App,
-    address: &Address,
-    purpose: Purpose,
-    code: &str,
-    url: &str,
-) -> Mail {
+pub(super) fn proof(app: &App, address: &Address, purpose: Purpose, code: &str, url: &str) -> Mail {
     let (title, what, label) = match purpose {
-        Purpose::Register => ("Your code to register", "make an account with this address", "Confirm the address"),
-        Purpose::Reset => ("Your code to set a new password", "set a new password", "Allow a new password"),
-        Purpose::Add => ("Your code to add this address", "add this address to your account", "Confirm the address"),
+        Purpose::Register => {
+            ("Your code to register", "make an account with this address", "Confirm the address")
+        }
+        Purpose::Reset => {
+            ("Your code to set a new password", "set a new password", "Allow a new password")
+        }
+        Purpose::Add => (
+            "Your code to add this address",
+            "add this address to your account",
+            "Confirm the address",
+        ),
         Purpose::Alarm => ("This wasn't me", "end all sessions", "End all sessions"),
     };
     let code = code.split_at_checked(4).map_or(code.to_owned(), |(a, b)| format!("{a}-{b}"));
@@ -101,12 +103,14 @@ pub(super) enum Warning {
 impl Warning {
     fn text(&self) -> (&'static str, String) {
         match self {
-            Self::NewDevice { name } => {
-                ("A new device logged in", format!("The device \"{name}\" logged in to your account."))
-            }
-            Self::PasswordChanged => {
-                ("Your password was changed", "The password of your account was changed.".to_owned())
-            }
+            Self::NewDevice { name } => (
+                "A new device logged in",
+                format!("The device \"{name}\" logged in to your account."),
+            ),
+            Self::PasswordChanged => (
+                "Your password was changed",
+                "The password of your account was changed.".to_owned(),
+            ),
             Self::AddressAdded { address } => (
                 "An address was added",
                 format!("The address {} was added to your account.", address.as_str()),

@@ -21,16 +21,18 @@ pub use accounts::{
     registration_token_is_valid, set_password,
 };
 pub use devices::{delete_devices, find_device, list_devices, rename_device};
-pub use email_sessions::{EmailRequest, Purpose, Submitted, request_email, submit_token};
+pub use email_sessions::{
+    EmailRequest, Purpose, Submitted, base_url, request_email, submit_token,
+};
 pub use emails::{
-    Address, add_email, list_emails, remove_email, set_found_by_email, user_by_email,
+    Address, add_email, find_by_email, list_emails, remove_email, set_found_by_email,
 };
 pub use error::AuthError;
 pub use interactive::{
     Challenge, Flow, Operation, Proven, Stage, Submission, confirm_user, give_back,
     password_change_flows, prove, registration_flows,
 };
-pub use login::{Identifier, login_token, log_in_with_password, log_in_with_token};
+pub use login::{Identifier, log_in_with_password, log_in_with_token, login_token};
 pub use passwords::check_password;
 pub use sessions::{
     Auth, NewSession, SessionRequest, authenticate, log_out, log_out_everywhere, open_session,

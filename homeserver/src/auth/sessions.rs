@@ -12,7 +12,7 @@ use std::{
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
-    AuthError, Requester, interactive::Interactive, passwords::Passwords, secrets,
+    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords, secrets,
 };
 use crate::{
     app::App,
@@ -34,6 +34,7 @@ pub struct Auth {
     cache: Arc<Cache>,
     pub(super) passwords: Passwords,
     pub(super) interactive: Interactive,
+    pub(super) email_searches: EmailSearches,
 }
 
 #[derive(Debug, Default)]
@@ -342,9 +343,14 @@ pub async fn refresh(app: &App, token: &str) -> Result<NewSession, AuthError> {
     })
 }
 
-/// Ends the requester's session and deletes its device. The door also forgets the device's keys.
-pub async fn log_out(app: &App, auth: &Auth, requester: &Requester) -> Result<(), AuthError> {
-    super::devices::delete_ids(app, auth, vec![requester.device]).await
+/// Ends the requester's session and deletes its device. Returns it, so that the door can forget its keys.
+pub async fn log_out(
+    app: &App,
+    auth: &Auth,
+    requester: &Requester,
+) -> Result<Vec<Device>, AuthError> {
+    let names = [requester.device_id.to_string()];
+    super::devices::delete_devices(app, auth, requester.user, &names).await
 }
 
 /// Ends all sessions of `user`, except that of `keep`, and deletes their devices. Returns the deleted devices, so that the

@@ -2,12 +2,17 @@
 //!
 //! `config.example.toml` shows every setting with its default; a test holds the two together.
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+mod check;
+mod load;
+mod text;
+
+use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
+
+pub use check::{Problem, parse_network};
+pub use load::ConfigError;
+pub use text::{EXAMPLE, fill};
 
 /// Everything a server can be told.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -226,11 +231,17 @@ pub enum RateLimits {
 pub struct Limits {
     pub rate: RateLimits,
     pub upload_bytes_max: u64,
+    /// Room for other servers' files; those not asked for longest go first.
+    pub remote_media_bytes_max: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rate: RateLimits::Default, upload_bytes_max: 100 * 1024 * 1024 }
+        Self {
+            rate: RateLimits::Default,
+            upload_bytes_max: 100 * 1024 * 1024,
+            remote_media_bytes_max: 10 * 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -248,31 +259,7 @@ pub struct Admin {
     pub email: String,
 }
 
-/// Why a config cannot be used; names the file, the line and the key.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("cannot read {}: {source}", file.display())]
-    Unreadable { file: PathBuf, source: std::io::Error },
-    /// `problem` is the parser's text with line, column and key.
-    #[error("{}: {problem}", file.display())]
-    Invalid { file: PathBuf, problem: String },
-}
-
 impl Config {
-    /// Reads and checks a config file. Relative paths in it are relative to the file's folder.
-    pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file)
-            .map_err(|source| ConfigError::Unreadable { file: file.to_owned(), source })?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| ConfigError::Invalid {
-            file: file.to_owned(),
-            problem: error.to_string(),
-        })?;
-        if let Some(folder) = file.parent() {
-            config.data_dir = folder.join(&config.data_dir);
-        }
-        Ok(config)
-    }
-
     /// A config with all defaults, for tests and as the start of `ternd init`.
     pub fn for_server(server_name: &str) -> Self {
         Self {

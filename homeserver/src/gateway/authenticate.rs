@@ -7,7 +7,7 @@ use axum::{
 
 use crate::{
     auth::{self, Requester},
-    gateway::{ApiError, Server},
+    gateway::{ApiError, Server, rate_limit::limit_user},
 };
 
 impl FromRequestParts<Server> for Requester {
@@ -21,7 +21,9 @@ impl FromRequestParts<Server> for Requester {
                 "an access token is needed",
             ));
         };
-        Ok(auth::authenticate(&server.app, &server.auth, &token).await?)
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        limit_user(parts, requester.user)?;
+        Ok(requester)
     }
 }
 
@@ -34,12 +36,14 @@ impl OptionalFromRequestParts<Server> for Requester {
         server: &Server,
     ) -> Result<Option<Self>, ApiError> {
         let Some(token) = access_token(parts) else { return Ok(None) };
-        Ok(Some(auth::authenticate(&server.app, &server.auth, &token).await?))
+        let requester = auth::authenticate(&server.app, &server.auth, &token).await?;
+        limit_user(parts, requester.user)?;
+        Ok(Some(requester))
     }
 }
 
 /// The bearer token, or the deprecated query parameter.
-pub fn access_token(parts: &Parts) -> Option<String> {
+pub(super) fn access_token(parts: &Parts) -> Option<String> {
     if let Some(value) = parts.headers.get(header::AUTHORIZATION) {
         let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
         return (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty())

@@ -3,14 +3,17 @@
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{
+        FromRequest, FromRequestParts, Request,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::StatusCode,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, Server};
+use super::{ApiError, Class, Server, matrix::limit_rate};
 use crate::{
     auth::{Operation, Submission},
     storage::Id,
@@ -63,6 +66,9 @@ impl<T: DeserializeOwned> FromRequest<Server> for Interactive<T> {
 }
 
 async fn read_object(request: Request, server: &Server) -> Result<Map<String, Value>, ApiError> {
+    let (parts, body) = request.into_parts();
+    limit_rate(&parts, Class::of(parts.uri.path()))?;
+    let request = Request::from_parts(parts, body);
     let bytes = Bytes::from_request(request, server).await.map_err(|rejection| {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the request body is too large"),
@@ -91,4 +97,26 @@ fn decode<T: DeserializeOwned>(object: Map<String, Value>) -> Result<T, ApiError
 
 fn not_json(text: impl ToString) -> ApiError {
     ApiError::new(StatusCode::BAD_REQUEST, "M_NOT_JSON", text)
+}
+
+/// The variables of a path, decoded.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(ApiError))]
+pub struct Path<T>(pub T);
+
+/// The query string.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Query), rejection(ApiError))]
+pub struct Query<T>(pub T);
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::invalid_param(rejection)
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::invalid_param(rejection)
+    }
 }

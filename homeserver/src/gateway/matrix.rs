@@ -5,7 +5,8 @@ use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, RawPathParams, Request},
     handler::Handler,
-    http::{Method, StatusCode},
+    http::{Method, StatusCode, request::Parts},
+    middleware::from_fn,
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
@@ -15,7 +16,10 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use super::{ApiError, Server};
+use super::{
+    ApiError, Server,
+    rate_limit::{Class, limit},
+};
 
 /// A typed Matrix request or response.
 pub struct Matrix<T>(pub T);
@@ -43,16 +47,13 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
         // Clients send POST without a body where every field is optional.
         let empty = bytes.is_empty() && parts.method != Method::GET;
         let bytes = if empty { Bytes::from_static(b"{}") } else { bytes };
-        let request = axum::http::Request::from_parts(parts, bytes);
+        let request = http::Request::from_parts(parts, bytes);
         T::try_from_http_request(request, &arguments).map(Matrix).map_err(refusal)
     }
 }
 
 /// The path's variables in order, percent-decoded.
-async fn path_arguments(
-    parts: &mut axum::http::request::Parts,
-    server: &Server,
-) -> Result<Vec<String>, ApiError> {
+async fn path_arguments(parts: &mut Parts, server: &Server) -> Result<Vec<String>, ApiError> {
     use axum::extract::FromRequestParts;
 
     let params = RawPathParams::from_request_parts(parts, server)
@@ -93,7 +94,7 @@ impl<T: OutgoingResponse> IntoResponse for Matrix<T> {
 
 /// Adds routes by ruma request type.
 pub trait MatrixRoutes {
-    /// Serves `R` by `handler` at every path that the specification ever gave it.
+    /// Serves `R` by `handler` at every path that the specification ever gave it, with a rate limit where it allows 429.
     #[must_use]
     fn serve<R: IncomingRequest, H: Handler<T, Server>, T: 'static>(self, handler: H) -> Self;
 }
@@ -102,7 +103,11 @@ impl MatrixRoutes for Router<Server> {
     fn serve<R: IncomingRequest, H: Handler<T, Server>, T: 'static>(self, handler: H) -> Self {
         let filter = MethodFilter::try_from(R::METHOD).unwrap_or(MethodFilter::GET);
         R::PATH_BUILDER.all_paths().fold(self, |router, path| {
-            let method: MethodRouter<Server> = on(filter, handler.clone());
+            let mut method: MethodRouter<Server> = on(filter, handler.clone());
+            if R::RATE_LIMITED {
+                let class = Class::of(path);
+                method = method.layer(from_fn(move |request, next| limit(class, request, next)));
+            }
             router.route(path, method)
         })
     }

@@ -5,15 +5,28 @@
 mod authenticate;
 mod body;
 mod client;
+mod client_ip;
+mod content;
 mod error;
+mod layers;
 mod matrix;
+mod rate_limit;
 
-use axum::{Router, extract::FromRef};
+use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
-pub use body::{Interactive, JsonBody};
+pub use body::{Interactive, JsonBody, Path, Query};
+pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
 
+use self::rate_limit::RateLimiter;
+use crate::{
+    app::App,
+    auth::Auth,
+    media::Media,
+    messaging::{self, Engine},
+    storage,
+};
 use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
@@ -22,24 +35,55 @@ pub struct Server {
     pub app: App,
     pub auth: Auth,
     pub engine: Engine,
+    pub media: Media,
+}
+
+impl Server {
+    /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
+    pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
+        let engine = Engine::start(app.clone());
+        messaging::inbound::resume(&engine).await?;
+        app.outbound
+            .wake_all()
+            .await
+            .map_err(|error| storage::Error::Database(error.to_string()))?;
+        Ok(Self { app, auth: Auth::default(), engine, media })
+    }
     pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
 pub fn router(server: Server) -> Router {
-    Router::new()
+    let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
+    let routes = Router::new()
         .merge(client::auth::routes())
+        .merge(client::directory::routes())
+        .merge(client::discovery::routes())
+        .merge(client::history::routes())
+        .merge(client::messages::routes())
+        .merge(client::rooms::routes())
+        .merge(client::media::routes())
+        .merge(client::cross_signing::routes())
+        .merge(client::key_backup::routes())
+        .merge(client::keys::routes())
+        .merge(client::to_device::routes())
         .merge(client::devices::routes())
         .merge(client::registration::routes())
+        .merge(client::emails::routes())
+        .merge(client::account::routes())
+        .merge(client::profile::routes())
+        .merge(client::push::routes())
         .merge(client::sliding_sync::routes())
         .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
             ApiError::new(
-                axum::http::StatusCode::METHOD_NOT_ALLOWED,
+                StatusCode::METHOD_NOT_ALLOWED,
                 "M_UNRECOGNIZED",
                 "unknown method for this endpoint",
             )
         })
-        .with_state(server)
+        .layer(Extension(limiter))
+        .with_state(server);
+    layers::around(routes)
 }

@@ -130,7 +130,7 @@ impl Change {
             app.bell.ring_users(concerned);
             if events.iter().any(|pdu| pdu.place.flags & events::LOCAL != 0) {
                 let others = destinations.iter().filter(|server| !app.is_ours(server));
-                others.for_each(|server| app.bell.ring_destination(server.as_str()));
+                others.for_each(|server| app.outbound.wake(server));
             }
         }
         events

@@ -161,6 +161,14 @@ impl<'a> Building<'a> {
         Ok(event_id)
     }
 
+    /// Builds, signs and authorises an event without giving it a place.
+    pub(super) async fn checked(&self, draft: Draft) -> Result<Pdu, Error> {
+        let pdu = self.signed(draft).await?;
+        let auth = self.auth_state(&pdu).await?;
+        self.authorize(&pdu, &auth)?;
+        Ok(pdu)
+    }
+
     /// Places the create event that [`super::create_room`] built and signed.
     pub(super) async fn place_create(&mut self, create: Pdu) -> Result<Id, Error> {
         let nothing = |_: &ruma::EventId| None::<Arc<Pdu>>;
@@ -246,16 +254,11 @@ impl<'a> Building<'a> {
     /// Gives an authorised event its place at the end of the timeline.
     pub(super) async fn place(&mut self, mut pdu: Pdu, flags: i64) -> Result<Id, Error> {
         let app = self.engine.app();
-        pdu.id = app.db.new_id();
-        self.next.last_order += 1;
-        self.next.countable += i64::from(pdu.is_countable());
-        pdu.place = Place {
-            order: Some(self.next.last_order),
-            state_before: self.next.lineage.id(),
-            countable: self.next.countable,
-            flags,
-            ..Place::default()
-        };
+        if pdu.id == 0 {
+            pdu.id = app.db.new_id();
+        }
+        pdu.place = Place { state_before: self.next.lineage.id(), flags, ..Place::default() };
+        self.count(&mut pdu);
         if let Some(state_key) = &pdu.state_key {
             let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
             let snapshot =
@@ -266,6 +269,29 @@ impl<'a> Building<'a> {
         pdu.place.state_after = self.next.lineage.id();
         self.next.extremities = vec![Extremity::from(&pdu)];
         self.record(pdu).await
+    }
+
+    /// Gives an event the next place in the timeline.
+    pub(super) fn count(&mut self, pdu: &mut Pdu) {
+        self.next.last_order += 1;
+        self.next.countable += i64::from(pdu.is_countable());
+        pdu.place.order = Some(self.next.last_order);
+        pdu.place.countable = self.next.countable;
+    }
+
+    /// Lets the state look up an event of this batch before it is recorded.
+    pub(super) fn own_event(&mut self, pdu: &Pdu) {
+        let pdu = Arc::new(pdu.clone());
+        self.room.in_flight().insert(pdu.id, pdu.clone());
+        self.own.insert(pdu.id, pdu);
+    }
+
+    /// The lineage of a snapshot, which may be in flight.
+    pub(super) async fn lineage_of(&self, snapshot: Id) -> Result<state::Lineage, Error> {
+        if self.next.lineage.id() == Some(snapshot) {
+            return Ok(self.next.lineage.clone());
+        }
+        self.engine.lineage(snapshot).await
     }
 
     /// Adds an event that already has its place, and its rows, to the batch.
@@ -325,6 +351,9 @@ impl<'a> Building<'a> {
             stripped_state: None,
         });
         let is_ours = app.is_ours(user_id.server_name());
+        if standing == Membership::Join && !is_ours {
+            self.batch.destinations.push(user_id.server_name().to_string());
+        }
         let member = Member { user_id, membership: standing, event: pdu.id, position: 0 };
         self.change.members.push((user, member, is_ours));
         Ok(())
@@ -442,7 +471,7 @@ pub(super) fn standing(pdu: &Pdu) -> Option<Membership> {
     Membership::parse(&pdu.content_as::<Content>()?.membership)
 }
 
-fn row(pdu: &Pdu, slot: Option<Id>) -> NewEvent {
+pub(super) fn row(pdu: &Pdu, slot: Option<Id>) -> NewEvent {
     NewEvent {
         id: pdu.id,
         event_id: pdu.event_id.to_string(),

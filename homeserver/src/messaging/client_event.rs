@@ -6,8 +6,7 @@
 use std::sync::Arc;
 
 use ruma::{
-    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId,
-    events::TimelineEventType,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, UserId, events::TimelineEventType,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -118,12 +117,7 @@ fn age(pdu: &Pdu, now_ms: i64) -> i64 {
     now_ms.saturating_sub(i64::from(pdu.origin_server_ts.0)).max(0)
 }
 
-async fn unsigned(
-    sight: &Sight<'_>,
-    device: Id,
-    pdu: &Pdu,
-    form: Form,
-) -> Result<Unsigned, Error> {
+async fn unsigned(sight: &Sight<'_>, device: Id, pdu: &Pdu, form: Form) -> Result<Unsigned, Error> {
     let (engine, room) = (sight.engine, sight.room);
     let app = engine.app();
     let now_ms = app.clock.now_ms();
@@ -134,8 +128,7 @@ async fn unsigned(
     };
     // Only the device that sent it has a use for its transaction id, and only it may know it.
     if pdu.sender_id == sight.user && pdu.place.flags & events::LOCAL != 0 {
-        unsigned.transaction_id =
-            events::find_transaction_id(&app.db, device, pdu.id).await?;
+        unsigned.transaction_id = events::find_transaction_id(&app.db, device, pdu.id).await?;
     }
     if let Some(redaction) = pdu.place.redacted_by {
         let redaction = engine.pdu(room, redaction).await?;

@@ -203,6 +203,13 @@ impl Engine {
         self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.room_id);
     }
 
+    /// Makes the next use of a room load it from the database.
+    pub(super) fn forget_loaded(&self, room_id: &RoomId) {
+        if let Some(room) = self.loaded(room_id) {
+            self.drop_room(&room);
+        }
+    }
+
     async fn load(&self, stored: StoredRoom, snapshot: Id) -> Result<Room, Error> {
         let damaged = |what| Error::Storage(storage::Error::Damaged { what });
         let version = RoomVersionId::try_from(stored.version.as_str())
@@ -253,7 +260,7 @@ impl Engine {
     }
 
     /// The chain of snapshots that `snapshot` is read from.
-    pub(super) async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
+    pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
         let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
         let (mut links, mut next) = (Vec::new(), Some(snapshot));
         while let Some(id) = next {

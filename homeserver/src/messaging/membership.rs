@@ -7,7 +7,7 @@ use ruma::{
     events::TimelineEventType,
 };
 
-use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership, stripped};
+use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership};
 use crate::{auth::Requester, storage::rooms};
 
 /// The content of a join: the profile of today.
@@ -88,30 +88,12 @@ async fn restricted_authoriser(
     room: &Room,
     requester: &Requester,
 ) -> Result<Option<ruma::OwnedUserId>, Error> {
-    #[derive(serde::Deserialize)]
-    struct JoinRules {
-        join_rule: String,
-        #[serde(default)]
-        allow: Vec<Allow>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Allow {
-        room_id: Option<ruma::OwnedRoomId>,
-    }
-    if !room.rules.authorization.restricted_join_rule
-        || room.seen().membership(requester.user) == Some(Membership::Invite)
-    {
+    if room.seen().membership(requester.user) == Some(Membership::Invite) {
         return Ok(None);
     }
-    let Some(event) = engine.state_event(room, "m.room.join_rules", "").await? else {
-        return Ok(None);
-    };
-    let Some(rules) = event.content_as::<JoinRules>() else { return Ok(None) };
-    if !matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted") {
-        return Ok(None);
-    }
+    let Some(rooms) = restricted_rooms(engine, room).await? else { return Ok(None) };
     let mut allowed = false;
-    for room_id in rules.allow.into_iter().filter_map(|allow| allow.room_id) {
+    for room_id in rooms {
         if let Some(other) = engine.find_room(&room_id).await? {
             allowed |= other.seen().is_joined(requester.user);
         }
@@ -125,6 +107,32 @@ async fn restricted_authoriser(
     let seen = room.seen();
     let members = seen.local_joined.iter().filter_map(|user| seen.members.get(user));
     Ok(members.map(|member| member.user_id.clone()).find(|user_id| levels.may_invite(user_id)))
+}
+
+/// The rooms whose members may join a restricted room; `None` when the room is not restricted.
+pub(super) async fn restricted_rooms(
+    engine: &Engine,
+    room: &Room,
+) -> Result<Option<Vec<ruma::OwnedRoomId>>, Error> {
+    #[derive(serde::Deserialize)]
+    struct JoinRules {
+        join_rule: String,
+        #[serde(default)]
+        allow: Vec<Allow>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Allow {
+        room_id: Option<ruma::OwnedRoomId>,
+    }
+    if !room.rules.authorization.restricted_join_rule {
+        return Ok(None);
+    }
+    let Some(event) = engine.state_event(room, "m.room.join_rules", "").await? else {
+        return Ok(None);
+    };
+    let Some(rules) = event.content_as::<JoinRules>() else { return Ok(None) };
+    let restricted = matches!(rules.join_rule.as_str(), "restricted" | "knock_restricted");
+    Ok(restricted.then(|| rules.allow.into_iter().filter_map(|allow| allow.room_id).collect()))
 }
 
 /// Invites somebody, of this server or another.
@@ -284,9 +292,4 @@ pub async fn refresh_profile(engine: &Engine, user_id: &UserId) -> Result<(), Er
         }
     }
     Ok(())
-}
-
-/// The state an invited or knocking user is shown; see [`stripped`].
-pub(super) async fn preview(engine: &Engine, room: &Room) -> Result<Vec<serde_json::Value>, Error> {
-    stripped::state(engine, room).await
 }

@@ -3,20 +3,33 @@
 //! Not here: how people learn of it (`notification`). Called by the doors. It may use storage, auth, media, account.
 //! Its state is [`Engine`]: the rooms in memory.
 
+mod acl;
+mod announce;
 mod applied;
+mod backfill;
 mod build;
 mod engine;
+mod funnel;
 mod highlights;
+mod import;
 mod redact;
-mod remote;
+pub mod remote;
+mod resolve;
 
+pub mod aliases;
 pub mod client_event;
 pub mod create_room;
+pub mod federation_reads;
+pub mod history;
+pub mod inbound;
+pub mod keys;
 pub mod membership;
 pub mod pdu;
 pub mod power;
-pub mod room;
+pub mod receipts;
 pub mod relations;
+pub mod resident;
+pub mod room;
 pub mod send;
 pub mod state;
 pub mod state_at;
@@ -54,8 +67,19 @@ pub enum Error {
     TooLarge(String),
     #[error("the alias is taken")]
     AliasTaken,
+    #[error("{0} does not lead to this room")]
+    BadAlias(String),
     #[error("this server does not support room version {0}")]
     UnsupportedRoomVersion(String),
+    /// A join for which we cannot tell whether the user is in one of the rooms whose members may.
+    #[error("this server cannot tell whether that user may join")]
+    UnableToAuthoriseJoin,
+    /// A join that nobody of ours may vouch for.
+    #[error("nobody of this server may let that user in")]
+    UnableToGrantJoin,
+    /// The other server cannot take part in a room of this version.
+    #[error("the room has version {0}")]
+    IncompatibleRoomVersion(ruma::RoomVersionId),
     /// Another server refused or did not answer.
     #[error("{server}: {reason}")]
     Remote { server: String, reason: String },

@@ -94,13 +94,8 @@ async fn children(
     let names: Vec<&str> = parents.iter().map(|pdu| pdu.event_id.as_str()).collect();
     let found = relations::list_children(&sight.engine.app().db, sight.room.id, &names).await?;
     let ids: Vec<Id> = found.iter().map(|relation| relation.child).collect();
-    let pdus: HashMap<Id, Arc<Pdu>> = sight
-        .engine
-        .pdus(sight.room, &ids)
-        .await?
-        .into_iter()
-        .map(|pdu| (pdu.id, pdu))
-        .collect();
+    let pdus: HashMap<Id, Arc<Pdu>> =
+        sight.engine.pdus(sight.room, &ids).await?.into_iter().map(|pdu| (pdu.id, pdu)).collect();
     for relations::ChildRow { parent, rel_type, child } in found {
         let (Ok(parent), Some(pdu)) = (OwnedEventId::try_from(parent), pdus.get(&child)) else {
             continue;
@@ -126,9 +121,7 @@ async fn bundle_one(
         }
         match rel_type.as_str() {
             // An edit by anybody else is none.
-            "m.replace"
-                if pdu.sender == parent.sender && pdu.event_type == parent.event_type =>
-            {
+            "m.replace" if pdu.sender == parent.sender && pdu.event_type == parent.event_type => {
                 bundle.replace = Some(plain(&pdu)?);
             }
             "m.thread" => {

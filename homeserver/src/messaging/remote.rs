@@ -1,47 +1,447 @@
 //! Rooms that are elsewhere: joining, leaving, knocking by way of a server that is in them, and inviting its users.
+//!
+//! Of another server's template only prev events, auth events, depth and version are taken, after a check; the event is
+//! built from our own fields, so that nothing is signed that we did not build.
 
-use ruma::{CanonicalJsonObject, OwnedServerName, RoomId};
+use std::sync::Arc;
 
-use super::{Draft, Engine, Error, Room};
-use crate::{auth::Requester, storage::rooms::StoredMembership};
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedServerName, OwnedUserId, RoomId,
+    RoomVersionId, ServerName, UserId,
+    api::federation::membership::{
+        RawStrippedState, create_invite, create_join_event, create_knock_event, create_leave_event,
+        prepare_join_event, prepare_knock_event, prepare_leave_event,
+    },
+    room_version_rules::RoomVersionRules,
+};
+use serde::Deserialize;
+use serde_json::{json, value::RawValue};
+
+use super::{
+    Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import,
+    room::Membership, stripped,
+};
+use crate::{
+    auth::Requester,
+    storage::{
+        self, EventBatch, NewRoom, events,
+        rooms::{self, StoredMembership},
+    },
+};
+
+/// Servers asked, one after the other, before a join gives up.
+const SERVERS_MAX: usize = 5;
+/// The versions we can take part in, as other servers are told.
+pub(super) const VERSIONS: [RoomVersionId; 7] = [
+    RoomVersionId::V6,
+    RoomVersionId::V7,
+    RoomVersionId::V8,
+    RoomVersionId::V9,
+    RoomVersionId::V10,
+    RoomVersionId::V11,
+    RoomVersionId::V12,
+];
+
+/// What a template may tell us.
+#[derive(Deserialize)]
+struct Template {
+    prev_events: Vec<OwnedEventId>,
+    auth_events: Vec<OwnedEventId>,
+    depth: i64,
+    #[serde(default)]
+    content: TemplateContent,
+}
+
+#[derive(Deserialize, Default)]
+struct TemplateContent {
+    join_authorised_via_users_server: Option<OwnedUserId>,
+}
+
+fn refused(server: &ServerName, error: impl std::fmt::Display) -> Error {
+    Error::Remote { server: server.to_string(), reason: error.to_string() }
+}
+
+/// A refusal by the other server reaches our user as a refusal; everything else as trouble with that server.
+fn answered(server: &ServerName, error: &tern_federation::RequestError) -> Error {
+    match error.status().map(|status| status.as_u16()) {
+        Some(403) => Error::Forbidden(error.to_string()),
+        Some(404) => Error::RoomNotFound,
+        _ => refused(server, error),
+    }
+}
+
+/// Builds and signs the membership event that a template is for.
+fn from_template(
+    engine: &Engine,
+    template: &RawValue,
+    room_id: &RoomId,
+    user_id: &UserId,
+    mut content: CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<Pdu, Error> {
+    let template: Template = serde_json::from_str(template.get()).map_err(Error::bad_event)?;
+    if template.prev_events.len() > 20 || template.auth_events.len() > 10 || template.depth < 0 {
+        return Err(Error::BadEvent("the template of the other server is not sound".to_owned()));
+    }
+    if let Some(authoriser) = template.content.join_authorised_via_users_server {
+        let authoriser = CanonicalJsonValue::String(authoriser.to_string());
+        content.insert("join_authorised_via_users_server".to_owned(), authoriser);
+    }
+    let object = json!({
+        "type": "m.room.member", "room_id": room_id, "sender": user_id, "state_key": user_id,
+        "origin_server_ts": engine.app().clock.now_ms(), "prev_events": template.prev_events,
+        "auth_events": template.auth_events, "depth": template.depth, "content": content,
+    });
+    match CanonicalJsonValue::try_from(object) {
+        Ok(CanonicalJsonValue::Object(object)) => build::sign(engine.app(), object, rules),
+        _ => Err(Error::BadEvent("the event is no object".to_owned())),
+    }
+}
+
+fn raw(pdu: &Pdu) -> Result<Box<RawValue>, Error> {
+    serde_json::from_slice(&pdu.json).map_err(Error::bad_event)
+}
+
+/// Who may know the room: `via`, whoever invited the user, the server in an old room id.
+async fn candidates(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+) -> Result<Vec<OwnedServerName>, Error> {
+    let app = engine.app();
+    let mut servers: Vec<OwnedServerName> = Vec::new();
+    if let Some(stored) = rooms::find_room(&app.db, room_id.as_str()).await?
+        && let Some(standing) = rooms::find_membership(&app.db, requester.user, stored.id).await?
+        && let Some(inviter) = inviter(engine, &standing).await?
+    {
+        servers.push(inviter.server_name().to_owned());
+    }
+    servers.extend(via.iter().cloned());
+    servers.extend(room_id.server_name().map(ToOwned::to_owned));
+    let mut seen = std::collections::BTreeSet::new();
+    servers.retain(|server| !app.is_ours(server) && seen.insert(server.clone()));
+    servers.truncate(SERVERS_MAX);
+    if servers.is_empty() { Err(Error::RoomNotFound) } else { Ok(servers) }
+}
+
+async fn inviter(
+    engine: &Engine,
+    standing: &StoredMembership,
+) -> Result<Option<OwnedUserId>, Error> {
+    let found = events::list_events(&engine.app().db, &[standing.event]).await?;
+    let Some(stored) = found.first() else { return Ok(None) };
+    #[derive(Deserialize)]
+    struct Sender {
+        sender: OwnedUserId,
+    }
+    Ok(serde_json::from_slice::<Sender>(&stored.json).ok().map(|event| event.sender))
+}
 
 /// Joins a room that no user of this server is in.
 pub(super) async fn join(
-    _engine: &Engine,
-    _requester: &Requester,
+    engine: &Engine,
+    requester: &Requester,
     room_id: &RoomId,
-    _via: &[OwnedServerName],
-    _content: CanonicalJsonObject,
+    via: &[OwnedServerName],
+    content: CanonicalJsonObject,
 ) -> Result<(), Error> {
-    Err(unreachable_room(room_id))
+    let mut last = Error::RoomNotFound;
+    for server in candidates(engine, requester, room_id, via).await? {
+        match join_by(engine, requester, room_id, &server, content.clone()).await {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                tracing::info!(%server, room.id = %room_id, %error, "a join by this server failed");
+                last = error;
+            }
+        }
+    }
+    Err(last)
 }
 
-/// Invites a user of another server.
-pub(super) async fn invite(_engine: &Engine, room: &Room, _draft: Draft) -> Result<(), Error> {
-    Err(unreachable_room(&room.room_id))
+async fn join_by(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    server: &OwnedServerName,
+    content: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let mut request =
+        prepare_join_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+    request.ver = VERSIONS.to_vec();
+    let template =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let version = template.room_version.unwrap_or(RoomVersionId::V1);
+    let rules = create_room::supported(&version)?;
+    let join =
+        from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
+
+    let request =
+        create_join_event::v2::Request::new(room_id.to_owned(), join.event_id.clone(), raw(&join)?);
+    let answer = app
+        .federation
+        .send(server, request)
+        .await
+        .map_err(|error| answered(server, &error))?
+        .room_state;
+    let join = match answer.event {
+        Some(cosigned) => cosigned_join(engine, &join, &cosigned, &rules).await?,
+        None => join,
+    };
+    let answer = import::Answer { state: answer.state, auth_chain: answer.auth_chain };
+    import::joined_room(engine, requester, room_id, (version, rules), join, answer).await?;
+    app.bell.ring_users([requester.user]);
+    Ok(())
 }
 
-/// Declines an invitation, or takes back a knock, in a room that is elsewhere.
+/// The join with the resident server's signature under it, where a restricted room needs one.
+async fn cosigned_join(
+    engine: &Engine,
+    join: &Pdu,
+    cosigned: &RawValue,
+    rules: &RoomVersionRules,
+) -> Result<Pdu, Error> {
+    let object = serde_json::from_str(cosigned.get()).map_err(Error::bad_event)?;
+    let verified = funnel::verify(engine.app(), object, rules).await?;
+    if verified.pdu().event_id != join.event_id {
+        return Err(Error::BadEvent("the other server answered with another event".to_owned()));
+    }
+    Ok(verified.into_pdu())
+}
+
+/// Invites a user of another server: their server signs the invitation before it enters the room.
+pub(super) async fn invite(engine: &Engine, room: &Arc<Room>, draft: Draft) -> Result<(), Error> {
+    let app = engine.app();
+    let target = draft.state_key.clone().unwrap_or_default();
+    let target =
+        OwnedUserId::try_from(target).map_err(|error| Error::InvalidParam(error.to_string()))?;
+    let pdu = {
+        let building = Building::begin(engine, room).await?;
+        building.checked(draft).await?
+    };
+    let mut shown = Vec::new();
+    for event in stripped::events(engine, room).await? {
+        shown.push(RawStrippedState::Pdu(raw(&event)?));
+    }
+    let request = create_invite::v2::Request::new(
+        room.room_id.clone(),
+        pdu.event_id.clone(),
+        room.version.clone(),
+        raw(&pdu)?,
+        shown,
+    );
+    let server = target.server_name();
+    let answer =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let object = serde_json::from_str(answer.event.get()).map_err(Error::bad_event)?;
+    let verified = funnel::verify(app, object, &room.rules).await?;
+    if verified.pdu().event_id != pdu.event_id {
+        return Err(refused(server, "it answered with another event"));
+    }
+    match funnel::append(engine, room, verified, events::LOCAL).await? {
+        funnel::Verdict::Accepted => Ok(()),
+        funnel::Verdict::Rejected(reason) | funnel::Verdict::SoftFailed(reason) => {
+            Err(Error::Forbidden(reason))
+        }
+    }
+}
+
+/// Declines an invitation, or takes back a knock, in a room that is elsewhere. When no server can be reached the user
+/// is out all the same.
 pub(super) async fn leave(
-    _engine: &Engine,
-    _requester: &Requester,
+    engine: &Engine,
+    requester: &Requester,
     standing: &StoredMembership,
-    _content: CanonicalJsonObject,
+    content: CanonicalJsonObject,
 ) -> Result<(), Error> {
-    Err(Error::Remote { server: standing.room_id.clone(), reason: "unreachable".to_owned() })
+    let room_id = RoomId::parse(&standing.room_id).map_err(Error::bad_event)?;
+    for server in candidates(engine, requester, &room_id, &[]).await.unwrap_or_default() {
+        match leave_by(engine, requester, &room_id, &server, content.clone()).await {
+            Ok(()) => break,
+            Err(error) => tracing::info!(%server, %error, "declining over federation failed"),
+        }
+    }
+    set_standing(engine, requester, standing.room, standing.event, Membership::Leave, None).await
+}
+
+async fn leave_by(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    server: &OwnedServerName,
+    content: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let request =
+        prepare_leave_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+    let template =
+        app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    let version = template.room_version.unwrap_or(RoomVersionId::V1);
+    let rules = create_room::supported(&version)?;
+    let leave =
+        from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
+    let request = create_leave_event::v2::Request::new(
+        room_id.to_owned(),
+        leave.event_id.clone(),
+        raw(&leave)?,
+    );
+    app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
+    Ok(())
 }
 
 /// Knocks at a room that is elsewhere.
 pub(super) async fn knock(
-    _engine: &Engine,
-    _requester: &Requester,
+    engine: &Engine,
+    requester: &Requester,
     room_id: &RoomId,
-    _via: &[OwnedServerName],
-    _content: CanonicalJsonObject,
+    via: &[OwnedServerName],
+    content: CanonicalJsonObject,
 ) -> Result<(), Error> {
-    Err(unreachable_room(room_id))
+    let app = engine.app();
+    let mut last = Error::RoomNotFound;
+    for server in candidates(engine, requester, room_id, via).await? {
+        let mut request =
+            prepare_knock_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
+        request.ver = VERSIONS.to_vec();
+        let template = match app.federation.send(&server, request).await {
+            Ok(template) => template,
+            Err(error) => {
+                last = answered(&server, &error);
+                continue;
+            }
+        };
+        let version = template.room_version;
+        let rules = create_room::supported(&version)?;
+        let knock = from_template(
+            engine,
+            &template.event,
+            room_id,
+            &requester.user_id,
+            content.clone(),
+            &rules,
+        )?;
+        let request = create_knock_event::v1::Request::new(
+            room_id.to_owned(),
+            knock.event_id.clone(),
+            raw(&knock)?,
+        );
+        let answer = app
+            .federation
+            .send(&server, request)
+            .await
+            .map_err(|error| answered(&server, &error))?;
+        let shown = serde_json::to_vec(&answer.knock_room_state).map_err(Error::bad_event)?;
+        return outside(engine, requester, room_id, &version, knock, Membership::Knock, shown)
+            .await;
+    }
+    Err(last)
 }
 
-fn unreachable_room(room_id: &RoomId) -> Error {
-    Error::Remote { server: room_id.to_string(), reason: "no server could be asked".to_owned() }
+/// Stores a membership event of a user of ours in a room that this server is not in, with what it was shown of the room.
+pub(super) async fn outside(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    version: &RoomVersionId,
+    mut pdu: Pdu,
+    membership: Membership,
+    shown: Vec<u8>,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let known = rooms::find_room(&app.db, room_id.as_str()).await?;
+    let room = known.as_ref().map_or_else(|| app.db.new_id(), |room| room.id);
+    let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };
+    pdu.id = app.db.new_id();
+    pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
+    let id = match events::find_event(&app.db, pdu.event_id.as_str()).await? {
+        Some(stored) => stored.id,
+        None => pdu.id,
+    };
+    let batch = EventBatch {
+        room,
+        new_room: known.is_none().then_some(new_room),
+        events: if id == pdu.id { vec![import::outlier_row(app, &pdu).await?] } else { Vec::new() },
+        memberships: vec![storage::Membership {
+            user: requester.user,
+            membership: membership.as_str().to_owned(),
+            event: id,
+            stripped_state: Some(shown),
+        }],
+        ..EventBatch::default()
+    };
+    app.db.append(batch).await?;
+    app.bell.ring_users([requester.user]);
+    Ok(())
+}
+
+async fn set_standing(
+    engine: &Engine,
+    requester: &Requester,
+    room: storage::Id,
+    event: storage::Id,
+    membership: Membership,
+    stripped_state: Option<Vec<u8>>,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let membership = membership.as_str().to_owned();
+    let row = storage::Membership { user: requester.user, membership, event, stripped_state };
+    app.db.append(EventBatch { room, memberships: vec![row], ..EventBatch::default() }).await?;
+    app.bell.ring_users([requester.user]);
+    Ok(())
+}
+
+/// Takes an invitation for a user of ours, signs it, and returns it so signed. Only an invitation of the sender's own
+/// making, for a local user, in the room and under the id it was sent for, is ever signed.
+pub async fn receive_invite(
+    engine: &Engine,
+    origin: &ServerName,
+    request: create_invite::v2::Request,
+) -> Result<Box<RawValue>, Error> {
+    let app = engine.app();
+    let rules = create_room::supported(&request.room_version)?;
+    let object: CanonicalJsonObject =
+        serde_json::from_str(request.event.get()).map_err(Error::bad_event)?;
+    let verified = funnel::verify(app, object.clone(), &rules).await?;
+    let pdu = verified.into_pdu();
+    let target = pdu.state_key.clone().unwrap_or_default();
+    let target = OwnedUserId::try_from(target).map_err(Error::bad_event)?;
+    let sound = pdu.event_id == request.event_id
+        && pdu.room_id == request.room_id
+        && pdu.sender.server_name() == origin
+        && pdu.event_type == ruma::events::TimelineEventType::RoomMember
+        && build::standing(&pdu) == Some(Membership::Invite)
+        && app.is_ours(target.server_name());
+    if !sound {
+        return Err(Error::BadEvent(
+            "not an invitation of yours for a user of this server".to_owned(),
+        ));
+    }
+    let Some(user) = crate::account::find_active(app, &target).await? else {
+        return Err(Error::Forbidden("no such user here".to_owned()));
+    };
+    let mut signed: CanonicalJsonObject = object;
+    app.signing.sign_event(&app.server_name, &mut signed, &rules).map_err(Error::bad_event)?;
+    let in_room = match engine.find_room(&pdu.room_id).await? {
+        Some(room) => !room.seen().local_joined.is_empty(),
+        None => false,
+    };
+    if !in_room {
+        let shown = import::shown_state(&request.invite_room_state, &pdu);
+        let shown = serde_json::to_vec(&shown).map_err(Error::bad_event)?;
+        let room_id = pdu.room_id.clone();
+        let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
+        outside(
+            engine,
+            &requester,
+            &room_id,
+            &request.room_version,
+            pdu,
+            Membership::Invite,
+            shown,
+        )
+        .await?;
+    }
+    RawValue::from_string(serde_json::to_string(&signed).map_err(Error::bad_event)?)
+        .map_err(Error::bad_event)
 }

@@ -31,6 +31,10 @@ pub struct Room {
     pub rules: RoomVersionRules,
     /// What the next event builds on: the committed room and the events in flight. One writer at a time.
     pub head: tokio::sync::Mutex<Head>,
+    /// Held while events of other servers are worked off, one after the other.
+    pub(super) receiving: tokio::sync::Mutex<()>,
+    /// Held while a gap of history is filled.
+    pub(super) backfilling: tokio::sync::Mutex<()>,
     seen: RwLock<Seen>,
     /// Events that are enqueued and not committed yet: later ones build on them.
     in_flight: Mutex<HashMap<Id, Arc<Pdu>>>,
@@ -143,6 +147,8 @@ impl Room {
             rules,
             head,
             seen,
+            receiving: tokio::sync::Mutex::default(),
+            backfilling: tokio::sync::Mutex::default(),
             in_flight: Mutex::default(),
             broken: Arc::default(),
         }

@@ -31,14 +31,25 @@ pub async fn send_event(
     Ok(event_id)
 }
 
-/// A state event of the requester.
-pub fn state_draft(
+/// A state event of the requester, with what must hold for its type checked: a canonical alias must be this room's.
+pub async fn state_draft(
+    engine: &Engine,
     requester: &Requester,
     event_type: TimelineEventType,
     state_key: String,
     content: CanonicalJsonObject,
-) -> Draft {
-    Draft::state(requester.user_id.clone(), event_type, state_key, content)
+) -> Result<Draft, Error> {
+    if event_type == TimelineEventType::RoomCanonicalAlias
+        && let Some(alias) =
+            content.get("alias").and_then(|alias| alias.as_str()).filter(|alias| !alias.is_empty())
+    {
+        let alias = ruma::RoomAliasId::parse(alias)
+            .map_err(|error| Error::InvalidParam(error.to_string()))?;
+        super::aliases::resolve(engine, &alias)
+            .await
+            .map_err(|_| Error::BadAlias(alias.to_string()))?;
+    }
+    Ok(Draft::state(requester.user_id.clone(), event_type, state_key, content))
 }
 
 async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result<Arc<Room>, Error> {

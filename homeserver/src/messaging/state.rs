@@ -20,7 +20,7 @@ pub type StateMap = BTreeMap<Id, Id>;
 
 /// The rows a snapshot is read from, newest first: the snapshot itself, its base, that one's base …
 #[derive(Debug, Clone, Default)]
-pub struct Lineage(Vec<Link>);
+pub struct Lineage(Vec<Link>, Option<StateMap>);
 
 /// One snapshot row.
 #[derive(Debug, Clone)]
@@ -38,16 +38,45 @@ pub fn base_version(version: i64) -> i64 {
 impl Lineage {
     /// From the rows of a chain, newest first.
     pub fn new(links: Vec<Link>) -> Self {
-        Self(links)
+        Self(links, None)
     }
 
-    /// The snapshot this is the lineage of; `None` for the empty state.
+    /// This lineage with `state` as its state; detached, unless it has that state already.
+    #[must_use]
+    pub fn or_detached(self, state: StateMap) -> Self {
+        if self.state() == state { self } else { Self(self.0, Some(state)) }
+    }
+
+    /// Turns a detached state into a snapshot of its own, under the new id `id`; returns the row, if one was needed.
+    #[must_use]
+    pub fn attach(mut self, id: Id) -> (Self, Option<NewSnapshot>) {
+        let Some(state) = self.1.take() else { return (self, None) };
+        let before = self.state();
+        if before.keys().any(|slot| !state.contains_key(slot)) {
+            self = Self::default();
+        }
+        let changes = state
+            .iter()
+            .filter(|(slot, event)| self.get(**slot) != Some(**event))
+            .map(|(slot, event)| (*slot, *event));
+        let changes: StateMap = changes.collect();
+        let row = self.advance(id, &changes);
+        (self, Some(row))
+    }
+
+    /// The snapshot this is the lineage of; `None` for the empty state and for a detached one.
     pub fn id(&self) -> Option<Id> {
+        if self.1.is_some() {
+            return None;
+        }
         self.0.first().map(|link| link.id)
     }
 
     /// The whole state.
     pub fn state(&self) -> StateMap {
+        if let Some(detached) = &self.1 {
+            return detached.clone();
+        }
         let mut state = StateMap::new();
         for link in self.0.iter().rev() {
             state.extend(&link.delta);
@@ -57,6 +86,9 @@ impl Lineage {
 
     /// The event in one slot.
     pub fn get(&self, slot: Id) -> Option<Id> {
+        if let Some(detached) = &self.1 {
+            return detached.get(&slot).copied();
+        }
         self.0.iter().find_map(|link| link.delta.get(&slot).copied())
     }
 

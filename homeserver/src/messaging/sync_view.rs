@@ -105,12 +105,7 @@ impl<F: Fn(&Pdu) -> bool> Reading<'_, F> {
 }
 
 /// The newest events of `span` that `wanted` takes.
-pub async fn slice<F>(
-    engine: &Engine,
-    room: &Room,
-    span: Span,
-    wanted: &F,
-) -> Result<Slice, Error>
+pub async fn slice<F>(engine: &Engine, room: &Room, span: Span, wanted: &F) -> Result<Slice, Error>
 where
     F: Fn(&Pdu) -> bool + Sync,
 {
@@ -128,8 +123,7 @@ where
         }
     }
     loop {
-        let page =
-            events::list_timeline_before(&engine.app().db, room.id, oldest, PAGE).await?;
+        let page = events::list_timeline_before(&engine.app().db, room.id, oldest, PAGE).await?;
         let is_last = (page.len() as u64) < PAGE;
         for stored in page {
             let pdu = engine.read(stored, room)?;
@@ -163,8 +157,7 @@ pub async fn last_event_at(
         }
     }
     loop {
-        let page =
-            events::list_timeline_before(&engine.app().db, room.id, oldest, PAGE).await?;
+        let page = events::list_timeline_before(&engine.app().db, room.id, oldest, PAGE).await?;
         if page.is_empty() {
             return Ok(None);
         }

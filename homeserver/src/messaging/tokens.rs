@@ -87,7 +87,15 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        for text in ["", "s72594_4483", "t1_", "t1_e_x_0_0_0", "t1_e_1_0_0", "t1_e_1_0_0_0_0", "t1_e_1_2_0_0"] {
+        for text in [
+            "",
+            "s72594_4483",
+            "t1_",
+            "t1_e_x_0_0_0",
+            "t1_e_1_0_0",
+            "t1_e_1_0_0_0_0",
+            "t1_e_1_2_0_0",
+        ] {
             assert_eq!(SyncToken::parse(text), None, "{text}");
         }
         for text in ["", "p", "px", "12"] {

@@ -8,6 +8,9 @@ use std::{
 
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
+use super::{Engine, Error};
+use crate::auth::Requester;
+
 /// The longest a client may say that somebody types; after it they stop by themselves.
 pub const TYPING_MAX: Duration = Duration::from_secs(120);
 /// Rooms with typing state before the longest idle is forgotten.
@@ -95,4 +98,45 @@ impl Typing {
     pub fn next_end_ms(&self) -> Option<i64> {
         self.state().rooms.values().flat_map(|room| room.until_ms.values()).min().copied()
     }
+}
+
+/// Says that the requester types in a room for `timeout`, or stopped.
+pub async fn set(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    timeout: Option<Duration>,
+) -> Result<(), Error> {
+    let not_in = || Error::Forbidden("you are not in this room".to_owned());
+    let room = engine.find_room(room_id).await?.ok_or_else(not_in)?;
+    if !room.seen().is_joined(requester.user) {
+        return Err(not_in());
+    }
+    let app = engine.app();
+    let timeout = timeout
+        .map(|timeout| i64::try_from(timeout.min(TYPING_MAX).as_millis()).unwrap_or_default());
+    let until_ms = timeout.map(|timeout| app.clock.now_ms() + timeout);
+    if engine.typing().set(room_id, &requester.user_id, until_ms) {
+        app.bell.ring_users(room.seen().local_joined.iter().copied());
+        engine.announce_typing(&room, &requester.user_id, until_ms.is_some());
+    }
+    Ok(())
+}
+
+/// Takes another server's word that one of its users types; ignored for users not in the room.
+pub async fn receive(
+    engine: &Engine,
+    room_id: &RoomId,
+    user_id: &UserId,
+    typing: bool,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let Some(room) = engine.find_room(room_id).await? else { return Ok(()) };
+    let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(()) };
+    // Servers repeat typing well within half a minute; a lost stop must not last.
+    let until_ms = typing.then(|| app.clock.now_ms() + 30_000);
+    if room.seen().is_joined(user) && engine.typing().set(room_id, user_id, until_ms) {
+        app.bell.ring_users(room.seen().local_joined.iter().copied());
+    }
+    Ok(())
 }

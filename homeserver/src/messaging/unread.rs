@@ -42,12 +42,7 @@ pub async fn counts(engine: &Engine, room: &Room, user: Id) -> Result<Unread, Er
 }
 
 /// The order of the user's last own event after `after`, or `after`.
-async fn last_own_event(
-    engine: &Engine,
-    room: &Room,
-    user: Id,
-    after: i64,
-) -> Result<i64, Error> {
+async fn last_own_event(engine: &Engine, room: &Room, user: Id, after: i64) -> Result<i64, Error> {
     let front = {
         let seen = room.seen();
         let own = seen.recent.iter().rev().find(|pdu| pdu.sender_id == user);
@@ -74,7 +69,6 @@ async fn countable_at(engine: &Engine, room: &Room, order: i64) -> Result<i64, E
         }
     }
     let before =
-        events::list_timeline_before(&engine.app().db, room.id, order.saturating_add(1), 1)
-            .await?;
+        events::list_timeline_before(&engine.app().db, room.id, order.saturating_add(1), 1).await?;
     Ok(before.first().map_or(0, |event| event.countable))
 }

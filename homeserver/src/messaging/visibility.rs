@@ -32,8 +32,9 @@ struct Standing {
     position: Position,
 }
 
+/// `m.room.history_visibility`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Setting {
+pub(super) enum Setting {
     WorldReadable,
     Shared,
     Invited,
@@ -57,13 +58,21 @@ impl Setting {
     }
 }
 
-/// Whether `user` may see `pdu`. For several events of a room, make one [`Sight`].
-pub async fn may_see(
+/// The setting in a state.
+pub(super) async fn setting_at(
     engine: &Engine,
     room: &Room,
-    user: Id,
-    pdu: &Pdu,
-) -> Result<bool, Error> {
+    state: &StateAt,
+) -> Result<Setting, Error> {
+    let slot = engine.app().db.state_key("m.room.history_visibility", "").await?;
+    match state.get(slot) {
+        Some(event) => Ok(Setting::of(Some(&*engine.pdu(room, event).await?))),
+        None => Ok(Setting::Shared),
+    }
+}
+
+/// Whether `user` may see `pdu`. For several events of a room, make one [`Sight`].
+pub async fn may_see(engine: &Engine, room: &Room, user: Id, pdu: &Pdu) -> Result<bool, Error> {
     Sight::new(engine, room, user).sees(pdu).await
 }
 
@@ -146,8 +155,7 @@ impl<'a> Sight<'a> {
 
     /// The answer, if the setting of today was already in force at the event and needs no membership at the event.
     async fn sees_by_todays_setting(&self, pdu: &Pdu) -> Result<Option<bool>, Error> {
-        let event =
-            self.engine.state_event(self.room, "m.room.history_visibility", "").await?;
+        let event = self.engine.state_event(self.room, "m.room.history_visibility", "").await?;
         let Some(event) = event else { return Ok(None) };
         if event.place.order.is_none() || event.place.order > pdu.place.order {
             return Ok(None);

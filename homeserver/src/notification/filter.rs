@@ -35,11 +35,9 @@ const LIMIT_MAX: usize = 1_000;
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
-        Some((start, rest)) => text
-            .strip_prefix(start)
-            .is_some_and(|tail| (0..=tail.len()).any(|skip| {
-                tail.get(skip..).is_some_and(|tail| matches(rest, tail))
-            })),
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
+            (0..=tail.len()).any(|skip| tail.get(skip..).is_some_and(|tail| matches(rest, tail)))
+        }),
     }
 }
 
@@ -100,9 +98,9 @@ fn has_url(pdu: &Pdu) -> bool {
 
 /// How many timeline events a room may have in the answer.
 pub(super) fn limit(filter: &RoomEventFilter) -> usize {
-    filter.limit.map_or(LIMIT_DEFAULT, |limit| {
-        usize::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX)
-    })
+    filter
+        .limit
+        .map_or(LIMIT_DEFAULT, |limit| usize::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX))
 }
 
 /// Whether members are loaded lazily, and if so whether those told before are told again.

@@ -6,7 +6,9 @@ use ruma::{RoomId, events::TimelineEventType};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Error, account_data::{self, Piece}, ephemeral, filter,
+    Error,
+    account_data::{self, Piece},
+    ephemeral, filter,
     response::{Event, Events, JoinedRoom, LeftRoom, Timeline, UnreadCounts},
     summary,
     sync::Look,
@@ -17,12 +19,15 @@ use crate::{
         client_event::{self, Form},
         state::StateMap,
         state_at::StateAt,
-        stripped, sync_view::{self, Slice, Span},
+        stripped,
+        sync_view::{self, Slice, Span},
         tokens::TimelineToken,
         unread,
         visibility::Sight,
     },
-    storage::{Id, Position, rooms::StoredMembership, unread as stored_unread, unread::ToldReceipt},
+    storage::{
+        Id, Position, rooms::StoredMembership, unread as stored_unread, unread::ToldReceipt,
+    },
 };
 
 /// What is known to be new in a room before looking at it.
@@ -93,9 +98,7 @@ pub(super) async fn joined(
     }
     joined.ephemeral = passing(look, &room, since, typing, news.receipts).await?.into();
     let pieces = match since {
-        None => {
-            account_data::of_room(engine.app(), look.requester.user, room_id.as_str()).await?
-        }
+        None => account_data::of_room(engine.app(), look.requester.user, room_id.as_str()).await?,
         Some(_) => news.account_data.unwrap_or_default(),
     };
     joined.account_data = room_data(look, &pieces).into();
@@ -157,10 +160,7 @@ pub(super) async fn stripped(
 }
 
 /// The user's membership at a position.
-async fn membership_at(
-    sight: &Sight<'_>,
-    position: Position,
-) -> Result<Option<Membership>, Error> {
+async fn membership_at(sight: &Sight<'_>, position: Position) -> Result<Option<Membership>, Error> {
     let (engine, room) = (sight.engine, sight.room);
     let last = sync_view::last_event_at(engine, room, position).await?;
     let state = sync_view::state_after(engine, last.as_deref()).await?;
@@ -282,10 +282,8 @@ async fn lazy_members(
 
 fn plain(look: &Look<'_>, room: &Room, pdus: &[Arc<Pdu>]) -> Result<Events, Error> {
     let now_ms = look.engine.app().clock.now_ms();
-    let events: Result<Vec<_>, _> = pdus
-        .iter()
-        .map(|pdu| client_event::plain_event(room, pdu, Form::Sync, now_ms))
-        .collect();
+    let events: Result<Vec<_>, _> =
+        pdus.iter().map(|pdu| client_event::plain_event(room, pdu, Form::Sync, now_ms)).collect();
     Ok(events?.into())
 }
 

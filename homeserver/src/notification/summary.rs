@@ -20,8 +20,7 @@ pub(super) fn heroes(room: &Room, user: Id) -> Vec<Id> {
             .members
             .iter()
             .filter(|(id, member)| {
-                let is_present =
-                    matches!(member.membership, Membership::Join | Membership::Invite);
+                let is_present = matches!(member.membership, Membership::Join | Membership::Invite);
                 **id != user && is_present == present && member.membership != Membership::Knock
             })
             .map(|(id, member)| (member.position, &member.user_id, *id))

@@ -47,8 +47,7 @@ pub async fn sync(
 ) -> Result<Response, Error> {
     let app = engine.app();
     let first = state.now(engine).await;
-    let mut since =
-        request.since.as_deref().and_then(|since| state.known(engine, since, &first));
+    let mut since = request.since.as_deref().and_then(|since| state.known(engine, since, &first));
     match &since {
         Some(since) => devices::acknowledge(app, requester.device, since.to_device).await?,
         None => state.0.lazy.forget(requester.device),

@@ -2,9 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{
-    Error, Id, Position, Row, execute, query_all, query_one, tokens::TokenHash, values,
-};
+use super::{Error, Id, Position, Row, execute, query_all, query_one, tokens::TokenHash, values};
 
 /// One piece of account data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +35,8 @@ pub async fn find_account_data(
     room_id: &str,
     data_type: &str,
 ) -> Result<Option<String>, Error> {
-    const SQL: &str = "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND data_type = $3";
+    const SQL: &str =
+        "SELECT content FROM account_data WHERE user_id = $1 AND room_id = $2 AND data_type = $3";
     let row = query_one(db, SQL, values![user, room_id, data_type]).await?;
     row.map(|row| row.get(0)).transpose()
 }
@@ -119,7 +118,8 @@ pub async fn insert_filter(
 
 /// The pushers of `user` as JSON text, by app and key.
 pub async fn list_pushers(db: &impl ConnectionTrait, user: Id) -> Result<Vec<String>, Error> {
-    const SQL: &str = "SELECT json FROM pushers WHERE user_id = $1 ORDER BY app_id, pushkey LIMIT $2";
+    const SQL: &str =
+        "SELECT json FROM pushers WHERE user_id = $1 ORDER BY app_id, pushkey LIMIT $2";
     let rows = query_all(db, SQL, values![user, PUSHERS_MAX]).await?;
     rows.into_iter().map(|row| row.get(0)).collect()
 }

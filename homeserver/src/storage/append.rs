@@ -38,6 +38,12 @@ pub struct EventBatch {
     pub transaction: Option<TransactionKey>,
     /// Highlights and other rows of single users (see [`UserAction`]).
     pub actions: Vec<UserAction>,
+    /// History missing below an event: the missing event, and the order of the event that follows it.
+    pub gaps: Vec<(String, i64)>,
+    /// Missing events that are no longer missing.
+    pub filled_gaps: Vec<String>,
+    /// Other servers that have a user in the room from now on; new ones read our log from before this batch.
+    pub destinations: Vec<String>,
     /// Raised when a batch of this room failed: what was built on it must fail too.
     pub broken: Arc<AtomicBool>,
 }
@@ -180,12 +186,24 @@ struct Rows {
     redactions: Vec<Redaction>,
     transactions: Vec<Vec<Value>>,
     actions: Vec<Vec<Value>>,
+    destinations: BTreeMap<String, Position>,
+    gaps: Vec<Vec<Value>>,
+    filled_gaps: Vec<(Id, String)>,
 }
 
 impl Rows {
     fn collect(&mut self, batch: &EventBatch, positions: &Positions) -> Written {
         if let Some(room) = &batch.new_room {
             self.rooms.push(values![batch.room, room.room_id.as_str(), room.version.as_str()]);
+        }
+        for server in &batch.destinations {
+            self.destinations.entry(server.clone()).or_insert_with(|| positions.taken());
+        }
+        for event_id in &batch.filled_gaps {
+            self.filled_gaps.push((batch.room, event_id.clone()));
+        }
+        for (event_id, order) in &batch.gaps {
+            self.gaps.push(values![batch.room, event_id.as_str(), *order]);
         }
         let mut taken = Vec::with_capacity(batch.events.len());
         let mut upto = 0;
@@ -277,6 +295,27 @@ impl Rows {
             const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
             execute(db, PRUNE, values![redaction, json, event]).await?;
         }
+        for (room, event_id) in self.filled_gaps {
+            const FILLED: &str =
+                "DELETE FROM backward_extremities WHERE room = $1 AND event_id = $2";
+            execute(db, FILLED, values![room, event_id]).await?;
+        }
+        insert(
+            db,
+            "backward_extremities (room, event_id, timeline_order)",
+            "ON CONFLICT DO NOTHING",
+            self.gaps,
+        )
+        .await?;
+        let destinations =
+            self.destinations.into_iter().map(|(server, cursor)| values![server, cursor]).collect();
+        insert(
+            db,
+            "destinations (server_name, cursor)",
+            "ON CONFLICT (server_name) DO NOTHING",
+            destinations,
+        )
+        .await?;
         insert(db, "sent_transactions (device, txn_id, event, at_ms)", "", self.transactions)
             .await?;
         insert(

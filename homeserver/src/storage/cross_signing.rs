@@ -31,7 +31,8 @@ pub async fn list_cross_signing_keys(
     db: &impl ConnectionTrait,
     user: Id,
 ) -> Result<Vec<StoredCrossSigningKey>, Error> {
-    const LIST: &str = "SELECT usage, public_key, json FROM cross_signing_keys WHERE user_id = $1 ORDER BY usage";
+    const LIST: &str =
+        "SELECT usage, public_key, json FROM cross_signing_keys WHERE user_id = $1 ORDER BY usage";
     query_all(db, LIST, values![user])
         .await?
         .iter()

@@ -2,9 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{
-    Error, Id, Position, Txn, device_lists::insert_change, execute, query_all, query_one, values,
-};
+use super::{Error, Id, Txn, device_lists::insert_change, execute, query_all, query_one, values};
 
 /// Most devices of one user that a list gives.
 pub const DEVICES_MAX: i64 = 1_000;
@@ -91,26 +89,30 @@ pub async fn list_devices(
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Forgets everything that a deleted device of ours leaves here: keys, one-time keys, messages, signatures; and puts the
-/// deletion into its user's device list. Call it in the transaction that deletes the device, then after the commit
+/// Forgets what deleted devices of our user left here: keys of every device that is no more, signatures upon and by it, and
+/// the messages that waited for `devices`. Their deletion goes into the device list's log. After the commit:
 /// `messaging::keys::announce`.
-pub async fn delete_device_data(
-    txn: &Txn,
-    user: Id,
-    device: Id,
-    device_id: &str,
-) -> Result<Position, Error> {
+pub async fn delete_gone_devices(txn: &Txn, user: Id, devices: &[Id]) -> Result<(), Error> {
+    const GONE: &str = "SELECT device_id FROM device_keys WHERE user_id = $1 AND device_id NOT IN \
+         (SELECT device_id FROM devices WHERE user_id = $1) ORDER BY device_id LIMIT $2";
+    const SIGNATURES: &str = "DELETE FROM key_signatures WHERE target_user = $1 AND (target = $2 OR (signer = $1 AND key_id = $3))";
+    for device in devices {
+        for table in ["to_device_messages", "to_device_transactions"] {
+            let sql = format!("DELETE FROM {table} WHERE device = $1");
+            execute(txn.db(), &sql, values![*device]).await?;
+        }
+    }
+    for row in query_all(txn.db(), GONE, values![user, DEVICES_MAX]).await? {
+        let device_id: String = row.get(0)?;
+        let key_id = format!("ed25519:{device_id}");
+        execute(txn.db(), SIGNATURES, values![user, device_id.as_str(), key_id]).await?;
+        insert_change(txn, user, &device_id, false).await?;
+    }
     for table in ["device_keys", "one_time_keys", "fallback_keys"] {
-        let sql = format!("DELETE FROM {table} WHERE user_id = $1 AND device_id = $2");
-        execute(txn.db(), &sql, values![user, device_id]).await?;
+        let sql = format!(
+            "DELETE FROM {table} WHERE user_id = $1 AND device_id NOT IN (SELECT device_id FROM devices WHERE user_id = $1)"
+        );
+        execute(txn.db(), &sql, values![user]).await?;
     }
-    for table in ["to_device_messages", "to_device_transactions"] {
-        let sql = format!("DELETE FROM {table} WHERE device = $1");
-        execute(txn.db(), &sql, values![device]).await?;
-    }
-    const SIGNATURES: &str = "DELETE FROM key_signatures WHERE (target_user = $1 AND target = $2) OR (target_user = $1 AND \
-         signer = $1 AND key_id = $3)";
-    let key_id = format!("ed25519:{device_id}");
-    execute(txn.db(), SIGNATURES, values![user, device_id, key_id]).await?;
-    insert_change(txn, user, device_id, false).await
+    Ok(())
 }

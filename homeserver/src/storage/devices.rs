@@ -80,8 +80,7 @@ pub async fn update_last_seen(
     at_ms: i64,
     ip: Option<&str>,
 ) -> Result<(), Error> {
-    const SQL: &str =
-        "UPDATE devices SET last_seen_ms = $1, last_seen_ip = COALESCE($2, last_seen_ip) WHERE id = $3";
+    const SQL: &str = "UPDATE devices SET last_seen_ms = $1, last_seen_ip = COALESCE($2, last_seen_ip) WHERE id = $3";
     execute(db, SQL, values![at_ms, ip.map(ToOwned::to_owned), device]).await?;
     Ok(())
 }

@@ -76,10 +76,7 @@ fn session(row: &Row) -> Result<EmailSession, Error> {
 }
 
 /// Whose address this is. `address` in its folded form.
-pub async fn find_email(
-    db: &impl ConnectionTrait,
-    address: &str,
-) -> Result<Option<Email>, Error> {
+pub async fn find_email(db: &impl ConnectionTrait, address: &str) -> Result<Option<Email>, Error> {
     let sql = format!("SELECT {EMAIL_COLUMNS} FROM emails WHERE address = $1");
     query_one(db, &sql, values![address]).await?.map(|row| email(&row)).transpose()
 }

@@ -61,7 +61,8 @@ pub async fn insert_backup(
     auth_data: &str,
 ) -> Result<i64, Error> {
     const NEXT: &str = "SELECT MAX(version) FROM key_backups WHERE user_id = $1";
-    const INSERT: &str = "INSERT INTO key_backups (user_id, version, algorithm, auth_data) VALUES ($1, $2, $3, $4)";
+    const INSERT: &str =
+        "INSERT INTO key_backups (user_id, version, algorithm, auth_data) VALUES ($1, $2, $3, $4)";
     let row = query_one(txn.db(), NEXT, values![user]).await?;
     let newest: Option<i64> = row.map(|row| row.get(0)).transpose()?.flatten();
     let version = newest.unwrap_or(0) + 1;
@@ -158,12 +159,7 @@ pub async fn delete_sessions(
 }
 
 /// Moves the etag on and the count by `difference`.
-pub async fn update_count(
-    txn: &Txn,
-    user: Id,
-    version: i64,
-    difference: i64,
-) -> Result<(), Error> {
+pub async fn update_count(txn: &Txn, user: Id, version: i64, difference: i64) -> Result<(), Error> {
     const UPDATE: &str = "UPDATE key_backups SET etag = etag + 1, count = count + $3 WHERE user_id = $1 AND version = $2";
     execute(txn.db(), UPDATE, values![user, version, difference]).await?;
     Ok(())

@@ -9,6 +9,7 @@ mod ids;
 mod migration;
 mod names;
 mod open;
+mod outbox;
 mod sql;
 mod writer;
 
@@ -20,17 +21,22 @@ pub mod device_lists;
 pub mod devices;
 pub mod emails;
 pub mod events;
+pub mod gaps;
 pub mod jobs;
+pub mod media;
 pub mod key_backup;
 pub mod one_time_keys;
 pub mod outbound_edus;
 pub mod profiles;
 pub mod receipts;
+pub mod registration_tokens;
 pub mod relations;
 pub mod rooms;
 pub mod to_device;
 pub mod tokens;
+
 mod server_keys;
+pub mod staging;
 pub mod unread;
 
 pub(crate) use append::insert;

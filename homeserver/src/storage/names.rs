@@ -1,4 +1,4 @@
-//! Interned names: users, servers and state keys as small integers inside, as text at the edge.
+//! Interned names: users and state keys as small integers inside, as text at the edge.
 
 use std::{
     collections::HashMap,
@@ -61,7 +61,18 @@ impl<K: Clone + Eq + Hash> Cache<K> {
 impl Database {
     /// The id of `user_id`, interned now if it was unknown.
     pub async fn user(&self, user_id: &str) -> Result<Id, Error> {
-        self.intern(&self.names().users, user_id.to_owned(), ("users", "user_id")).await
+        let cache = &self.names().users;
+        if let Some(id) = self.find_user(user_id).await? {
+            return Ok(id);
+        }
+        let server = user_id.split_once(':').map(|(_, server)| server).unwrap_or_default();
+        let row = values![self.new_id(), user_id, server];
+        const INSERT: &str =
+            "INSERT INTO users (id, user_id, server) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
+        let table = ("users", "user_id");
+        self.find(cache, user_id.to_owned(), table).await?.ok_or(Error::Damaged { what: "user" })
     }
 
     /// The id of `user_id` if this server ever heard of it.
@@ -76,7 +87,17 @@ impl Database {
 
     /// The id of a server name, interned now if it was unknown.
     pub async fn server(&self, name: &str) -> Result<Id, Error> {
-        self.intern(&self.names().servers, name.to_owned(), ("servers", "name")).await
+        let (cache, table) = (&self.names().servers, ("servers", "name"));
+        if let Some(id) = self.find(cache, name.to_owned(), table).await? {
+            return Ok(id);
+        }
+        let row = values![self.new_id(), name];
+        const INSERT: &str =
+            "INSERT INTO servers (id, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
+            .await?;
+        let id = self.find(cache, name.to_owned(), table).await?;
+        id.ok_or(Error::Damaged { what: "server name" })
     }
 
     /// The server name behind an id.
@@ -132,25 +153,6 @@ impl Database {
         let id = row.get(0)?;
         cache.keep(id, name);
         Ok(Some(id))
-    }
-
-    async fn intern(
-        &self,
-        cache: &Cache<String>,
-        name: String,
-        table: (&str, &str),
-    ) -> Result<Id, Error> {
-        if let Some(id) = self.find(cache, name.clone(), table).await? {
-            return Ok(id);
-        }
-        let id = self.new_id();
-        let sql = format!(
-            "INSERT INTO {} (id, {}) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            table.0, table.1
-        );
-        let row = values![id, name.as_str()];
-        self.write(move |txn| Box::pin(async move { execute(txn.db(), &sql, row).await })).await?;
-        self.find(cache, name, table).await?.ok_or(Error::Damaged { what: "name" })
     }
 
     async fn name(

@@ -118,6 +118,11 @@ impl Database {
         self.0.writer.append(batch)
     }
 
+    /// Asks the database for nothing, to see that it answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        query_one(self.read(), "SELECT 1", values![]).await.map(|_| ())
+    }
+
     /// Lets the writer finish what it has and closes the connections.
     pub async fn close(&self) {
         self.0.writer.stop().await;

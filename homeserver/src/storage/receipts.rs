@@ -18,7 +18,8 @@ pub struct Receipt {
     pub position: Position,
 }
 
-const RECEIPT: &str = "SELECT room, user_id, kind, thread, event_id, timeline_order, at_ms, position FROM receipts";
+const RECEIPT: &str =
+    "SELECT room, user_id, kind, thread, event_id, timeline_order, at_ms, position FROM receipts";
 
 fn receipt(row: &Row) -> Result<Receipt, Error> {
     Ok(Receipt {
@@ -41,11 +42,21 @@ pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Err
          event_id = excluded.event_id, timeline_order = excluded.timeline_order, at_ms = excluded.at_ms, \
          position = excluded.position WHERE receipts.timeline_order IS NULL OR excluded.timeline_order IS NULL OR \
          receipts.timeline_order < excluded.timeline_order";
-    const PASSED: &str = "DELETE FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order <= $3";
+    const PASSED: &str =
+        "DELETE FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order <= $3";
     db.write(move |txn| {
         Box::pin(async move {
             let Receipt { room, user, kind, thread, event_id, timeline_order, at_ms, .. } = receipt;
-            let row = values![room, user, kind, thread, event_id, timeline_order, at_ms, txn.next_position()];
+            let row = values![
+                room,
+                user,
+                kind,
+                thread,
+                event_id,
+                timeline_order,
+                at_ms,
+                txn.next_position()
+            ];
             let stored = execute(txn.db(), UPSERT, row).await? == 1;
             if let (true, Some(order)) = (stored, timeline_order) {
                 execute(txn.db(), PASSED, values![user, room, order]).await?;
@@ -57,21 +68,33 @@ pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Err
 }
 
 /// A room's receipts with `since < position ≤ upto`, in order of position, at most 1,000.
-pub async fn list_receipts_since(db: &Database, room: Id, since: Position, upto: Position) -> Result<Vec<Receipt>, Error> {
-    let sql = format!("{RECEIPT} WHERE room = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT 1000");
+pub async fn list_receipts_since(
+    db: &Database,
+    room: Id,
+    since: Position,
+    upto: Position,
+) -> Result<Vec<Receipt>, Error> {
+    let sql = format!(
+        "{RECEIPT} WHERE room = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT 1000"
+    );
     query_all(db.read(), &sql, values![room, since, upto]).await?.iter().map(receipt).collect()
 }
 
 /// A user's receipts in a room, of all kinds and threads, at most 1,000.
 pub async fn list_user_receipts(db: &Database, room: Id, user: Id) -> Result<Vec<Receipt>, Error> {
-    let sql = format!("{RECEIPT} WHERE room = $1 AND user_id = $2 ORDER BY kind, thread LIMIT 1000");
+    let sql =
+        format!("{RECEIPT} WHERE room = $1 AND user_id = $2 ORDER BY kind, thread LIMIT 1000");
     query_all(db.read(), &sql, values![room, user]).await?.iter().map(receipt).collect()
 }
 
 /// How many highlights a user has in a room after `order`.
-pub async fn count_highlights(db: &Database, user: Id, room: Id, after_order: i64) -> Result<i64, Error> {
-    const COUNT: &str =
-        "SELECT COUNT(*) FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order > $3 AND highlight = 1";
+pub async fn count_highlights(
+    db: &Database,
+    user: Id,
+    room: Id,
+    after_order: i64,
+) -> Result<i64, Error> {
+    const COUNT: &str = "SELECT COUNT(*) FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order > $3 AND highlight = 1";
     match query_one(db.read(), COUNT, values![user, room, after_order]).await? {
         Some(row) => row.get(0),
         None => Ok(0),

@@ -78,10 +78,7 @@ pub async fn insert_access_token(
 }
 
 /// Ends one access token.
-pub async fn delete_access_token(
-    db: &impl ConnectionTrait,
-    hash: &TokenHash,
-) -> Result<(), Error> {
+pub async fn delete_access_token(db: &impl ConnectionTrait, hash: &TokenHash) -> Result<(), Error> {
     execute(db, "DELETE FROM access_tokens WHERE hash = $1", values![hash.to_vec()]).await?;
     Ok(())
 }

@@ -68,6 +68,11 @@ pub(super) struct Positions {
 }
 
 impl Positions {
+    /// The newest position taken.
+    pub(super) fn taken(&self) -> Position {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     pub(super) fn take(&self) -> Position {
         self.taken.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -24,8 +24,7 @@ use tern_homeserver::{
     gateway::{self, Server},
     jobs::Runner,
     mail,
-    messaging::Engine,
-    notification::Sync,
+    media::Media,
 };
 use tower::ServiceExt as _;
 
@@ -47,7 +46,6 @@ pub type Answer = (StatusCode, Value);
 pub struct TestServer {
     pub app: App,
     pub auth: Auth,
-    pub engine: Engine,
     pub router: Router,
     runner: Runner,
     folder: TempDir,
@@ -73,16 +71,11 @@ impl TestServer {
         }
         change(&mut config);
         let app = App::open(config, Clock::default()).await.unwrap();
-        let auth = Auth::default();
-        let engine = Engine::start(app.clone());
-        let server = Server {
-            app: app.clone(),
-            auth: auth.clone(),
-            engine: engine.clone(),
-            sync: Sync::default(),
-        };
+        let media = Media::open(&app.config.data_dir).unwrap();
+        let server = Server::start(app.clone(), media).await.unwrap();
+        let auth = server.auth.clone();
         let runner = mail::register_jobs(Runner::new(app.clone()));
-        Self { router: gateway::router(server), app, auth, engine, runner, folder, postgres }
+        Self { router: gateway::router(server), app, auth, runner, folder, postgres }
     }
 
     /// Sends a request with any body and reads the whole answer.

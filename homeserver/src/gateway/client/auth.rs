@@ -1,11 +1,7 @@
 //! The door of `auth`: logging in and out, who is asking. Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#client-authentication>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, Router, extract::State, http::StatusCode};
 use ruma::api::client::{
     account::{change_password, deactivate, whoami},
     session::{get_login_token, get_login_types, login, logout, logout_all, refresh_token},
@@ -184,8 +180,8 @@ async fn log_out(
     State(auth): State<Auth>,
     requester: Requester,
 ) -> Result<Matrix<logout::v3::Response>, ApiError> {
-    auth::log_out(&app, &auth, &requester).await?;
-    super::devices::forget(&app, requester.user, &[requester.device]).await?;
+    let devices = auth::log_out(&app, &auth, &requester).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Matrix(logout::v3::Response::new()))
 }
 
@@ -196,7 +192,7 @@ async fn log_out_everywhere(
     requester: Requester,
 ) -> Result<Matrix<logout_all::v3::Response>, ApiError> {
     let devices = auth::log_out_everywhere(&app, &auth, requester.user, None).await?;
-    super::devices::forget_all(&app, requester.user, &devices).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Matrix(logout_all::v3::Response::new()))
 }
 
@@ -227,7 +223,7 @@ async fn change_password(
     let log_out = (request.body.logout_devices, keep);
     let password = &request.body.new_password;
     let devices = auth::change_password(&app, &auth, user, password, log_out).await?;
-    super::devices::forget_all(&app, user, &devices).await?;
+    super::devices::forget(&app, user, &devices).await?;
     Ok(Matrix(change_password::v3::Response::new()))
 }
 
@@ -241,7 +237,7 @@ async fn deactivate(
     let operation = request.operation(Some(requester.user));
     auth::confirm_user(&app, &auth, operation, &request.submission).await?;
     let devices = auth::deactivate(&app, &auth, requester.user).await?;
-    super::devices::forget_all(&app, requester.user, &devices).await?;
+    super::devices::forget(&app, requester.user, &devices).await?;
     Ok(Json(json!({ "id_server_unbind_result": "success" })))
 }
 
@@ -267,16 +263,14 @@ impl From<AuthError> for ApiError {
             AuthError::UsernameReserved => bad("M_EXCLUSIVE"),
             AuthError::WeakPassword { .. } => bad("M_WEAK_PASSWORD"),
             AuthError::InvalidEmail | AuthError::InvalidParam(_) => bad("M_INVALID_PARAM"),
-            AuthError::EmailDenied => {
-                Self::new(StatusCode::FORBIDDEN, "M_THREEPID_DENIED", text)
-            }
+            AuthError::EmailDenied => Self::new(StatusCode::FORBIDDEN, "M_THREEPID_DENIED", text),
             AuthError::EmailInUse => bad("M_THREEPID_IN_USE"),
             AuthError::EmailNotFound => {
                 Self::new(StatusCode::NOT_FOUND, "M_THREEPID_NOT_FOUND", text)
             }
             AuthError::EmailUnproven(_) => bad("M_THREEPID_AUTH_FAILED"),
             AuthError::NoPhones => bad("M_THREEPID_MEDIUM_NOT_SUPPORTED"),
-            AuthError::MailLimit { retry_after } => Self::limit_exceeded(retry_after),
+            AuthError::MailLimit { retry_after } | AuthError::SearchLimit { retry_after } => Self::limit_exceeded(retry_after),
             AuthError::Busy => Self::limit_exceeded(std::time::Duration::from_secs(1)),
             AuthError::DeviceNotFound => Self::not_found(text),
             AuthError::Challenge(challenge) => Self::challenge(&challenge),

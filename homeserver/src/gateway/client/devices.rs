@@ -14,6 +14,7 @@ use crate::{
     app::App,
     auth::{self, Auth, Requester},
     gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Server},
+    messaging::keys,
     storage::{Id, devices::Device},
 };
 
@@ -73,6 +74,7 @@ async fn update_device(
 ) -> Result<Matrix<update_device::v3::Response>, ApiError> {
     let (device_id, name) = (request.device_id.as_str(), request.display_name);
     auth::rename_device(&app, &auth, requester.user, device_id, name).await?;
+    keys::device_renamed(&app, requester.user, &request.device_id).await?;
     Ok(Matrix(update_device::v3::Response::new()))
 }
 
@@ -122,7 +124,6 @@ pub(super) async fn forget_all(
 }
 
 /// Forgets what other floors keep of deleted devices: the one place where each of those floors is told.
-#[expect(clippy::unused_async, reason = "the floors told here answer asynchronously")]
-pub(super) async fn forget(_app: &App, _user: Id, _devices: &[Id]) -> Result<(), ApiError> {
-    Ok(())
+pub(super) async fn forget(app: &App, user: Id, devices: &[Id]) -> Result<(), ApiError> {
+    Ok(keys::forget_devices(app, user, devices).await?)
 }

@@ -3,7 +3,7 @@
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::State,
 };
 use ruma::api::client::account::{
     check_registration_token_validity, get_username_availability, register,
@@ -15,7 +15,7 @@ use super::auth::session_json;
 use crate::{
     app::App,
     auth::{self, Auth, AuthError, NewAccount, Proven, SessionRequest},
-    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Query, Server},
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {

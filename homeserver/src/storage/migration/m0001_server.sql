@@ -14,7 +14,8 @@ INSERT INTO counters (name, value) VALUES ('id', 0), ('position', 0);
 -- owner: storage. kept: as long as anything refers to the user. Local and remote alike.
 CREATE TABLE users (
     id {int} NOT NULL PRIMARY KEY,
-    user_id TEXT NOT NULL UNIQUE
+    user_id TEXT NOT NULL UNIQUE,
+    server TEXT NOT NULL
 ) {strict};
 
 -- owner: storage. kept: as long as anything refers to the server.

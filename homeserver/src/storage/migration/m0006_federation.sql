@@ -20,3 +20,20 @@ CREATE TABLE destinations (
     failures {int} NOT NULL DEFAULT 0,
     retry_at_ms {int}
 ) {strict};
+
+-- owner: messaging. kept: until delivered. To-device messages and device list updates for other servers, as JSON.
+CREATE TABLE outbound_edus (
+    destination TEXT NOT NULL,
+    position {int} NOT NULL,
+    edu TEXT NOT NULL,
+    PRIMARY KEY (destination, position)
+) {strict};
+
+-- owner: messaging. kept: until worked off, which is at once. Events received and answered for, in the order of `id`.
+CREATE TABLE staged_events (
+    id {int} NOT NULL PRIMARY KEY,
+    origin TEXT NOT NULL,
+    room {int} NOT NULL,
+    json TEXT NOT NULL
+) {strict};
+CREATE INDEX staged_events_room ON staged_events (room, id);

@@ -1,9 +1,8 @@
-//! For tests of this crate and of its hosts: a clock wound by hand, and an outbox and a key store in memory.
+//! What the host keeps for this crate, in memory: an outbox and a key store.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
@@ -12,62 +11,9 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::{
-    clock::Clock,
     key_ring::{KeyStore, KeyStoreError, ServerKeys},
     outbound::{Batch, Cursor, Outbox, OutboxError, Owed, Retry},
 };
-
-/// A clock that stands still until it is wound.
-#[derive(Debug)]
-pub struct HandWoundClock {
-    now: watch::Sender<SystemTime>,
-    sleepers: watch::Sender<usize>,
-}
-
-impl HandWoundClock {
-    /// A clock that shows `seconds` after 1970.
-    pub fn at(seconds: u64) -> Self {
-        Self {
-            now: watch::Sender::new(UNIX_EPOCH + Duration::from_secs(seconds)),
-            sleepers: watch::Sender::new(0),
-        }
-    }
-
-    /// Moves the hands; every sleeper whose time has come wakes.
-    pub fn wind(&self, duration: Duration) {
-        self.now.send_modify(|now| *now += duration);
-    }
-
-    /// Returns once at least `count` tasks sleep on this clock.
-    pub async fn until_sleeping(&self, count: usize) {
-        let mut sleepers = self.sleepers.subscribe();
-        // The sender lives in `self`, so the channel cannot be closed.
-        let _open = sleepers.wait_for(|sleeping| *sleeping >= count).await;
-    }
-}
-
-struct Sleeping<'a>(&'a watch::Sender<usize>);
-
-impl Drop for Sleeping<'_> {
-    fn drop(&mut self) {
-        self.0.send_modify(|sleeping| *sleeping -= 1);
-    }
-}
-
-#[async_trait]
-impl Clock for HandWoundClock {
-    fn now(&self) -> SystemTime {
-        *self.now.borrow()
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        let mut now = self.now.subscribe();
-        let until = *now.borrow() + duration;
-        self.sleepers.send_modify(|sleeping| *sleeping += 1);
-        let _sleeping = Sleeping(&self.sleepers);
-        let _open = now.wait_for(|now| *now >= until).await;
-    }
-}
 
 /// One entry of the log: owed to one destination.
 #[derive(Debug, Clone)]
@@ -169,10 +115,10 @@ impl Outbox for MemoryOutbox {
         for (position, entry) in state.debts(destination) {
             match entry {
                 Entry::Pdu(pdu) if batch.pdus.len() < limit.pdus_max => {
-                    batch.pdus.push(pdu.clone())
+                    batch.pdus.push(pdu.clone());
                 }
                 Entry::Edu(edu) if batch.edus.len() < limit.edus_max => {
-                    batch.edus.push(edu.clone())
+                    batch.edus.push(edu.clone());
                 }
                 _ => break,
             }

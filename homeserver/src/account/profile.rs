@@ -1,0 +1,158 @@
+//! Profiles of local users: fields of any name, 64 KiB in all ([spec]). Display name and avatar are such fields too.
+//!
+//! Member events of rooms carry name and avatar; refreshing them after a change is the door's to compose.
+//!
+//! [spec]: https://spec.matrix.org/v1.19/client-server-api/#profiles
+
+use ruma::{MxcUri, UserId};
+use serde_json::{Map, Value};
+
+use super::AccountError;
+use crate::{
+    app::App,
+    storage::{self, Id},
+};
+
+const KEY_BYTES_MAX: usize = 255;
+const PROFILE_BYTES_MAX: usize = 64 * 1024;
+const DISPLAY_NAME_BYTES_MAX: usize = 256;
+const AVATAR_URL_BYTES_MAX: usize = 1_000;
+
+/// The interned id of a local user who is not deactivated.
+pub async fn local_user(app: &App, user_id: &UserId) -> Result<Option<Id>, storage::Error> {
+    let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(None) };
+    let account = storage::accounts::find_account(app.db.read(), user).await?;
+    Ok(account.filter(|account| !account.deactivated).map(|account| account.user))
+}
+
+/// The fields of a user's profile that go into membership events: `displayname`, `avatar_url`.
+pub async fn member_profile(
+    app: &App,
+    user_id: &UserId,
+) -> Result<Vec<(String, String)>, storage::Error> {
+    let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(Vec::new()) };
+    let mut fields = Vec::new();
+    for name in ["displayname", "avatar_url"] {
+        let value = storage::profiles::find_profile_field(app.db.read(), user, name).await?;
+        if let Some(Value::String(value)) = value.as_deref().map(parse).transpose()? {
+            fields.push((name.to_owned(), value));
+        }
+    }
+    Ok(fields)
+}
+
+/// The whole profile of a local user.
+///
+/// # Errors
+/// [`AccountError::UserNotFound`].
+pub async fn profile(app: &App, user_id: &UserId) -> Result<Map<String, Value>, AccountError> {
+    let user = local_user(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
+    let fields = storage::profiles::list_profile_fields(app.db.read(), user).await?;
+    fields.into_iter().map(|(name, value)| Ok((name, parse(&value)?))).collect()
+}
+
+/// One field of a local user's profile.
+///
+/// # Errors
+/// [`AccountError::UserNotFound`], [`AccountError::NotFound`] when the field is not set.
+pub async fn profile_field(
+    app: &App,
+    user_id: &UserId,
+    name: &str,
+) -> Result<Value, AccountError> {
+    let user = local_user(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
+    let value = storage::profiles::find_profile_field(app.db.read(), user, name).await?;
+    Ok(parse(&value.ok_or(AccountError::NotFound("this profile field"))?)?)
+}
+
+/// Sets one field of a local user's profile. An empty display name or avatar removes it, as clients expect.
+///
+/// # Errors
+/// [`AccountError::InvalidParam`], [`AccountError::KeyTooLarge`], [`AccountError::ProfileTooLarge`].
+pub async fn set_profile_field(
+    app: &App,
+    user: Id,
+    name: &str,
+    value: &Value,
+) -> Result<(), AccountError> {
+    check_field(name, value)?;
+    let cleared = matches!(name, "displayname" | "avatar_url")
+        && (value.is_null() || value.as_str() == Some(""));
+    if cleared {
+        return remove_profile_field(app, user, name).await;
+    }
+    let (name, json) = (name.to_owned(), value.to_string());
+    let search_name = (name == "displayname").then(|| fold(value.as_str().unwrap_or_default()));
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            let db = txn.db();
+            storage::profiles::insert_profile_field(db, user, &name, &json).await?;
+            let fields = storage::profiles::list_profile_fields(db, user).await?;
+            // Quotes, colon and comma count as well.
+            let bytes: usize =
+                fields.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+            if bytes > PROFILE_BYTES_MAX {
+                return Err(AccountError::ProfileTooLarge);
+            }
+            if let Some(search_name) = search_name {
+                storage::accounts::update_search_name(db, user, &search_name).await?;
+            }
+            Ok(())
+        })
+    });
+    write.await
+}
+
+/// Removes one field of a local user's profile.
+pub async fn remove_profile_field(app: &App, user: Id, name: &str) -> Result<(), AccountError> {
+    let name = name.to_owned();
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            storage::profiles::delete_profile_field(txn.db(), user, &name).await?;
+            if name == "displayname" {
+                storage::accounts::update_search_name(txn.db(), user, "").await?;
+            }
+            Ok::<_, AccountError>(())
+        })
+    });
+    write.await
+}
+
+fn check_field(name: &str, value: &Value) -> Result<(), AccountError> {
+    if name.len() > KEY_BYTES_MAX {
+        return Err(AccountError::KeyTooLarge);
+    }
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
+    };
+    let invalid = |text: &str| Err(AccountError::InvalidParam(text.to_owned()));
+    if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(allowed) {
+        return invalid("a profile field's name is made of a-z, 0-9 and ._- and begins with a letter");
+    }
+    let text_max = match name {
+        "displayname" => DISPLAY_NAME_BYTES_MAX,
+        "avatar_url" => AVATAR_URL_BYTES_MAX,
+        _ => return Ok(()),
+    };
+    match value {
+        Value::Null => Ok(()),
+        Value::String(text) if text.len() > text_max => {
+            Err(AccountError::InvalidParam(format!("{name} has at most {text_max} bytes")))
+        }
+        Value::String(text) if name == "avatar_url" && !text.is_empty() => {
+            let valid = <&MxcUri>::from(text.as_str()).is_valid();
+            if valid { Ok(()) } else { invalid("avatar_url must be an mxc:// URI") }
+        }
+        Value::String(_) => Ok(()),
+        _ => invalid("displayname and avatar_url are texts"),
+    }
+}
+
+/// A name as the user directory compares it.
+pub(super) fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn parse(json: &str) -> Result<Value, storage::Error> {
+    serde_json::from_str(json).map_err(|_| storage::Error::Damaged { what: "profile field" })
+}

@@ -1,0 +1,193 @@
+//! `ternd init`: a commented config and a signing key, from options or from answers at the terminal.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use tern_federation::SigningKey;
+
+use super::{CliError, print};
+use crate::{
+    config::{Config, fill},
+    serve::make_folder,
+};
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The part after the colon in @alice:example.org; it can never be changed later.
+    #[arg(long, value_name = "NAME")]
+    server_name: Option<String>,
+    /// Where to listen for plain HTTP.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// The folder for everything the server keeps.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The config file to write.
+    #[arg(long, value_name = "FILE", default_value = "tern.toml")]
+    config: PathBuf,
+    /// Who may register.
+    #[arg(long)]
+    registration: Option<Mode>,
+    /// Rate limits; "off" is for load tests and conformance only.
+    #[arg(long)]
+    limits: Option<Limits>,
+    /// Whom to tell about trouble.
+    #[arg(long, value_name = "ADDRESS")]
+    admin_email: Option<String>,
+    /// "file", or the smtp:// or smtps:// URL to send mail through.
+    #[arg(long, value_name = "file|SMTP-URL")]
+    mail: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Mode {
+    Email,
+    Token,
+    Open,
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Limits {
+    Default,
+    Off,
+}
+
+pub(super) fn run(options: Init) -> Result<(), CliError> {
+    if options.config.exists() {
+        return Err(CliError::Exists(options.config));
+    }
+    let options = if io::stdin().is_terminal() { ask_for_missing(options)? } else { options };
+    let text = config_text(&options)?;
+    // What is written must be readable by `ternd serve`; a bad answer is told before anything is on the disk.
+    Config::parse(&text, &options.config)?;
+    if let Some(folder) = options.config.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|source| CliError::File {
+            what: "cannot make the folder",
+            path: folder.to_owned(),
+            source,
+        })?;
+    }
+    write_new(&options.config, &text)?;
+    let config = Config::load(&options.config)?;
+    make_folder(&config.data_dir)?;
+    // The server would make it at its first start; made now, it can be backed up before anyone relies on it.
+    SigningKey::load_or_create(&config.data_dir.join("signing.key"))
+        .map_err(|error| CliError::Usage(error.to_string()))?;
+    print(&format!(
+        "wrote {}; run the server with\n\n    ternd serve --config {}\n\n",
+        options.config.display(),
+        options.config.display()
+    ))
+}
+
+/// Writes a file that may hold passwords and must not exist.
+fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(|source| match source.kind() {
+            io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
+            _ => CliError::File { what: "cannot write", path: path.to_owned(), source },
+        })
+}
+
+/// The example with the answers filled in.
+fn config_text(options: &Init) -> Result<String, CliError> {
+    let Some(server_name) = &options.server_name else {
+        return Err(CliError::Usage("--server-name NAME is needed".to_owned()));
+    };
+    let host = server_name.rsplit_once(':').map_or(server_name.as_str(), |(host, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { host } else { server_name }
+    });
+    let mut values = vec![("server_name", quoted(server_name))];
+    if host.contains(|char: char| char.is_ascii_alphabetic()) && !host.starts_with('[') {
+        values.push(("mail.from", quoted(&format!("Tern <noreply@{host}>"))));
+    }
+    if let Some(listen) = &options.listen {
+        values.push(("listen.http", format!("[{}]", quoted(listen))));
+    }
+    if let Some(data) = &options.data {
+        let data = std::path::absolute(data)?;
+        let Some(data) = data.to_str() else {
+            return Err(CliError::Usage("--data: the path must be valid UTF-8".to_owned()));
+        };
+        values.push(("data_dir", quoted(data)));
+    }
+    if let Some(mode) = options.registration.and_then(|mode| mode.to_possible_value()) {
+        values.push(("registration.mode", quoted(mode.get_name())));
+    }
+    if let Some(limits) = options.limits.and_then(|limits| limits.to_possible_value()) {
+        values.push(("limits.rate", quoted(limits.get_name())));
+    }
+    if let Some(address) = &options.admin_email {
+        values.push(("admin.email", quoted(address)));
+    }
+    match options.mail.as_deref() {
+        None | Some("file" | "") => {}
+        Some(url) => {
+            values.push(("mail.transport", quoted("smtp")));
+            values.push(("mail.smtp_url", quoted(url)));
+        }
+    }
+    Ok(fill(&values))
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+/// Asks for each option that was not given; an empty answer takes what stands in brackets.
+fn ask_for_missing(mut options: Init) -> Result<Init, CliError> {
+    if options.server_name.is_some() {
+        // Whoever gives the one thing that has no default gives all they want to.
+        return Ok(options);
+    }
+    options.server_name = ask("server name (the part after the colon in @alice:example.org)", "")?;
+    if options.listen.is_none() {
+        options.listen = ask("listen for plain HTTP on", "127.0.0.1:8008")?;
+        if let Some(listen) =
+            options.listen.as_deref().filter(|it| it.parse::<SocketAddr>().is_err())
+            && !listen.starts_with("unix:")
+        {
+            return Err(CliError::Usage(format!("{listen:?} is not ADDRESS:PORT")));
+        }
+    }
+    if options.data.is_none() {
+        options.data = ask("folder for the data", "data")?.map(PathBuf::from);
+    }
+    if options.registration.is_none() {
+        let mode = ask("who may register: email, token, open or closed", "email")?;
+        options.registration = match mode {
+            Some(mode) => Some(Mode::from_str(&mode, true).map_err(CliError::Usage)?),
+            None => None,
+        };
+    }
+    if options.mail.is_none() {
+        options.mail = ask("mail: file (shown by `ternd mail`) or an smtp:// URL", "file")?;
+    }
+    if options.admin_email.is_none() {
+        options.admin_email = ask("mail address of the administrator (may be empty)", "")?;
+    }
+    Ok(options)
+}
+
+fn ask(question: &str, default: &str) -> Result<Option<String>, CliError> {
+    let mut terminal = io::stderr();
+    if default.is_empty() {
+        write!(terminal, "{question}: ")?;
+    } else {
+        write!(terminal, "{question} [{default}]: ")?;
+    }
+    terminal.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    let answer = if answer.trim().is_empty() { default } else { answer.trim() };
+    Ok((!answer.is_empty()).then(|| answer.to_owned()))
+}

@@ -1,0 +1,334 @@
+//! The door to what was said: pages, context, members, relations.
+//! Spec: <https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room>.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use ruma::{
+    api::{
+        Direction,
+        client::{
+            context::get_context,
+            membership::{get_member_events, joined_members},
+            message::get_message_events,
+            relations::{
+                get_relating_events, get_relating_events_with_rel_type,
+                get_relating_events_with_rel_type_and_event_type,
+            },
+            room::{get_event_by_timestamp, get_room_event},
+        },
+    },
+    events::TimelineEventType,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    auth::Requester,
+    gateway::{ApiError, Matrix, MatrixRoutes, Server},
+    messaging::{
+        Engine, Error, Membership, Pdu, Room, client_event,
+        history::{self, Kind, Page},
+        tokens::TimelineToken,
+    },
+    storage::events,
+};
+
+pub(in crate::gateway) fn routes() -> Router<Server> {
+    Router::new()
+        .serve::<get_message_events::v3::Request, _, _>(messages)
+        .serve::<get_context::v3::Request, _, _>(context)
+        .serve::<get_room_event::v3::Request, _, _>(event)
+        .serve::<get_event_by_timestamp::v1::Request, _, _>(event_by_time)
+        .serve::<get_member_events::v3::Request, _, _>(members)
+        .serve::<joined_members::v3::Request, _, _>(joined)
+        .serve::<get_relating_events::v1::Request, _, _>(relations)
+        .serve::<get_relating_events_with_rel_type::v1::Request, _, _>(relations_of_type)
+        .serve::<get_relating_events_with_rel_type_and_event_type::v1::Request, _, _>(
+            relations_of_event_type,
+        )
+}
+
+/// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM.
+fn order(token: Option<&str>) -> Result<Option<i64>, ApiError> {
+    token
+        .filter(|token| !token.is_empty())
+        .map(|token| TimelineToken::parse(token).map(|token| token.order))
+        .map(|order| {
+            order.ok_or_else(|| ApiError::invalid_param("the token is not one of this server's"))
+        })
+        .transpose()
+}
+
+fn token(order: i64) -> String {
+    TimelineToken { order }.to_string()
+}
+
+async fn client_events(
+    engine: &Engine,
+    room: &Room,
+    requester: &Requester,
+    events: &[Arc<Pdu>],
+) -> Result<Value, ApiError> {
+    let events = client_event::list(engine, room, requester, events).await?;
+    serde_json::to_value(events).map_err(ApiError::internal)
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/messages`
+async fn messages(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_message_events::v3::Request>,
+) -> Result<Response, ApiError> {
+    let backwards = request.dir == Direction::Backward;
+    let (from, to) = (order(request.from.as_deref())?, order(request.to.as_deref())?);
+    let limit = u64::from(request.limit);
+    let mut page =
+        history::page(&engine, &requester, &request.room_id, from, backwards, limit).await?;
+    if let Some(to) = to {
+        let inside = |pdu: &Arc<Pdu>| {
+            pdu.place.order.is_some_and(|order| if backwards { order > to } else { order <= to })
+        };
+        let before = page.events.len();
+        page.events.retain(inside);
+        if page.events.len() < before {
+            page.next = None;
+        }
+    }
+    let filter = &request.filter;
+    page.events.retain(|pdu| {
+        let event_type = pdu.event_type.to_string();
+        filter
+            .types
+            .as_ref()
+            .is_none_or(|types| types.iter().any(|pattern| matches(pattern, &event_type)))
+            && !filter.not_types.iter().any(|pattern| matches(pattern, &event_type))
+            && filter.senders.as_ref().is_none_or(|senders| senders.contains(&pdu.sender))
+            && !filter.not_senders.contains(&pdu.sender)
+    });
+    let chunk = client_events(&engine, &page.room, &requester, &page.events).await?;
+    let members = senders(&engine, &page).await?;
+    let state = client_events(&engine, &page.room, &requester, &members).await?;
+    let start =
+        from.map_or_else(|| if backwards { token(i64::MAX) } else { token(i64::MIN) }, token);
+    let mut body = json!({ "start": start, "chunk": chunk, "state": state });
+    if let (Some(next), Value::Object(body)) = (page.next, &mut body) {
+        body.insert("end".to_owned(), json!(token(next)));
+    }
+    Ok(Json(body).into_response())
+}
+
+/// Whether an event type matches a filter's pattern, in which `*` stands for anything.
+fn matches(pattern: &str, event_type: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => event_type.starts_with(prefix),
+        None => pattern == event_type,
+    }
+}
+
+/// The member events of a page's senders, so that clients can show names.
+async fn senders(engine: &Engine, page: &Page) -> Result<Vec<Arc<Pdu>>, ApiError> {
+    let ids: Vec<_> = {
+        let seen = page.room.seen();
+        let senders: BTreeMap<_, _> = page.events.iter().map(|pdu| (pdu.sender_id, ())).collect();
+        senders
+            .keys()
+            .filter_map(|sender| seen.members.get(sender))
+            .map(|member| member.event)
+            .collect()
+    };
+    Ok(engine.pdus(&page.room, &ids).await?)
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/context/{eventId}`
+async fn context(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_context::v3::Request>,
+) -> Result<Response, ApiError> {
+    let limit = u64::from(request.limit);
+    let context =
+        history::context(&engine, &requester, &request.room_id, &request.event_id, limit).await?;
+    let room = &context.room;
+    let own = context.event.place.order.unwrap_or_default();
+    let edge = |side: &[Arc<Pdu>]| side.last().and_then(|pdu| pdu.place.order).unwrap_or(own);
+    let event =
+        client_events(&engine, room, &requester, std::slice::from_ref(&context.event)).await?;
+    Ok(Json(json!({
+        "start": token(edge(&context.before)),
+        "end": token(edge(&context.after)),
+        "event": event.get(0),
+        "events_before": client_events(&engine, room, &requester, &context.before).await?,
+        "events_after": client_events(&engine, room, &requester, &context.after).await?,
+        "state": client_events(&engine, room, &requester, &context.state).await?,
+    }))
+    .into_response())
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/event/{eventId}`
+async fn event(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_room_event::v3::Request>,
+) -> Result<Response, ApiError> {
+    let (room, pdu) =
+        history::event(&engine, &requester, &request.room_id, &request.event_id).await?;
+    let events = client_events(&engine, &room, &requester, &[pdu]).await?;
+    Ok(Json(events.get(0)).into_response())
+}
+
+/// `GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event`
+async fn event_by_time(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_event_by_timestamp::v1::Request>,
+) -> Result<Response, ApiError> {
+    let (room, _) = history::readable_room(&engine, &requester, &request.room_id).await?;
+    let forward = request.dir == Direction::Forward;
+    let stored =
+        events::find_event_by_time(&engine.app().db, room.id, i64::from(request.ts.0), forward)
+            .await?;
+    let event_id =
+        stored.ok_or(Error::EventNotFound)?.event_id.try_into().map_err(ApiError::internal)?;
+    let (_, pdu) =
+        history::event(&engine, &requester, &request.room_id, event_id_ref(&event_id)).await?;
+    Ok(Json(json!({ "event_id": pdu.event_id, "origin_server_ts": pdu.origin_server_ts }))
+        .into_response())
+}
+
+fn event_id_ref(event_id: &ruma::OwnedEventId) -> &ruma::EventId {
+    event_id
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/members`
+async fn members(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_member_events::v3::Request>,
+) -> Result<Response, ApiError> {
+    let (room, events) = history::state(&engine, &requester, &request.room_id).await?;
+    let (only, not) = (
+        request.membership.map(|wanted| wanted.to_string()),
+        request.not_membership.map(|not| not.to_string()),
+    );
+    let wanted = |pdu: &Arc<Pdu>| {
+        let membership = pdu
+            .content_as::<Value>()
+            .and_then(|content| Some(content.get("membership")?.as_str()?.to_owned()));
+        pdu.event_type == TimelineEventType::RoomMember
+            && only.as_ref().is_none_or(|only| membership.as_ref() == Some(only))
+            && not.as_ref().is_none_or(|not| membership.as_ref() != Some(not))
+    };
+    let members: Vec<_> = events.into_iter().filter(wanted).collect();
+    let chunk = client_events(&engine, &room, &requester, &members).await?;
+    Ok(Json(json!({ "chunk": chunk })).into_response())
+}
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/joined_members`
+async fn joined(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<joined_members::v3::Request>,
+) -> Result<Response, ApiError> {
+    let (room, standing) = history::readable_room(&engine, &requester, &request.room_id).await?;
+    if standing != Membership::Join {
+        return Err(ApiError::forbidden("you are not in this room"));
+    }
+    let ids: Vec<_> = {
+        let seen = room.seen();
+        seen.members
+            .values()
+            .filter(|member| member.membership == Membership::Join)
+            .map(|member| member.event)
+            .collect()
+    };
+    let mut joined = BTreeMap::new();
+    for pdu in engine.pdus(&room, &ids).await? {
+        let content: Value = pdu.content_as().unwrap_or_default();
+        let profile = json!({ "display_name": content.get("displayname"), "avatar_url": content.get("avatar_url") });
+        joined.insert(pdu.state_key.clone().unwrap_or_default(), profile);
+    }
+    Ok(Json(json!({ "joined": joined })).into_response())
+}
+
+struct Asked<'a> {
+    room_id: &'a ruma::RoomId,
+    event_id: &'a ruma::EventId,
+    kind: Kind<'a>,
+    from: Option<&'a str>,
+    limit: Option<ruma::UInt>,
+}
+
+async fn children(
+    engine: &Engine,
+    requester: &Requester,
+    asked: Asked<'_>,
+) -> Result<Response, ApiError> {
+    let limit = asked.limit.map_or(50, u64::from);
+    let from = order(asked.from)?;
+    let page = history::relations(
+        engine,
+        requester,
+        asked.room_id,
+        asked.event_id,
+        asked.kind,
+        from,
+        limit,
+    )
+    .await?;
+    let chunk = client_events(engine, &page.room, requester, &page.events).await?;
+    let next = page.next.map(token);
+    let mut body = json!({ "chunk": chunk });
+    if let (Some(next), Value::Object(body)) = (next, &mut body) {
+        body.insert("next_batch".to_owned(), json!(next));
+    }
+    Ok(Json(body).into_response())
+}
+
+/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`
+async fn relations(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_relating_events::v1::Request>,
+) -> Result<Response, ApiError> {
+    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
+    let asked = Asked {
+        room_id,
+        event_id,
+        kind: Kind::default(),
+        from: request.from.as_deref(),
+        limit: request.limit,
+    };
+    children(&engine, &requester, asked).await
+}
+
+/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
+async fn relations_of_type(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_relating_events_with_rel_type::v1::Request>,
+) -> Result<Response, ApiError> {
+    let rel_type = request.rel_type.to_string();
+    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
+    let kind = Kind { rel_type: Some(&rel_type), event_type: None };
+    let asked =
+        Asked { room_id, event_id, kind, from: request.from.as_deref(), limit: request.limit };
+    children(&engine, &requester, asked).await
+}
+
+/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
+async fn relations_of_event_type(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<get_relating_events_with_rel_type_and_event_type::v1::Request>,
+) -> Result<Response, ApiError> {
+    let (rel_type, event_type) = (request.rel_type.to_string(), request.event_type.to_string());
+    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
+    let kind = Kind { rel_type: Some(&rel_type), event_type: Some(&event_type) };
+    let asked =
+        Asked { room_id, event_id, kind, from: request.from.as_deref(), limit: request.limit };
+    children(&engine, &requester, asked).await
+}

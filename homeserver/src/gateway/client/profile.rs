@@ -1,0 +1,129 @@
+//! The door of profiles and of finding people. Spec: <https://spec.matrix.org/v1.19/client-server-api/#profiles>.
+//!
+//! Only local users so far; asking other servers, and refreshing member events after a change, is composed here.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+};
+use ruma::{
+    OwnedUserId,
+    api::client::{
+        profile::{delete_profile_field, get_profile, get_profile_field, set_profile_field},
+        user_directory::search_users,
+    },
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    account::{self, AccountError},
+    app::App,
+    auth::{Auth, Requester},
+    gateway::{ApiError, JsonBody, Matrix, MatrixRoutes, Path, Server},
+};
+
+pub(in crate::gateway) fn routes() -> Router<Server> {
+    Router::new()
+        .serve::<get_profile::v3::Request, _, _>(get_profile)
+        .serve::<get_profile_field::v3::Request, _, _>(get_profile_field)
+        .serve::<set_profile_field::v3::Request, _, _>(set_profile_field)
+        .serve::<delete_profile_field::v3::Request, _, _>(delete_profile_field)
+        .serve::<search_users::v3::Request, _, _>(search_users)
+}
+
+/// `GET /_matrix/client/v3/profile/{userId}`
+async fn get_profile(
+    State(app): State<App>,
+    Matrix(request): Matrix<get_profile::v3::Request>,
+) -> Result<Json<Map<String, Value>>, ApiError> {
+    Ok(Json(account::profile(&app, &request.user_id).await?))
+}
+
+/// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
+async fn get_profile_field(
+    State(app): State<App>,
+    Path((user_id, name)): Path<(OwnedUserId, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let value = account::profile_field(&app, &user_id, &name).await;
+    match value {
+        // A user without a name or avatar has an empty answer.
+        Err(AccountError::NotFound(_)) if matches!(name.as_str(), "displayname" | "avatar_url") => {
+            Ok(Json(json!({})))
+        }
+        value => Ok(Json(json!({ name: value? }))),
+    }
+}
+
+fn own(requester: &Requester, user_id: &OwnedUserId) -> Result<(), ApiError> {
+    if requester.user_id == *user_id {
+        Ok(())
+    } else {
+        Err(ApiError::forbidden("this is somebody else's"))
+    }
+}
+
+/// `PUT /_matrix/client/v3/profile/{userId}/{keyName}`
+async fn set_profile_field(
+    State(app): State<App>,
+    requester: Requester,
+    Path((user_id, name)): Path<(OwnedUserId, String)>,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    own(&requester, &user_id)?;
+    let value = body.get(&name).ok_or_else(|| {
+        let text = format!("the body must have a field {name}");
+        ApiError::new(StatusCode::BAD_REQUEST, "M_MISSING_PARAM", text)
+    })?;
+    account::set_profile_field(&app, requester.user, &name, value).await?;
+    Ok(Json(json!({})))
+}
+
+/// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
+async fn delete_profile_field(
+    State(app): State<App>,
+    requester: Requester,
+    Path((user_id, name)): Path<(OwnedUserId, String)>,
+) -> Result<Json<Value>, ApiError> {
+    own(&requester, &user_id)?;
+    account::remove_profile_field(&app, requester.user, &name).await?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct SearchBody {
+    search_term: String,
+    #[serde(default = "ten")]
+    limit: u32,
+}
+
+fn ten() -> u32 {
+    10
+}
+
+/// `POST /_matrix/client/v3/user_directory/search`
+async fn search_users(
+    State(app): State<App>,
+    State(auth): State<Auth>,
+    requester: Requester,
+    JsonBody(body): JsonBody<SearchBody>,
+) -> Result<Json<Value>, ApiError> {
+    let asker = requester.user;
+    let (found, limited) =
+        account::search_users(&app, &auth, asker, &body.search_term, body.limit).await?;
+    let results: Vec<_> = found
+        .into_iter()
+        .map(|found| {
+            let mut json = Map::new();
+            json.insert("user_id".to_owned(), json!(found.user_id));
+            let optional =
+                [("display_name", found.display_name), ("avatar_url", found.avatar_url)];
+            for (name, value) in optional {
+                json.extend(value.map(|value| (name.to_owned(), json!(value))));
+            }
+            Value::Object(json)
+        })
+        .collect();
+    Ok(Json(json!({ "results": results, "limited": limited })))
+}

@@ -1,0 +1,287 @@
+//! Rate limits: token buckets per class of operation, kept per address (IPv6 by /64) and per user.
+//!
+//! A bucket is one number, the time at which it will be full again, so a million addresses cost little; full buckets
+//! are forgotten. Limits per mail address stand with the mails (`auth`).
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    extract::Request,
+    http::request::Parts,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{ApiError, ClientIp};
+use crate::{
+    clock::Clock,
+    config::{Limits, RateLimits},
+    storage::Id,
+};
+
+/// Buckets kept at most; one is about 60 bytes.
+const BUCKETS_MAX: usize = 200_000;
+
+/// Where a request that came over no socket comes from.
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Operations that share a bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Class {
+    /// Making an account, asking whether a name is free.
+    Register,
+    /// Guessing passwords, tokens and codes starts here.
+    Login,
+    /// Asking for a mail.
+    Mail,
+    /// Sending events.
+    Send,
+    /// Making, joining and leaving rooms, inviting people.
+    Membership,
+    /// Searching, and reading lists that span rooms.
+    Search,
+    Upload,
+    Download,
+    Other,
+}
+
+/// How much a bucket holds and how fast it fills.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Rate {
+    burst: u32,
+    per_second: f64,
+}
+
+impl Class {
+    /// The class of an operation, by its path (a template or a real one).
+    pub(super) fn of(path: &str) -> Self {
+        let has = |part: &str| path.contains(part);
+        if has("requestToken") {
+            Self::Mail
+        } else if has("/register") {
+            Self::Register
+        } else if has("/login")
+            || path.ends_with("/refresh")
+            || has("/account/password")
+            || has("/deactivate")
+        {
+            Self::Login
+        } else if path.ends_with("/upload") && has("/media/") || has("/media/v1/create") {
+            Self::Upload
+        } else if has("/media/") {
+            Self::Download
+        } else if has("/send/") || has("/redact/") || has("/state/") || has("/sendToDevice/") {
+            Self::Send
+        } else if has("/createRoom")
+            || ["join", "leave", "invite", "knock", "kick", "ban", "unban", "forget", "upgrade"]
+                .iter()
+                .any(|verb| path.ends_with(&format!("/{verb}")))
+            || has("/join/")
+            || has("/knock/")
+        {
+            Self::Membership
+        } else if has("/search") || has("/publicRooms") || has("/hierarchy") {
+            Self::Search
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Generous to people and to a household behind one address, slow for guessing and flooding.
+    fn rates(self) -> (Rate, Rate) {
+        let rate = |burst, per_second| Rate { burst, per_second };
+        match self {
+            // (per address, per user)
+            Self::Register => (rate(30, 0.2), rate(30, 0.2)),
+            Self::Login => (rate(30, 0.3), rate(20, 0.2)),
+            Self::Mail => (rate(20, 0.1), rate(10, 0.05)),
+            Self::Send => (rate(1_000, 200.0), rate(200, 20.0)),
+            Self::Membership => (rate(400, 20.0), rate(100, 2.0)),
+            Self::Search => (rate(200, 10.0), rate(50, 2.0)),
+            Self::Upload => (rate(200, 10.0), rate(60, 2.0)),
+            Self::Download => (rate(2_000, 200.0), rate(1_000, 100.0)),
+            Self::Other => (rate(1_000, 200.0), rate(400, 50.0)),
+        }
+    }
+}
+
+/// Whose bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Who {
+    Address(IpAddr),
+    User(Id),
+}
+
+/// The buckets. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct RateLimiter(Option<Arc<Inner>>);
+
+#[derive(Debug)]
+struct Inner {
+    clock: Clock,
+    /// When each bucket is full again, in ms.
+    full_at: Mutex<HashMap<(Class, Who), f64>>,
+}
+
+impl RateLimiter {
+    pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
+        match limits.rate {
+            RateLimits::Off => Self(None),
+            RateLimits::Default => Self(Some(Arc::new(Inner { clock, full_at: Mutex::default() }))),
+        }
+    }
+
+    /// Takes one operation from the address's bucket.
+    ///
+    /// # Errors
+    /// How long to wait, when it is empty.
+    pub(super) fn take_for_address(&self, class: Class, address: IpAddr) -> Result<(), Duration> {
+        self.take(class, Who::Address(network(address)), class.rates().0)
+    }
+
+    /// Takes one operation from the user's bucket.
+    ///
+    /// # Errors
+    /// How long to wait, when it is empty.
+    pub(super) fn take_for_user(&self, class: Class, user: Id) -> Result<(), Duration> {
+        self.take(class, Who::User(user), class.rates().1)
+    }
+
+    fn take(&self, class: Class, who: Who, rate: Rate) -> Result<(), Duration> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into 53 bits")]
+        let now = inner.clock.now_ms() as f64;
+        let interval = 1_000.0 / rate.per_second;
+        let capacity = interval * f64::from(rate.burst);
+        let mut full_at = inner.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was set back must not lock anybody out for longer than an empty bucket takes to fill.
+        let old = full_at.get(&(class, who)).copied().unwrap_or(now).clamp(now, now + capacity);
+        let new = old + interval;
+        if new > now + capacity {
+            return Err(Duration::from_secs_f64((new - now - capacity) / 1_000.0));
+        }
+        if full_at.len() >= BUCKETS_MAX {
+            forget(&mut full_at, now);
+        }
+        full_at.insert((class, who), new);
+        Ok(())
+    }
+}
+
+/// The layer of a limited route: takes from the address's bucket, and leaves the class for [`limit_user`].
+pub(super) async fn limit(class: Class, mut request: Request, next: Next) -> Response {
+    if let Some(limiter) = request.extensions().get::<RateLimiter>() {
+        let address = request.extensions().get().copied().map_or(LOOPBACK, |ClientIp(ip)| ip);
+        if let Err(wait) = limiter.take_for_address(class, address) {
+            return ApiError::limit_exceeded(wait).into_response();
+        }
+        request.extensions_mut().insert(class);
+    }
+    next.run(request).await
+}
+
+/// Takes from the user's bucket, on a limited route.
+///
+/// # Errors
+/// 429 M_LIMIT_EXCEEDED.
+pub(super) fn limit_user(parts: &Parts, user: Id) -> Result<(), ApiError> {
+    match (parts.extensions.get::<RateLimiter>(), parts.extensions.get::<Class>()) {
+        (Some(limiter), Some(class)) => {
+            limiter.take_for_user(*class, user).map_err(ApiError::limit_exceeded)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Forgets full buckets; under an attack from very many addresses, every second one too.
+fn forget(full_at: &mut HashMap<(Class, Who), f64>, now: f64) {
+    full_at.retain(|_, at| *at > now);
+    if full_at.len() >= BUCKETS_MAX {
+        let mut keep = false;
+        full_at.retain(|_, _| {
+            keep = !keep;
+            keep
+        });
+    }
+}
+
+/// What one subscriber is given: an IPv4 address or an IPv6 /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 @ IpAddr::V4(_) => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Class, RateLimiter};
+    use crate::{
+        clock::Clock,
+        config::{Limits, RateLimits},
+    };
+
+    #[test]
+    fn a_bucket_empties_and_fills_again() {
+        let clock = Clock::default();
+        let limiter = RateLimiter::new(&Limits::default(), clock.clone());
+        let address = "192.0.2.1".parse().unwrap();
+        let taken =
+            (0..100).filter(|_| limiter.take_for_address(Class::Mail, address).is_ok()).count();
+        assert_eq!(taken, 20);
+        let wait = limiter.take_for_address(Class::Mail, address).unwrap_err();
+        assert!(wait <= Duration::from_secs(10) && wait > Duration::from_secs(5), "{wait:?}");
+        clock.turn(Duration::from_secs(10));
+        limiter.take_for_address(Class::Mail, address).unwrap();
+        limiter.take_for_address(Class::Mail, "192.0.2.2".parse().unwrap()).unwrap();
+        limiter.take_for_address(Class::Login, address).unwrap();
+    }
+
+    #[test]
+    fn neighbours_in_one_ipv6_network_share_a_bucket() {
+        let limiter = RateLimiter::new(&Limits::default(), Clock::default());
+        for host in 1..=20 {
+            let address = format!("2001:db8::{host:x}").parse().unwrap();
+            limiter.take_for_address(Class::Mail, address).unwrap();
+        }
+        limiter.take_for_address(Class::Mail, "2001:db8::ffff".parse().unwrap()).unwrap_err();
+        limiter.take_for_address(Class::Mail, "2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn switched_off_it_limits_nothing() {
+        let limits = Limits { rate: RateLimits::Off, ..Limits::default() };
+        let limiter = RateLimiter::new(&limits, Clock::default());
+        for _ in 0..1_000 {
+            limiter.take_for_user(Class::Login, 1).unwrap();
+        }
+    }
+
+    #[test]
+    fn operations_have_the_class_of_what_they_cost() {
+        for (path, class) in [
+            ("/_matrix/client/v3/register", Class::Register),
+            ("/_matrix/client/v3/register/email/requestToken", Class::Mail),
+            ("/_matrix/client/v3/login", Class::Login),
+            ("/_matrix/client/v3/rooms/{room_id}/send/{event_type}/{txn_id}", Class::Send),
+            ("/_matrix/client/v3/rooms/{room_id}/join", Class::Membership),
+            ("/_matrix/client/v3/join/{room_id_or_alias}", Class::Membership),
+            ("/_matrix/client/v3/publicRooms", Class::Search),
+            ("/_matrix/media/v3/upload", Class::Upload),
+            ("/_matrix/client/v1/media/download/{server_name}/{media_id}", Class::Download),
+            ("/_matrix/client/v3/keys/upload", Class::Other),
+        ] {
+            assert_eq!(Class::of(path), class, "{path}");
+        }
+    }
+}

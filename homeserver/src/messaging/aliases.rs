@@ -1,0 +1,196 @@
+//! Room aliases and the public directory of this server.
+
+use ruma::{
+    OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, api::federation::query::get_room_information,
+};
+use serde::Deserialize;
+
+use super::{Engine, Error, Room, power};
+use crate::{auth::Requester, storage::rooms};
+
+/// Most servers named for a room.
+const SERVERS_MAX: usize = 50;
+
+/// The room behind an alias, and servers that are in it; other servers' aliases are asked for there.
+pub async fn resolve(
+    engine: &Engine,
+    alias: &RoomAliasId,
+) -> Result<(OwnedRoomId, Vec<OwnedServerName>), Error> {
+    let app = engine.app();
+    if !app.is_ours(alias.server_name()) {
+        let request = get_room_information::v1::Request::new(alias.to_owned());
+        let answer = app.federation.send(alias.server_name(), request).await;
+        let answer = answer.map_err(|error| match error.status() {
+            Some(status) if status.as_u16() == 404 => Error::EventNotFound,
+            _ => {
+                Error::Remote { server: alias.server_name().to_string(), reason: error.to_string() }
+            }
+        })?;
+        return Ok((answer.room_id, answer.servers));
+    }
+    let (room_id, _) =
+        rooms::find_alias(&app.db, alias.as_str()).await?.ok_or(Error::EventNotFound)?;
+    let room_id = RoomId::parse(room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
+    let mut servers = vec![app.server_name.clone()];
+    if let Some(room) = engine.find_room(&room_id).await? {
+        let seen = room.seen();
+        servers.extend(
+            seen.servers.keys().filter(|server| !app.is_ours(server)).take(SERVERS_MAX).cloned(),
+        );
+    }
+    Ok((room_id, servers))
+}
+
+/// Adds an alias of this server for a room the requester is in.
+pub async fn create(
+    engine: &Engine,
+    requester: &Requester,
+    alias: &RoomAliasId,
+    room_id: &RoomId,
+) -> Result<(), Error> {
+    let app = engine.app();
+    if !app.is_ours(alias.server_name()) {
+        return Err(Error::InvalidParam("an alias can only be made on its own server".to_owned()));
+    }
+    if alias.as_str().len() > 255 {
+        return Err(Error::InvalidParam("an alias has at most 255 bytes".to_owned()));
+    }
+    let room = engine.room(room_id).await?;
+    if !room.seen().is_joined(requester.user) {
+        return Err(Error::Forbidden("you are not in this room".to_owned()));
+    }
+    match rooms::insert_alias(&app.db, alias.as_str(), room_id.as_str(), requester.user).await? {
+        true => Ok(()),
+        false => Err(Error::AliasTaken),
+    }
+}
+
+/// Removes an alias: its maker may, and who may set the room's canonical alias.
+pub async fn delete(
+    engine: &Engine,
+    requester: &Requester,
+    alias: &RoomAliasId,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let (room_id, creator) =
+        rooms::find_alias(&app.db, alias.as_str()).await?.ok_or(Error::EventNotFound)?;
+    if creator != requester.user {
+        let room_id =
+            RoomId::parse(room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
+        let room = engine.room(&room_id).await?;
+        let levels = power::of_room(engine, &room).await?;
+        let may = room.seen().is_joined(requester.user)
+            && levels.may_send_state(&requester.user_id, "m.room.canonical_alias");
+        if !may {
+            return Err(Error::Forbidden(
+                "only its maker or a moderator may remove an alias".to_owned(),
+            ));
+        }
+    }
+    Ok(rooms::delete_alias(&app.db, alias.as_str()).await?)
+}
+
+/// A room as the public directory shows it.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    pub room_id: String,
+    pub name: Option<String>,
+    pub topic: Option<String>,
+    pub avatar_url: Option<String>,
+    pub canonical_alias: Option<String>,
+    pub join_rule: Option<String>,
+    pub room_type: Option<String>,
+    pub joined: u64,
+    pub world_readable: bool,
+    pub guest_can_join: bool,
+    pub encryption: Option<String>,
+    pub version: String,
+}
+
+/// What a room says of itself to outsiders.
+pub async fn summary(engine: &Engine, room: &Room) -> Result<Summary, Error> {
+    let text = async |event_type: &str, field: &str| -> Result<Option<String>, Error> {
+        let event = engine.state_event(room, event_type, "").await?;
+        let content = event
+            .and_then(|event| event.content_as::<serde_json::Map<String, serde_json::Value>>());
+        Ok(content.and_then(|content| Some(content.get(field)?.as_str()?.to_owned())))
+    };
+    let joined = room.seen().joined_count;
+    Ok(Summary {
+        room_id: room.room_id.to_string(),
+        name: text("m.room.name", "name").await?,
+        topic: text("m.room.topic", "topic").await?,
+        avatar_url: text("m.room.avatar", "url").await?,
+        canonical_alias: text("m.room.canonical_alias", "alias").await?,
+        join_rule: text("m.room.join_rules", "join_rule").await?,
+        room_type: text("m.room.create", "type").await?,
+        joined,
+        world_readable: text("m.room.history_visibility", "history_visibility").await?.as_deref()
+            == Some("world_readable"),
+        guest_can_join: text("m.room.guest_access", "guest_access").await?.as_deref()
+            == Some("can_join"),
+        encryption: text("m.room.encryption", "algorithm").await?,
+        version: room.version.to_string(),
+    })
+}
+
+/// What is asked of the directory.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct DirectoryQuery {
+    pub search: Option<String>,
+    pub limit: Option<usize>,
+    /// How many rooms to skip: the token of the page before.
+    pub skip: usize,
+}
+
+/// A page of the public directory, most members first, and how many rooms there are in all.
+pub async fn directory(
+    engine: &Engine,
+    query: &DirectoryQuery,
+) -> Result<(Vec<Summary>, usize), Error> {
+    const ROOMS_MAX: u64 = 10_000;
+    let mut found = Vec::new();
+    let needle = query.search.as_ref().map(|term| term.to_lowercase());
+    for room_id in rooms::list_directory(&engine.app().db, ROOMS_MAX).await? {
+        let Ok(room_id) = RoomId::parse(&*room_id) else { continue };
+        let Some(room) = engine.find_room(&room_id).await? else { continue };
+        let summary = summary(engine, &room).await?;
+        let fields = [&summary.name, &summary.topic, &summary.canonical_alias];
+        let matches = |needle: &String| {
+            fields.iter().any(|field| {
+                field.as_ref().is_some_and(|text| text.to_lowercase().contains(needle))
+            })
+        };
+        if needle.as_ref().is_none_or(matches) {
+            found.push(summary);
+        }
+    }
+    found.sort_by_key(|summary| std::cmp::Reverse(summary.joined));
+    let total = found.len();
+    let page =
+        found.into_iter().skip(query.skip).take(query.limit.unwrap_or(100).min(500)).collect();
+    Ok((page, total))
+}
+
+/// Another server's public directory, as it answers.
+pub async fn remote_directory(
+    engine: &Engine,
+    server: &ruma::ServerName,
+    query: &DirectoryQuery,
+) -> Result<serde_json::Value, Error> {
+    use ruma::api::federation::directory::get_public_rooms_filtered;
+
+    let remote = |reason: String| Error::Remote { server: server.to_string(), reason };
+    let mut request = get_public_rooms_filtered::v1::Request::new();
+    request.limit = query.limit.and_then(|limit| u32::try_from(limit).ok()).map(Into::into);
+    request.filter.generic_search_term = query.search.clone();
+    request.since = (query.skip > 0).then(|| query.skip.to_string());
+    let answer = engine
+        .app()
+        .federation
+        .send(server, request)
+        .await
+        .map_err(|error| remote(error.to_string()))?;
+    let chunk = serde_json::to_value(answer.chunk).map_err(|error| remote(error.to_string()))?;
+    Ok(serde_json::json!({ "chunk": chunk, "next_batch": answer.next_batch }))
+}

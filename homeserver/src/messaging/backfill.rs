@@ -1,0 +1,136 @@
+//! History that is missing here: asked from servers in the room when somebody scrolls up to the gap.
+
+use std::sync::Arc;
+
+use ruma::{OwnedServerName, api::federation::backfill::get_backfill};
+
+use super::{Engine, Error, Pdu, Room, build, funnel, pdu::Place};
+use crate::storage::{EventBatch, gaps};
+
+/// Most events asked for at once.
+const BACKFILL_MAX: u64 = 100;
+/// Servers asked, one after the other.
+const SERVERS_MAX: usize = 3;
+
+/// Fills a gap that a page backwards from `before` would touch. Best effort: a page can always be shown without.
+pub(super) async fn fill_before(engine: &Engine, room: &Arc<Room>, before: i64, limit: u64) {
+    match gaps::list_gaps_before(&engine.app().db, room.id, before, limit).await {
+        Ok(gaps) if gaps.is_empty() => {}
+        Ok(gaps) => {
+            if let Err(error) = fill(engine, room, &gaps, limit).await {
+                tracing::info!(room.id = %room.room_id, %error, "history could not be fetched");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "gaps could not be read"),
+    }
+}
+
+async fn fill(
+    engine: &Engine,
+    room: &Arc<Room>,
+    gaps: &[gaps::Gap],
+    limit: u64,
+) -> Result<(), Error> {
+    let app = engine.app();
+    // One at a time a room: two readers at one gap would give its events two places.
+    let _turn = room.backfilling.lock().await;
+    let missing: Vec<_> =
+        gaps.iter().filter_map(|gap| gap.event_id.as_str().try_into().ok()).collect();
+    let servers: Vec<OwnedServerName> = {
+        let seen = room.seen();
+        seen.servers
+            .keys()
+            .filter(|server| !app.is_ours(server))
+            .take(SERVERS_MAX)
+            .cloned()
+            .collect()
+    };
+    let limit = limit.clamp(20, BACKFILL_MAX);
+    for server in servers {
+        let request = get_backfill::v1::Request::new(
+            room.room_id.clone(),
+            missing.clone(),
+            limit.try_into().unwrap_or_default(),
+        );
+        let answer = match app.federation.send(&server, request).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                tracing::debug!(%server, %error, "backfill refused");
+                continue;
+            }
+        };
+        let objects =
+            answer.pdus.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+        let verified = funnel::verify_all(app, objects, &room.rules).await;
+        let mut pdus: Vec<Pdu> =
+            verified.into_iter().filter_map(Result::ok).map(funnel::Verified::into_pdu).collect();
+        pdus.retain(|pdu| pdu.room_id == room.room_id);
+        pdus.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
+        return store(engine, room, gaps, pdus).await;
+    }
+    Ok(())
+}
+
+/// Stores fetched events below everything known, newest first, with the state that the room had at the gap: what they
+/// change themselves is the past's, so only who may see them hangs on it.
+async fn store(
+    engine: &Engine,
+    room: &Arc<Room>,
+    gaps: &[gaps::Gap],
+    pdus: Vec<Pdu>,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let Some(above) = gaps.iter().map(|gap| gap.timeline_order).min() else { return Ok(()) };
+    let mut order = gaps::lowest_order(&app.db, room.id).await?.min(above);
+    let state = state_at_gap(engine, room, above).await?;
+    let known = engine
+        .find_pdus(room, &pdus.iter().map(|pdu| pdu.event_id.clone()).collect::<Vec<_>>())
+        .await?;
+    let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
+    let mut names: std::collections::BTreeSet<_> =
+        known.iter().map(|pdu| pdu.event_id.clone()).collect();
+    let mut wanted = Vec::new();
+    for mut pdu in pdus {
+        let outlier = known.iter().find(|known| known.event_id == pdu.event_id);
+        if outlier.is_some_and(|known| known.place.order.is_some()) {
+            continue;
+        }
+        order -= 1;
+        pdu.id = outlier.map_or_else(|| app.db.new_id(), |outlier| outlier.id);
+        pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
+        pdu.place = Place {
+            order: Some(order),
+            state_before: state,
+            state_after: state,
+            ..Place::default()
+        };
+        let slot = match &pdu.state_key {
+            Some(state_key) => {
+                Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
+            }
+            None => None,
+        };
+        names.insert(pdu.event_id.clone());
+        wanted.extend(pdu.prev_events.iter().map(|prev| (prev.to_string(), order)));
+        batch.events.push(build::row(&pdu, slot));
+    }
+    batch.filled_gaps = gaps.iter().map(|gap| gap.event_id.clone()).collect();
+    batch.gaps = wanted
+        .into_iter()
+        .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
+        .collect();
+    app.db.append(batch).await?;
+    Ok(())
+}
+
+async fn state_at_gap(
+    engine: &Engine,
+    room: &Room,
+    above: i64,
+) -> Result<Option<crate::storage::Id>, Error> {
+    use crate::storage::events;
+
+    let next =
+        events::list_timeline_after(&engine.app().db, room.id, above.saturating_sub(1), 1).await?;
+    Ok(next.first().and_then(|event| event.state_before))
+}

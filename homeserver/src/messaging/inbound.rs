@@ -1,0 +1,270 @@
+//! Transactions from other servers: events are stored as they came, answered for, and then worked off room by room.
+//!
+//! A crash between the answer and the work loses nothing: what is staged is worked off at the next start.
+
+use std::sync::Arc;
+
+use ruma::{
+    CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId, ServerName,
+    api::federation::event::{get_event, get_missing_events, get_room_state},
+};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{
+    Engine, Error, Room, acl, funnel,
+    funnel::{Verdict, Verified},
+    import,
+};
+use crate::storage::{
+    EventBatch,
+    staging::{self, Staged},
+};
+
+/// Most events one gap is filled with before the state is asked for instead.
+const MISSING_MAX: u32 = 50;
+/// Most auth events fetched one by one for an event.
+const AUTH_FETCH_MAX: usize = 100;
+
+/// The room an event says it is of.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow)]
+    room_id: Option<std::borrow::Cow<'a, str>>,
+}
+
+/// Stores a transaction's events and starts working them off. Events of rooms without a user of ours, or from servers
+/// that the room's ACL denies, are dropped.
+pub async fn receive(
+    engine: &Engine,
+    origin: &ServerName,
+    pdus: &[Box<RawValue>],
+) -> Result<(), Error> {
+    let mut staged = Vec::with_capacity(pdus.len());
+    let mut rooms = Vec::new();
+    for pdu in pdus {
+        let Ok(Named { room_id: Some(room_id) }) = serde_json::from_str::<Named<'_>>(pdu.get())
+        else {
+            continue;
+        };
+        let Ok(room_id) = RoomId::parse(&*room_id) else { continue };
+        let Some(room) = engine.find_room(&room_id).await? else { continue };
+        if room.seen().local_joined.is_empty() || !acl::allows(engine, &room, origin).await? {
+            continue;
+        }
+        staged.push(Staged {
+            id: 0,
+            origin: origin.to_string(),
+            room: room.id,
+            json: pdu.get().to_owned(),
+        });
+        if !rooms.iter().any(|known: &Arc<Room>| known.id == room.id) {
+            rooms.push(room);
+        }
+    }
+    if staged.is_empty() {
+        return Ok(());
+    }
+    staging::insert_staged(&engine.app().db, staged).await?;
+    for room in rooms {
+        // The work outlives the request it came with.
+        tokio::spawn(work_off(engine.clone(), room));
+    }
+    Ok(())
+}
+
+/// Goes on with what an earlier run left staged.
+pub async fn resume(engine: &Engine) -> Result<(), Error> {
+    for room_id in staging::list_rooms(&engine.app().db).await? {
+        let Ok(room_id) = RoomId::parse(room_id) else { continue };
+        if let Some(room) = engine.find_room(&room_id).await? {
+            tokio::spawn(work_off(engine.clone(), room));
+        }
+    }
+    Ok(())
+}
+
+async fn work_off(engine: Engine, room: Arc<Room>) {
+    let room_id = room.room_id.clone();
+    let _turn = room.receiving.lock().await;
+    loop {
+        let staged = match staging::list_staged(&engine.app().db, room.id, 50).await {
+            Ok(staged) if staged.is_empty() => return,
+            Ok(staged) => staged,
+            Err(error) => {
+                return tracing::error!(room.id = %room_id, %error, "staged events could not be read");
+            }
+        };
+        for event in &staged {
+            // A commit that failed has dropped the room from memory: go on with the room as it is now.
+            let Ok(Some(room)) = engine.find_room(&room_id).await else { return };
+            if let Err(error) = receive_one(&engine, &room, event).await {
+                if matches!(error, Error::Storage(_)) {
+                    return tracing::error!(room.id = %room_id, %error, "a received event could not be stored");
+                }
+                tracing::info!(room.id = %room_id, origin = event.origin, %error, "a received event was dropped");
+            }
+        }
+        if let Err(error) =
+            staging::delete_staged(&engine.app().db, staged.iter().map(|event| event.id).collect())
+                .await
+        {
+            return tracing::error!(%error, "staged events could not be removed");
+        }
+    }
+}
+
+async fn receive_one(engine: &Engine, room: &Arc<Room>, staged: &Staged) -> Result<(), Error> {
+    let origin = OwnedServerName::try_from(staged.origin.as_str()).map_err(Error::bad_event)?;
+    let object: CanonicalJsonObject =
+        serde_json::from_str(&staged.json).map_err(Error::bad_event)?;
+    let verified = funnel::verify(engine.app(), object, &room.rules).await?;
+    let known = engine.find_pdu(room, &verified.pdu().event_id).await?;
+    if known.is_some_and(|known| known.place.state_before.is_some()) {
+        return Ok(());
+    }
+    fetch_missing(engine, room, &origin, &verified).await?;
+    append(engine, room, &origin, verified).await
+}
+
+async fn append(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    verified: Verified,
+) -> Result<(), Error> {
+    fetch_auth(engine, room, origin, &verified).await?;
+    fetch_state(engine, room, origin, &verified).await?;
+    let event_id = verified.pdu().event_id.clone();
+    match funnel::append(engine, room, verified, 0).await? {
+        Verdict::Accepted => {}
+        Verdict::Rejected(reason) => tracing::info!(event.id = %event_id, reason, "rejected"),
+        Verdict::SoftFailed(reason) => tracing::info!(event.id = %event_id, reason, "soft-failed"),
+    }
+    Ok(())
+}
+
+/// The ids among `ids` that have no state here yet: unknown, or outliers.
+async fn placeless(
+    engine: &Engine,
+    room: &Room,
+    ids: &[OwnedEventId],
+) -> Result<Vec<OwnedEventId>, Error> {
+    let known = engine.find_pdus(room, ids).await?;
+    let placed = |id: &OwnedEventId| {
+        known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
+    };
+    Ok(ids.iter().filter(|id| !placed(id)).cloned().collect())
+}
+
+/// Asks the sender for what lies between its event and what we have, and appends that first, oldest first.
+async fn fetch_missing(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<(), Error> {
+    if placeless(engine, room, &event.pdu().prev_events).await?.is_empty() {
+        return Ok(());
+    }
+    let app = engine.app();
+    let earliest =
+        room.head.lock().await.extremities.iter().map(|end| end.event_id.clone()).collect();
+    let latest = vec![event.pdu().event_id.clone()];
+    let mut request = get_missing_events::v1::Request::new(room.room_id.clone(), earliest, latest);
+    request.limit = MISSING_MAX.into();
+    let events = match app.federation.send(origin, request).await {
+        Ok(answer) => answer.events,
+        Err(error) => {
+            tracing::debug!(%origin, %error, "missing events were not given");
+            return Ok(());
+        }
+    };
+    let objects = events.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+    let mut missing: Vec<Verified> = funnel::verify_all(app, objects, &room.rules)
+        .await
+        .into_iter()
+        .filter_map(Result::ok)
+        .collect();
+    missing.retain(|missing| {
+        missing.pdu().room_id == room.room_id && missing.pdu().event_id != event.pdu().event_id
+    });
+    missing.sort_by_key(|missing| missing.pdu().depth);
+    for missing in missing {
+        let id = missing.pdu().event_id.clone();
+        // One bad event of a gap must not cost the others.
+        if let Err(error) = append(engine, room, origin, missing).await {
+            if matches!(error, Error::Storage(_)) {
+                return Err(error);
+            }
+            tracing::info!(event.id = %id, %error, "a missing event was dropped");
+        }
+    }
+    Ok(())
+}
+
+/// Fetches auth events we do not have, and theirs, as outliers.
+async fn fetch_auth(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let (mut fetched, mut open) = (Vec::new(), event.pdu().auth_events.clone());
+    while let Some(id) = open.pop() {
+        let known = engine.find_pdus(room, std::slice::from_ref(&id)).await?;
+        if !known.is_empty() || fetched.iter().any(|event: &Verified| event.pdu().event_id == id) {
+            continue;
+        }
+        if fetched.len() >= AUTH_FETCH_MAX {
+            return Err(Error::BadEvent("too many auth events are missing".to_owned()));
+        }
+        let answer = app.federation.send(origin, get_event::v1::Request::new(id.clone())).await;
+        let answer = answer.map_err(|error| Error::Remote {
+            server: origin.to_string(),
+            reason: error.to_string(),
+        })?;
+        let object = serde_json::from_str(answer.pdu.get()).map_err(Error::bad_event)?;
+        let verified = funnel::verify(app, object, &room.rules).await?;
+        if verified.pdu().event_id != id || verified.pdu().room_id != room.room_id {
+            return Err(Error::BadEvent("the other server answered with another event".to_owned()));
+        }
+        open.extend(verified.pdu().auth_events.iter().cloned());
+        fetched.push(verified);
+    }
+    if fetched.is_empty() {
+        return Ok(());
+    }
+    import::outliers(engine, room, fetched).await
+}
+
+/// Where prev events are still missing, asks for the state before the event and stores it under them.
+async fn fetch_state(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let missing = placeless(engine, room, &event.pdu().prev_events).await?;
+    let Some(prev) = missing.first() else { return Ok(()) };
+    let request =
+        get_room_state::v1::Request::new(event.pdu().event_id.clone(), room.room_id.clone());
+    let answer = app.federation.send(origin, request).await;
+    let answer = answer
+        .map_err(|error| Error::Remote { server: origin.to_string(), reason: error.to_string() })?;
+    let answer = import::Answer { state: answer.pdus, auth_chain: answer.auth_chain };
+    import::state_before(engine, room, event.pdu(), prev, answer).await
+}
+
+/// Appends rows of events without a place.
+pub(super) async fn store_outliers(
+    engine: &Engine,
+    room: &Room,
+    events: Vec<crate::storage::NewEvent>,
+) -> Result<(), Error> {
+    let batch = EventBatch { room: room.id, events, ..EventBatch::default() };
+    engine.app().db.append(batch).await?;
+    Ok(())
+}

@@ -1,0 +1,199 @@
+//! One connection: its limits, TLS, HTTP/1 or HTTP/2, and the address behind it.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
+};
+use ipnet::IpNet;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+use tower::Service;
+
+use super::listeners::Accepted;
+use crate::{
+    clock::Clock,
+    config::{Listen, parse_network},
+    gateway::{ClientIp, forwarded_for},
+};
+
+/// Most connections at a time; a waiting client holds one. Further ones wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 50_000;
+/// How long a new connection may say nothing, and the time in which a request's head must arrive.
+const HEADER_TIME_MAX: Duration = Duration::from_secs(75);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIME_MAX: Duration = Duration::from_secs(10);
+/// Requests under way on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 256;
+
+/// What all connections share. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Connections(Arc<Inner>);
+
+struct Inner {
+    router: Router,
+    http: Builder<TokioExecutor>,
+    trusted_proxies: Vec<IpNet>,
+    places: Arc<Semaphore>,
+    clock: Clock,
+    /// Taken when stopping.
+    shutdown: Mutex<Option<GracefulShutdown>>,
+}
+
+/// Who is at the other end of the socket.
+#[derive(Clone, Copy)]
+enum Peer {
+    Address(IpAddr),
+    /// Behind a Unix socket: a proxy on this machine.
+    Local,
+}
+
+/// Which HTTP both sides agreed on.
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    One,
+    Two,
+    /// To be seen from the first bytes.
+    Unknown,
+}
+
+impl Connections {
+    pub(super) fn new(router: Router, listen: &Listen, clock: Clock) -> Self {
+        let mut http = Builder::new(TokioExecutor::new());
+        http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
+        http.http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(64 * 1024)
+            .keep_alive_interval(Duration::from_secs(60))
+            .keep_alive_timeout(Duration::from_secs(20));
+        let trusted = listen.trusted_proxies.iter();
+        Self(Arc::new(Inner {
+            router,
+            http,
+            trusted_proxies: trusted.filter_map(|network| parse_network(network)).collect(),
+            places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            clock,
+            shutdown: Mutex::new(Some(GracefulShutdown::new())),
+        }))
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Waits until one more connection may be held.
+    pub(super) async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.places.clone().acquire_owned().await.ok()
+    }
+
+    /// Serves a connection in the background; `place` is given back at its end.
+    pub(super) fn serve(&self, accepted: Accepted, place: Option<OwnedSemaphorePermit>) {
+        let watcher = {
+            let shutdown = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
+            shutdown.as_ref().map(GracefulShutdown::watcher)
+        };
+        let Some(watcher) = watcher else { return };
+        let inner = self.0.clone();
+        tokio::spawn(async move {
+            inner.serve(accepted, watcher).await;
+            drop(place);
+        });
+    }
+
+    /// Lets requests under way end, at most for `time`; says whether all did.
+    pub(super) async fn stop(&self, time: Duration) -> bool {
+        let shutdown = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match shutdown {
+            Some(shutdown) => timeout(time, shutdown.shutdown()).await.is_ok(),
+            None => true,
+        }
+    }
+}
+
+impl Inner {
+    async fn serve(self: Arc<Self>, accepted: Accepted, watcher: Watcher) {
+        match accepted {
+            Accepted::Unix(stream) => {
+                self.speak(stream, Peer::Local, Version::Unknown, watcher).await;
+            }
+            Accepted::Tcp(stream, address) => {
+                if first_byte(&stream).await {
+                    self.speak(stream, Peer::Address(address), Version::Unknown, watcher).await;
+                }
+            }
+            Accepted::Tls(stream, address, certificate) => {
+                stream.set_nodelay(true).ok();
+                let handshake = certificate.acceptor().accept(stream);
+                // A failed handshake is the client's affair; scanners do it all day.
+                let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else { return };
+                let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let version = if two { Version::Two } else { Version::One };
+                self.speak(stream, Peer::Address(address), version, watcher).await;
+            }
+        }
+    }
+
+    /// Speaks HTTP until the connection ends.
+    async fn speak<S>(self: &Arc<Self>, stream: S, peer: Peer, version: Version, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let inner = self.clone();
+        let service = service_fn(move |request| {
+            let inner = inner.clone();
+            async move { inner.answer(request, peer).await }
+        });
+        let http = match version {
+            Version::One => self.http.clone().http1_only(),
+            Version::Two => self.http.clone().http2_only(),
+            Version::Unknown => self.http.clone(),
+        };
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection.into_owned()).await {
+            tracing::debug!(error, "a connection ended");
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
+        let mut request = request.map(Body::new);
+        let address = self.client_address(&request, peer);
+        request.extensions_mut().insert(ClientIp(address));
+        self.router.clone().call(request).await
+    }
+
+    /// The client's own address: the peer's, or what a trusted proxy says.
+    fn client_address(&self, request: &Request, peer: Peer) -> IpAddr {
+        let trusted =
+            |address: IpAddr| self.trusted_proxies.iter().any(|network| network.contains(&address));
+        match peer {
+            Peer::Address(address) if !trusted(address) => address,
+            Peer::Address(address) => forwarded_for(request.headers(), trusted).unwrap_or(address),
+            Peer::Local => {
+                forwarded_for(request.headers(), trusted).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            }
+        }
+    }
+}
+
+/// Waits for the first byte: hyper's guess of the HTTP version knows no time limit.
+async fn first_byte(stream: &TcpStream) -> bool {
+    stream.set_nodelay(true).ok();
+    let mut byte = [0];
+    matches!(timeout(HEADER_TIME_MAX, stream.peek(&mut byte)).await, Ok(Ok(1)))
+}

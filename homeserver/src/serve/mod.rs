@@ -1,0 +1,187 @@
+//! A running server: everything opened, every listener up, until SIGTERM. Called by `ternd serve`.
+//!
+//! Not here: routes and layers (`gateway`).
+
+mod connection;
+mod listeners;
+mod systemd;
+mod tls;
+
+use std::{
+    fs::{DirBuilder, File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{connection::Connections, listeners::Listeners};
+use crate::{
+    app::{App, AppError},
+    clock::Clock,
+    config::{Config, RateLimits},
+    gateway::{self, Server},
+    jobs::Runner,
+    mail,
+    media::{Media, MediaError},
+    jobs::Runner,
+    mail,
+    tasks::Tasks,
+};
+
+/// How long requests under way and background loops may take to end.
+const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Why a server would not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("{what} {}: {source}", path.display())]
+    File { what: &'static str, path: PathBuf, source: io::Error },
+    #[error("another ternd is using {}", .0.display())]
+    InUse(PathBuf),
+    #[error("cannot listen on {address}: {source}")]
+    Listen { address: String, source: io::Error },
+    #[error("the certificate {}: {problem}", file.display())]
+    Certificate { file: PathBuf, problem: String },
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Messaging(#[from] crate::messaging::Error),
+    #[error(transparent)]
+    Media(#[from] MediaError),
+    #[error("cannot wait for signals: {0}")]
+    Signals(io::Error),
+}
+
+/// Opens the database and builds every floor. The folder `data_dir` is made if it is missing.
+///
+/// # Errors
+/// [`ServeError`] for whatever cannot be opened.
+pub async fn open(config: Config) -> Result<Server, ServeError> {
+    make_folder(&config.data_dir)?;
+    let app = App::open(config, Clock::default()).await?;
+    let media = Media::open(&app.config.data_dir)?;
+    Ok(Server::start(app, media).await?)
+}
+
+/// Runs the server until it is told to stop.
+///
+/// # Errors
+/// [`ServeError`] for whatever cannot be opened or listened on.
+pub async fn run(config: Config) -> Result<(), ServeError> {
+    make_folder(&config.data_dir)?;
+    let _lock = lock(&config.data_dir)?;
+    raise_file_limit();
+    if config.limits.rate == RateLimits::Off {
+        tracing::warn!("rate limits are off: for load tests and conformance only");
+    }
+    let mut signals = Signals::new().map_err(ServeError::Signals)?;
+    let listen = config.listen.clone();
+    let data_dir = config.data_dir.clone();
+    let server = open(config).await?;
+    let app = server.app.clone();
+
+    let tasks = Tasks::default();
+    let runner = mail::register_jobs(Runner::new(app.clone()));
+    let stopping = tasks.stopping();
+    tasks.start("jobs", async move {
+        stopping.run_until_cancelled(runner.run()).await;
+    });
+    let listeners = Listeners::bind(&listen).await?;
+    let certificates = listeners.certificates();
+    let addresses = listeners.addresses();
+    let connections = Connections::new(gateway::router(server), &listen, app.clock.clone());
+    listeners.serve(&connections, &tasks);
+    start_loops(&app, &tasks);
+    addresses.write(&data_dir)?;
+    addresses.log();
+    systemd::notify("READY=1");
+
+    signals.wait_for_stop(|| tls::reload(&certificates)).await;
+    tracing::info!("stopping");
+    systemd::notify("STOPPING=1");
+    addresses.remove(&data_dir);
+    let tasks_ended = tasks.stop(STOP_TIME_MAX);
+    let (tasks_ended, connections_ended) =
+        tokio::join!(tasks_ended, connections.stop(STOP_TIME_MAX));
+    if !tasks_ended || !connections_ended {
+        tracing::warn!("some requests were cut off: they took longer than {STOP_TIME_MAX:?}");
+    }
+    app.db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Starts the background loops, each of which is on its floor.
+fn start_loops(app: &App, tasks: &Tasks) {
+    let jobs = mail::register_jobs(Runner::new(app.clone()));
+    let stopping = tasks.stopping();
+    // A job that is cut off was not marked done, and runs again at the next start.
+    tasks.start("jobs", async move {
+        stopping.run_until_cancelled(jobs.run()).await;
+    });
+}
+
+/// Makes a folder that only its owner may read.
+pub fn make_folder(path: &Path) -> Result<(), ServeError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| ServeError::File {
+        what: "cannot make the folder",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Holds the data folder for this process; the lock ends with it, however it ends.
+fn lock(data_dir: &Path) -> Result<File, ServeError> {
+    let path = data_dir.join("ternd.lock");
+    let failed = |source| ServeError::File { what: "cannot lock", path: path.clone(), source };
+    let file = File::create(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(ServeError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// Every waiting client holds a file descriptor, and the usual soft limit is 1,024.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+    }
+}
+
+/// What the operator or the system tells the process.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hang_up: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns at SIGTERM or SIGINT; calls `reload` at each SIGHUP until then.
+    async fn wait_for_stop(&mut self, reload: impl Fn()) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(),
+            }
+        }
+    }
+}

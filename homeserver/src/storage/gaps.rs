@@ -1,0 +1,38 @@
+//! Gaps in stored timelines: events known by name only, and where they would stand.
+
+use super::{Database, Error, Id, query_all, query_one, values};
+
+/// A missing event, and the order of the event that follows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gap {
+    pub event_id: String,
+    pub timeline_order: i64,
+}
+
+/// The gaps of a room that lie within `limit` places before `before`, newest first, at most 20.
+pub async fn list_gaps_before(
+    db: &Database,
+    room: Id,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Gap>, Error> {
+    // The page's own lower end: a gap below it waits for the next page.
+    const LOWEST: &str = "SELECT MIN(timeline_order) FROM (SELECT timeline_order FROM events WHERE room = $1 \
+         AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3) AS page";
+    const LIST: &str = "SELECT event_id, timeline_order FROM backward_extremities WHERE room = $1 \
+         AND timeline_order <= $2 AND timeline_order >= $3 ORDER BY timeline_order DESC LIMIT 20";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let lowest = query_one(db.read(), LOWEST, values![room, before, limit]).await?;
+    let lowest =
+        lowest.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or(i64::MIN);
+    let rows = query_all(db.read(), LIST, values![room, before, lowest]).await?;
+    rows.iter().map(|row| Ok(Gap { event_id: row.get(0)?, timeline_order: row.get(1)? })).collect()
+}
+
+/// The lowest order of a room's timeline; 0 when it is empty.
+pub async fn lowest_order(db: &Database, room: Id) -> Result<i64, Error> {
+    const LOWEST: &str =
+        "SELECT MIN(timeline_order) FROM events WHERE room = $1 AND timeline_order IS NOT NULL";
+    let row = query_one(db.read(), LOWEST, values![room]).await?;
+    Ok(row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
+}

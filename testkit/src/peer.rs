@@ -1,0 +1,396 @@
+//! A server of our own making on the other side of a federation: it holds a real key, publishes it over TLS, and then sends what
+//! it likes, forged, oversized or right. For showing what `ternd` refuses; for the rest there are `ternd` and Synapse.
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use axum::{Json, Router, http::StatusCode, routing};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use reqwest::Method;
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, RoomVersionId,
+    canonical_json::try_from_json_map,
+    room_version_rules::RoomVersionRules,
+    signatures::{Ed25519KeyPair, hash_and_sign_event, reference_hash, sign_json},
+};
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+use crate::{
+    http::{Answer, Api, encode},
+    loopback::Loopback,
+};
+
+/// A signing key.
+pub struct TestKey {
+    pair: Ed25519KeyPair,
+}
+
+impl TestKey {
+    /// A new key with the id `ed25519:test`.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn new() -> Result<Self> {
+        let document = Ed25519KeyPair::generate();
+        let pair = Ed25519KeyPair::from_der(&document, "test".to_owned())
+            .map_err(|error| anyhow!("a key of our own: {error}"))?;
+        Ok(Self { pair })
+    }
+
+    fn id(&self) -> String {
+        format!("ed25519:{}", self.pair.version())
+    }
+
+    fn public(&self) -> String {
+        STANDARD_NO_PAD.encode(self.pair.public_key())
+    }
+
+    fn sign(&self, server: &str, object: Value) -> Result<CanonicalJsonObject> {
+        let mut object = canonical(object)?;
+        sign_json(server, &self.pair, &mut object)?;
+        Ok(object)
+    }
+
+    /// The `Authorization` header of a request from `origin` to `destination`.
+    ///
+    /// # Errors
+    /// When the body is not canonical JSON.
+    pub fn authorization(
+        &self,
+        origin: &str,
+        destination: &str,
+        method: &Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<String> {
+        let mut object = json!({
+            "method": method.as_str(), "uri": path, "origin": origin, "destination": destination,
+        });
+        if let (Some(fields), Some(body)) = (object.as_object_mut(), body) {
+            fields.insert("content".to_owned(), body.clone());
+        }
+        let signed = serde_json::to_value(self.sign(origin, object)?)?;
+        let signature = signed
+            .get("signatures")
+            .and_then(|signatures| signatures.get(origin)?.get(self.id())?.as_str())
+            .context("no signature")?;
+        let key = self.id();
+        Ok(format!(
+            "X-Matrix origin=\"{origin}\",destination=\"{destination}\",key=\"{key}\",sig=\"{signature}\""
+        ))
+    }
+}
+
+/// The running peer. Dropping it closes its port.
+pub struct Peer {
+    name: String,
+    key: Arc<TestKey>,
+    http: reqwest::Client,
+    transactions: AtomicU64,
+    task: JoinHandle<()>,
+}
+
+/// A room the peer is in, as far as it needs to know for speaking there.
+#[derive(Debug, Clone)]
+pub struct PeerRoom {
+    /// The room's id.
+    pub room_id: String,
+    /// The peer's user in it.
+    pub user_id: String,
+    version: RoomVersionId,
+    auth_events: Vec<String>,
+    previous: String,
+    depth: i64,
+}
+
+impl Peer {
+    /// Starts it as `host:PORT`.
+    ///
+    /// # Errors
+    /// When there is no port.
+    pub async fn start(loopback: &Loopback, host: &str) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let name = format!("{host}:{}", listener.local_addr()?.port());
+        let key = Arc::new(TestKey::new()?);
+        let acceptor = TlsAcceptor::from(loopback.authority().server_config(host)?);
+        let router = router(&name, &key)?;
+        let task = tokio::spawn(async move {
+            axum::serve(TlsListener { listener, acceptor }, router).await.ok();
+        });
+        let http = loopback.http_client()?;
+        Ok(Self { name, key, http, transactions: AtomicU64::new(0), task })
+    }
+
+    /// Its server name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The full id of a user here.
+    pub fn user_id(&self, localpart: &str) -> String {
+        format!("@{localpart}:{}", self.name)
+    }
+
+    /// A request to `server`, signed with the peer's key.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn request(
+        &self,
+        server: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer> {
+        let key = Arc::clone(&self.key);
+        self.request_with(&key, server, method, path, body).await
+    }
+
+    /// A request that claims to be from this peer but is signed with `key`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn request_with(
+        &self,
+        key: &TestKey,
+        server: &str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Answer> {
+        let header = key.authorization(&self.name, server, &method, path, body.as_ref())?;
+        let api = Api::new(&format!("https://{server}"), self.http.clone())?;
+        api.call_as(&header, method, path, body.as_ref()).await
+    }
+
+    /// Joins a public room of `server` as `localpart`.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn join(&self, server: &str, room_id: &str, localpart: &str) -> Result<PeerRoom> {
+        let user_id = self.user_id(localpart);
+        let (room, user) = (encode(room_id), encode(&user_id));
+        let versions: Vec<String> = (6..=12).map(|version| format!("ver={version}")).collect();
+        let path = format!("/_matrix/federation/v1/make_join/{room}/{user}?{}", versions.join("&"));
+        let made = self.request(server, Method::GET, &path, None).await?.ok()?;
+        let version =
+            made.get("room_version").and_then(Value::as_str).context("no room_version")?;
+        let version = RoomVersionId::try_from(version)?;
+        let mut event = made.get("event").cloned().context("no event")?;
+        if let Some(fields) = event.as_object_mut() {
+            fields.insert("origin_server_ts".to_owned(), now_ms().into());
+            fields.remove("event_id");
+        }
+        let depth = event.get("depth").and_then(Value::as_i64).unwrap_or_default();
+        let join = self.sign_event(&version, event)?;
+        let join_id = event_id(&version, &join)?;
+
+        let path = format!("/_matrix/federation/v2/send_join/{room}/{}", encode(&join_id));
+        let body = serde_json::to_value(&join)?;
+        let joined = self.request(server, Method::PUT, &path, Some(body)).await?.ok()?;
+        let state = joined.get("state").and_then(Value::as_array).context("no state")?;
+        let mut auth_events = vec![join_id.clone()];
+        for event in state {
+            let kind = event.get("type").and_then(Value::as_str);
+            let rules = rules(&version)?;
+            let create = kind == Some("m.room.create")
+                && !rules.authorization.room_create_event_id_as_room_id;
+            if create || kind == Some("m.room.power_levels") {
+                auth_events.push(event_id(&version, &canonical(event.clone())?)?);
+            }
+        }
+        let room_id = room_id.to_owned();
+        Ok(PeerRoom { room_id, user_id, version, auth_events, previous: join_id, depth })
+    }
+
+    /// A message event of the peer's user after its last, hashed and signed, not sent.
+    ///
+    /// # Errors
+    /// When `content` is not canonical JSON.
+    pub fn message(&self, room: &PeerRoom, content: Value) -> Result<CanonicalJsonObject> {
+        let event = json!({
+            "type": "m.room.message",
+            "room_id": room.room_id,
+            "sender": room.user_id,
+            "origin_server_ts": now_ms(),
+            "depth": room.depth.saturating_add(1),
+            "prev_events": [room.previous],
+            "auth_events": room.auth_events,
+            "content": content,
+        });
+        self.sign_event(&room.version, event)
+    }
+
+    /// The same with a body of as many letters as it takes for the whole event to have `bytes` bytes of canonical JSON.
+    ///
+    /// # Errors
+    /// When `bytes` is less than an empty message has.
+    pub fn message_of_bytes(&self, room: &PeerRoom, bytes: usize) -> Result<CanonicalJsonObject> {
+        let text = |length: usize| json!({ "msgtype": "m.text", "body": "x".repeat(length) });
+        let empty = serde_json::to_vec(&self.message(room, text(0))?)?.len();
+        let message = self.message(room, text(bytes.saturating_sub(empty)))?;
+        let length = serde_json::to_vec(&message)?.len();
+        ensure!(length == bytes, "the event has {length} bytes, not {bytes}");
+        Ok(message)
+    }
+
+    /// Sends `pdus` to `server` in one transaction.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn send(&self, server: &str, pdus: &[CanonicalJsonObject]) -> Result<Answer> {
+        let number = self.transactions.fetch_add(1, Ordering::Relaxed);
+        let path = format!("/_matrix/federation/v1/send/peer{number}");
+        let body = json!({ "origin": self.name, "origin_server_ts": now_ms(), "pdus": pdus });
+        self.request(server, Method::PUT, &path, Some(body)).await
+    }
+
+    fn sign_event(&self, version: &RoomVersionId, event: Value) -> Result<CanonicalJsonObject> {
+        let mut event = canonical(event)?;
+        let rules = rules(version)?;
+        hash_and_sign_event(&self.name, &self.key.pair, &mut event, &rules.redaction)?;
+        Ok(event)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl PeerRoom {
+    /// The id of an event made for this room.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn event_id(&self, event: &CanonicalJsonObject) -> Result<String> {
+        event_id(&self.version, event)
+    }
+
+    /// Makes the next message follow `event`.
+    ///
+    /// # Errors
+    /// When `event` is none.
+    pub fn advance(&mut self, event: &CanonicalJsonObject) -> Result<()> {
+        self.previous = self.event_id(event)?;
+        self.depth = self.depth.saturating_add(1);
+        Ok(())
+    }
+}
+
+fn event_id(version: &RoomVersionId, event: &CanonicalJsonObject) -> Result<String> {
+    Ok(format!("${}", reference_hash(event, &rules(version)?)?))
+}
+
+fn rules(version: &RoomVersionId) -> Result<RoomVersionRules> {
+    version.rules().with_context(|| format!("unknown room version {version}"))
+}
+
+fn canonical(value: Value) -> Result<CanonicalJsonObject> {
+    let Value::Object(map) = value else { return Err(anyhow!("no object: {value}")) };
+    Ok(try_from_json_map(map)?)
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default()
+}
+
+/// What the peer answers: its key, and thanks for every transaction.
+fn router(name: &str, key: &TestKey) -> Result<Router> {
+    let day_ms: u64 = 24 * 60 * 60 * 1000;
+    let keys = json!({
+        "server_name": name,
+        "valid_until_ts": now_ms().saturating_add(day_ms),
+        "verify_keys": { key.id(): { "key": key.public() } },
+        "old_verify_keys": {},
+    });
+    let keys = CanonicalJsonValue::Object(key.sign(name, keys)?);
+    let version = json!({ "server": { "name": "test peer", "version": "0" } });
+    let unknown = json!({ "errcode": "M_UNRECOGNIZED", "error": "a peer for tests" });
+    Ok(Router::new()
+        .route("/_matrix/key/v2/server", routing::get(async move || Json(keys)))
+        .route("/_matrix/federation/v1/version", routing::get(async move || Json(version)))
+        .route(
+            "/_matrix/federation/v1/send/{transaction}",
+            routing::put(async || Json(json!({ "pdus": {} }))),
+        )
+        .fallback(async move || (StatusCode::NOT_FOUND, Json(unknown))))
+}
+
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl axum::serve::Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            // One at a time is enough for a peer that only `ternd` talks to; who fails the handshake is forgotten.
+            if let Ok((stream, address)) = self.listener.accept().await
+                && let Ok(stream) = self.acceptor.accept(stream).await
+            {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_publishes_the_key_it_signs_with() {
+        let loopback = Loopback::new().unwrap();
+        let peer = Peer::start(&loopback, "gamma.localhost").await.unwrap();
+        let api = loopback.api(&format!("https://{}", peer.name())).unwrap();
+
+        let keys = api.get("/_matrix/key/v2/server").await.unwrap().ok().unwrap();
+
+        assert_eq!(keys["server_name"], peer.name());
+        assert_eq!(keys["verify_keys"]["ed25519:test"]["key"], peer.key.public());
+        assert!(keys["signatures"][peer.name()]["ed25519:test"].is_string());
+    }
+
+    #[tokio::test]
+    async fn a_message_has_exactly_the_bytes_asked_for() {
+        let loopback = Loopback::new().unwrap();
+        let peer = Peer::start(&loopback, "localhost").await.unwrap();
+        let room = PeerRoom {
+            room_id: "!room:example.org".to_owned(),
+            user_id: peer.user_id("bob"),
+            version: RoomVersionId::V11,
+            auth_events: Vec::new(),
+            previous: "$event".to_owned(),
+            depth: 1,
+        };
+
+        for bytes in [65_536, 65_537] {
+            let message = peer.message_of_bytes(&room, bytes).unwrap();
+            assert_eq!(serde_json::to_vec(&message).unwrap().len(), bytes);
+        }
+        assert!(peer.message_of_bytes(&room, 100).is_err());
+    }
+}

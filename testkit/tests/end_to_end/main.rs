@@ -1,0 +1,8 @@
+//! Everything together, as users and other servers meet it: real programs, real terminals, real TLS, real mail.
+
+mod bad_input;
+mod peer;
+mod people;
+mod two_people;
+mod with_nio;
+mod with_synapse;

@@ -1,0 +1,99 @@
+//! What people do in `tern`, as keys; and how they see that it worked. The one place that knows the words on the screens.
+
+use anyhow::{Context, Result};
+use tern_testkit::{Tern, Ternd};
+
+/// The password of everybody here.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// From the first-run screen to the chat screen: finds the server, registers by email, types the code from the mail.
+pub(crate) async fn register(tern: &mut Tern, ternd: &Ternd, username: &str) -> Result<()> {
+    find_server(tern, ternd.name()).await?;
+    tern.press("r")?;
+    tern.wait_for("Register on").await?;
+    let email = format!("{username}@example.org");
+    for text in [&email, username] {
+        tern.type_text(text)?;
+        tern.press("Tab")?;
+    }
+    tern.type_text(PASSWORD)?;
+    tern.press("Enter")?;
+    tern.wait_for("Check your mail").await?;
+    let code = ternd.wait_for_mail(&email, 0).await?.code()?;
+    tern.type_text(&code)?;
+    tern.press("Enter")?;
+    enter_chats(tern).await
+}
+
+/// From the first-run screen to the chat screen with an account that exists.
+pub(crate) async fn log_in(
+    tern: &mut Tern,
+    server: &str,
+    username: &str,
+    password: &str,
+) -> Result<()> {
+    find_server(tern, server).await?;
+    tern.press("l")?;
+    tern.wait_for("Log in on").await?;
+    tern.type_text(username)?;
+    tern.press("Tab")?;
+    tern.type_text(password)?;
+    tern.press("Enter")?;
+    enter_chats(tern).await
+}
+
+async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
+    tern.wait_for("Welcome to Tern").await?;
+    tern.type_text(server)?;
+    tern.press("Enter")?;
+    tern.wait_for("answers.").await
+}
+
+/// Puts off the question about a recovery key, which a first login asks; then the list has the focus.
+async fn enter_chats(tern: &mut Tern) -> Result<()> {
+    tern.wait_for("Later").await?;
+    tern.press("Esc")?;
+    tern.wait_gone("Later").await
+}
+
+/// A new direct chat with `user_id`, encrypted as the form has it. Begins in the list and ends in the composer.
+pub(crate) async fn start_chat(tern: &mut Tern, user_id: &str) -> Result<()> {
+    tern.press("n")?;
+    tern.wait_for("New chat").await?;
+    tern.type_text(user_id)?;
+    tern.press("Enter")?;
+    tern.wait_gone("New chat").await?;
+    in_composer(tern).await
+}
+
+/// Accepts the only invitation, which is from `inviter`. Begins in the list and ends in the composer.
+pub(crate) async fn accept_invitation(tern: &mut Tern, inviter: &str) -> Result<()> {
+    tern.wait_for(inviter).await?;
+    tern.press("Enter")?;
+    tern.wait_for("Accept").await?;
+    tern.press("Enter")?;
+    tern.wait_gone("Accept").await?;
+    in_composer(tern).await
+}
+
+/// The hint line says what Enter does there.
+async fn in_composer(tern: &Tern) -> Result<()> {
+    tern.wait_for("new line").await
+}
+
+/// Types `text` in the composer, sends it, and waits until the server has it.
+pub(crate) async fn say(tern: &mut Tern, text: &str) -> Result<()> {
+    tern.type_text(text)?;
+    tern.press("Enter")?;
+    wait_for_tick(tern, text, "✓").await
+}
+
+/// Waits until the row of `text` carries `tick`, `✓` for sent or `✓✓` for read.
+pub(crate) async fn wait_for_tick(tern: &Tern, text: &str, tick: &str) -> Result<()> {
+    tern.wait_until(&format!("{tick} at {text:?}"), |screen| {
+        // Time and tick stand right of the text; left of it is the chat list with ticks of its own.
+        screen.lines().any(|row| row.split_once(text).is_some_and(|(_, rest)| rest.contains(tick)))
+    })
+    .await
+    .with_context(|| format!("the message {text:?} did not get its {tick}"))
+}
