@@ -10,7 +10,7 @@ use ruma::{
     OwnedRoomId, UInt,
     api::client::sync::sync_events::v5::request::{List as ListRequest, ListFilters},
     directory::RoomTypeFilter,
-    events::{StateEventType, TimelineEventType},
+    events::StateEventType,
 };
 use serde_json::Value;
 
@@ -26,6 +26,17 @@ use crate::{
 
 /// Most timeline events a room may have in an answer.
 const LIMIT_MAX: usize = 100;
+
+/// Events that make a room rise in the lists.
+const BUMPING: [&str; 7] = [
+    "m.room.message",
+    "m.room.encrypted",
+    "m.room.create",
+    "m.sticker",
+    "m.call.invite",
+    "m.poll.start",
+    "org.matrix.msc3381.poll.start",
+];
 
 /// A room the user has to do with.
 #[derive(Debug)]
@@ -120,15 +131,7 @@ fn bump_stamp(room: &Room, upto: i64) -> Option<i64> {
     seen.recent
         .iter()
         .rev()
-        .filter(|pdu| matches!(
-            pdu.event_type,
-            TimelineEventType::RoomMessage
-                | TimelineEventType::RoomEncrypted
-                | TimelineEventType::RoomCreate
-                | TimelineEventType::Sticker
-                | TimelineEventType::CallInvite
-                | TimelineEventType::PollStart
-        ) || pdu.event_type.to_string() == "m.poll.start")
+        .filter(|pdu| BUMPING.contains(&pdu.event_type.to_string().as_str()))
         .filter_map(|pdu| pdu.place.position)
         .find(|position| *position <= upto)
 }

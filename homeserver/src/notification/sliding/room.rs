@@ -310,16 +310,12 @@ async fn describe(
             _ => {}
         }
     }
-    let said = async |event_type: &str| -> Result<Option<Described>, Error> {
-        let event = look.engine.state_event(room, event_type, "").await?;
-        Ok(event.and_then(|event| event.content_as()))
-    };
     if name {
-        let content = said("m.room.name").await?;
+        let content = said(look, room, "m.room.name").await?;
         news.name = content.and_then(|content| content.name).filter(|name| !name.is_empty());
     }
     if avatar {
-        let content = said("m.room.avatar").await?;
+        let content = said(look, room, "m.room.avatar").await?;
         let url = content.and_then(|content| content.url);
         // At first there is nothing to take back.
         news.avatar = (url.is_some() || !is_initial).then_some(url);
@@ -333,6 +329,15 @@ async fn describe(
         news.heroes = Some(heroes(look, room).await?);
     }
     Ok(())
+}
+
+async fn said(
+    look: &Look<'_>,
+    room: &Room,
+    event_type: &str,
+) -> Result<Option<Described>, Error> {
+    let event = look.engine.state_event(room, event_type, "").await?;
+    Ok(event.and_then(|event| event.content_as()))
 }
 
 async fn heroes(look: &Look<'_>, room: &Room) -> Result<Vec<Hero>, Error> {
