@@ -56,13 +56,18 @@ async fn a_profile_refuses_what_it_can_not_hold() {
         server.put(&profile_path(name), &alice.token, json!({ name: value })).await
     };
 
-    assert_refused(&put("avatar_url", json!("https://example.org/a.png")).await, 400, "M_INVALID_PARAM");
+    assert_refused(
+        &put("avatar_url", json!("https://example.org/a.png")).await,
+        400,
+        "M_INVALID_PARAM",
+    );
     assert_refused(&put("displayname", json!(7)).await, 400, "M_INVALID_PARAM");
     assert_refused(&put("Bad%20Key", json!(7)).await, 400, "M_MISSING_PARAM");
     assert_refused(&put(&"k".repeat(256), json!(7)).await, 400, "M_KEY_TOO_LARGE");
     let large = put("org.example.large", json!("x".repeat(65 * 1024))).await;
     assert_refused(&large, 400, "M_PROFILE_TOO_LARGE");
-    let other = server.put(&profile_path("displayname"), &bob.token, json!({ "displayname": "Eve" }));
+    let other =
+        server.put(&profile_path("displayname"), &bob.token, json!({ "displayname": "Eve" }));
     assert_refused(&other.await, 403, "M_FORBIDDEN");
     let nobody = server.get("/_matrix/client/v3/profile/@nobody:example.org", "").await;
     assert_refused(&nobody, 404, "M_NOT_FOUND");
@@ -90,8 +95,7 @@ async fn account_data_is_kept_per_user_and_room_and_listed_in_order_of_change() 
     let upto = server.app.db.position();
     let all = account::list_account_data_since(&server.app, user, 0, upto).await.unwrap();
     let types: Vec<_> = all.iter().map(|d| (d.room_id.as_str(), d.data_type.as_str())).collect();
-    let expected =
-        [("", "m.push_rules"), ("", "org.example.colour"), (ROOM, "org.example.colour")];
+    let expected = [("", "m.push_rules"), ("", "org.example.colour"), (ROOM, "org.example.colour")];
     assert_eq!(types, expected);
     let new = account::list_account_data_since(&server.app, user, between, upto).await.unwrap();
     assert_eq!(new.len(), 1);
@@ -161,7 +165,8 @@ async fn push_rules_are_added_changed_moved_and_removed() {
             server.put(&path(&format!("content/{name}")), &alice.token, rule.clone()).await;
         assert_eq!(status, 200, "{body}");
     }
-    let behind_last = server.put(&path("content/three?after=one"), &alice.token, rule.clone()).await;
+    let behind_last =
+        server.put(&path("content/three?after=one"), &alice.token, rule.clone()).await;
     assert_eq!(behind_last.0, 200, "{}", behind_last.1);
     server.put(&path("content/two/enabled"), &alice.token, json!({ "enabled": false })).await;
     server.put(&path("content/two/actions"), &alice.token, json!({ "actions": [] })).await;
@@ -227,7 +232,9 @@ async fn people_are_found_by_the_beginning_of_their_names() {
     let server = TestServer::start().await;
     let alice = server.register("alice").await;
     let bob = server.register("bob").await;
-    server.put(&profile_path("displayname"), &alice.token, json!({ "displayname": "Zoë Adler" })).await;
+    server
+        .put(&profile_path("displayname"), &alice.token, json!({ "displayname": "Zoë Adler" }))
+        .await;
     let search = async |term: &str| {
         let body = json!({ "search_term": term });
         server.post("/_matrix/client/v3/user_directory/search", &bob.token, body).await.1

@@ -113,9 +113,9 @@ async fn a_registration_token_is_good_for_its_uses() {
         expires_ms: None,
     };
     let write = server.app.db.write(move |txn| {
-        Box::pin(async move {
-            storage::tokens::insert_registration_token(txn.db(), &token, 0).await
-        })
+        Box::pin(
+            async move { storage::tokens::insert_registration_token(txn.db(), &token, 0).await },
+        )
     });
     assert!(write.await.unwrap());
     let validity = "/_matrix/client/v1/register/m.login.registration_token/validity?token=come-in";
@@ -381,7 +381,8 @@ async fn a_deactivated_account_is_gone_and_its_name_is_never_given_again() {
     assert_eq!(status, 200, "{body}");
     assert_refused(&server.get(WHOAMI, &alice.token).await, 401, "M_UNKNOWN_TOKEN");
     assert_refused(&server.try_login("alice", PASSWORD).await, 403, "M_USER_DEACTIVATED");
-    let body = json!({ "username": "alice", "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
+    let body =
+        json!({ "username": "alice", "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
     assert_refused(&server.post(REGISTER, "", body).await, 400, "M_USER_IN_USE");
     assert_refused(&server.get(profile, &bob.token).await, 404, "M_NOT_FOUND");
 }

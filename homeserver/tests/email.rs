@@ -265,7 +265,9 @@ async fn a_forgotten_password_is_reset_by_mail_and_all_sessions_end() {
     assert_eq!(server.try_login("alice", new).await.0, 200);
     assert_refused(&server.try_login("alice", PASSWORD).await, 403, "M_FORBIDDEN");
     let mails = server.mails().await;
-    assert!(mails.iter().any(|mail| mail["subject"].as_str().unwrap().contains("password was changed")));
+    assert!(
+        mails.iter().any(|mail| mail["subject"].as_str().unwrap().contains("password was changed"))
+    );
     body["auth"].as_object_mut().unwrap().remove("session");
     assert_refused(&server.post(PASSWORD_PATH, "", body).await, 401, "M_THREEPID_AUTH_FAILED");
 }

@@ -64,6 +64,28 @@ pub async fn set_account_data(
     Ok(())
 }
 
+/// Sets a piece of a room's account data that the server writes itself, `m.fully_read` for instance.
+pub async fn set_room_account_data(
+    app: &App,
+    user: Id,
+    room_id: &str,
+    data_type: &str,
+    content: &Value,
+) -> Result<(), storage::Error> {
+    let (room_id, data_type) = (room_id.to_owned(), data_type.to_owned());
+    let content = content.to_string();
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            let position = txn.next_position();
+            let data = AccountData { room_id, data_type, content, position };
+            storage::account_data::insert_account_data(txn.db(), user, &data).await
+        })
+    });
+    write.await?;
+    app.bell.ring_users([user]);
+    Ok(())
+}
+
 /// One piece of account data. Push rules are there from the start.
 ///
 /// # Errors
@@ -79,7 +101,7 @@ pub async fn account_data(
     match content {
         Some(content) => parse(&content),
         None if room_id.is_empty() && data_type == "m.push_rules" => {
-            Ok(json!({ "global": push_rules::push_rules(app, user).await? }))
+            Ok(json!({ "global": push_rules(app, user).await? }))
         }
         None => Err(AccountError::NotFound("this account data")),
     }
@@ -99,7 +121,7 @@ pub async fn list_account_data_since(
     let has_rules =
         |data: &AccountData| data.room_id.is_empty() && data.data_type == "m.push_rules";
     if since == 0 && !data.iter().any(has_rules) {
-        let rules = json!({ "global": push_rules::push_rules(app, user).await? });
+        let rules = json!({ "global": push_rules(app, user).await? });
         let piece = AccountData {
             room_id: String::new(),
             data_type: "m.push_rules".to_owned(),

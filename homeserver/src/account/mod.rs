@@ -12,14 +12,14 @@ mod push_rules;
 mod pushers;
 
 pub use data::{
-    account_data, list_account_data_since, list_room_account_data, room_tags,
-    set_account_data, set_tag,
+    account_data, list_account_data_since, list_room_account_data, room_tags, set_account_data,
+    set_room_account_data, set_tag,
 };
 pub use directory::{Found, search_users};
 pub use filters::{filter, keep_filter};
 pub use openid::{OpenidToken, openid_token, openid_user};
 pub use profile::{
-    local_user, member_profile, profile, profile_field, remove_profile_field, set_profile_field,
+    find_active, member_profile, profile, profile_field, remove_profile_field, set_profile_field,
 };
 pub use push_rules::{add_rule, push_rules, remove_rule, set_rule_actions, set_rule_enabled};
 pub use pushers::{list_pushers, remove_pusher, set_pusher};
@@ -48,23 +48,4 @@ pub enum AccountError {
     Auth(#[from] AuthError),
     #[error(transparent)]
     Storage(#[from] storage::Error),
-}
-
-/// An active local account.
-pub async fn find_active(
-    _app: &App,
-    _user_id: &UserId,
-) -> Result<Option<storage::Id>, storage::Error> {
-    Ok(None)
-}
-
-/// x
-pub async fn set_room_account_data(
-    _app: &App,
-    _user: storage::Id,
-    _room: storage::Id,
-    _kind: &str,
-    _content: serde_json::Value,
-) -> Result<(), storage::Error> {
-    Ok(())
 }

@@ -19,7 +19,7 @@ const DISPLAY_NAME_BYTES_MAX: usize = 256;
 const AVATAR_URL_BYTES_MAX: usize = 1_000;
 
 /// The interned id of a local user who is not deactivated.
-pub async fn local_user(app: &App, user_id: &UserId) -> Result<Option<Id>, storage::Error> {
+pub async fn find_active(app: &App, user_id: &UserId) -> Result<Option<Id>, storage::Error> {
     let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(None) };
     let account = storage::accounts::find_account(app.db.read(), user).await?;
     Ok(account.filter(|account| !account.deactivated).map(|account| account.user))
@@ -46,7 +46,7 @@ pub async fn member_profile(
 /// # Errors
 /// [`AccountError::UserNotFound`].
 pub async fn profile(app: &App, user_id: &UserId) -> Result<Map<String, Value>, AccountError> {
-    let user = local_user(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
+    let user = find_active(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
     let fields = storage::profiles::list_profile_fields(app.db.read(), user).await?;
     fields.into_iter().map(|(name, value)| Ok((name, parse(&value)?))).collect()
 }
@@ -55,12 +55,8 @@ pub async fn profile(app: &App, user_id: &UserId) -> Result<Map<String, Value>, 
 ///
 /// # Errors
 /// [`AccountError::UserNotFound`], [`AccountError::NotFound`] when the field is not set.
-pub async fn profile_field(
-    app: &App,
-    user_id: &UserId,
-    name: &str,
-) -> Result<Value, AccountError> {
-    let user = local_user(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
+pub async fn profile_field(app: &App, user_id: &UserId, name: &str) -> Result<Value, AccountError> {
+    let user = find_active(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
     let value = storage::profiles::find_profile_field(app.db.read(), user, name).await?;
     Ok(parse(&value.ok_or(AccountError::NotFound("this profile field"))?)?)
 }
@@ -122,12 +118,13 @@ fn check_field(name: &str, value: &Value) -> Result<(), AccountError> {
     if name.len() > KEY_BYTES_MAX {
         return Err(AccountError::KeyTooLarge);
     }
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)
-    };
+    let allowed =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     let invalid = |text: &str| Err(AccountError::InvalidParam(text.to_owned()));
     if !name.starts_with(|c: char| c.is_ascii_lowercase()) || !name.bytes().all(allowed) {
-        return invalid("a profile field's name is made of a-z, 0-9 and ._- and begins with a letter");
+        return invalid(
+            "a profile field's name is made of a-z, 0-9 and ._- and begins with a letter",
+        );
     }
     let text_max = match name {
         "displayname" => DISPLAY_NAME_BYTES_MAX,

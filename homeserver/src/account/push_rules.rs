@@ -135,10 +135,8 @@ pub async fn set_rule_enabled(
     rule_id: String,
     enabled: bool,
 ) -> Result<(), AccountError> {
-    change(app, user, move |rules| {
-        rules.set_enabled(kind, &rule_id, enabled).map_err(not_found)
-    })
-    .await
+    change(app, user, move |rules| rules.set_enabled(kind, &rule_id, enabled).map_err(not_found))
+        .await
 }
 
 /// Sets what a rule does.
@@ -152,8 +150,6 @@ pub async fn set_rule_actions(
     rule_id: String,
     actions: Vec<Action>,
 ) -> Result<(), AccountError> {
-    change(app, user, move |rules| {
-        rules.set_actions(kind, &rule_id, actions).map_err(not_found)
-    })
-    .await
+    change(app, user, move |rules| rules.set_actions(kind, &rule_id, actions).map_err(not_found))
+        .await
 }

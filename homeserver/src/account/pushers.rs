@@ -32,7 +32,9 @@ pub async fn set_pusher(
     let append = pusher.remove("append").and_then(|append| append.as_bool()).unwrap_or_default();
     let text = |name: &str, max: usize| match pusher.get(name).and_then(Value::as_str) {
         Some(text) if text.len() <= max => Ok(text.to_owned()),
-        _ => Err(AccountError::InvalidParam(format!("{name} must be a text of at most {max} bytes"))),
+        _ => {
+            Err(AccountError::InvalidParam(format!("{name} must be a text of at most {max} bytes")))
+        }
     };
     let (app_id, pushkey) = (text("app_id", 64)?, text("pushkey", 512)?);
     for name in ["kind", "app_display_name", "device_display_name", "lang"] {

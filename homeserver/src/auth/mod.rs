@@ -21,9 +21,7 @@ pub use accounts::{
     registration_token_is_valid, set_password,
 };
 pub use devices::{delete_devices, find_device, list_devices, rename_device};
-pub use email_sessions::{
-    EmailRequest, Purpose, Submitted, base_url, request_email, submit_token,
-};
+pub use email_sessions::{EmailRequest, Purpose, Submitted, base_url, request_email, submit_token};
 pub use emails::{
     Address, add_email, find_by_email, list_emails, remove_email, set_found_by_email,
 };

@@ -12,7 +12,8 @@ use std::{
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
-    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords, secrets,
+    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords,
+    secrets,
 };
 use crate::{
     app::App,

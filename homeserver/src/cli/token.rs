@@ -38,9 +38,8 @@ pub(super) fn run(options: &Token) -> Result<(), CliError> {
     let token = new_token()?;
     let lifetime = options.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let now_ms = Clock::default().now_ms();
-    let expires_ms = lifetime.map(|time| {
-        now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
-    });
+    let expires_ms = lifetime
+        .map(|time| now_ms.saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX)));
     block_on(async {
         let db =
             Database::open(&config.database.url, &config.data_dir, &config.server_name).await?;

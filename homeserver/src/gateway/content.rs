@@ -84,7 +84,7 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
 }
 
 /// `inline` for what is on the list, compared as browsers do: without parameters, in any case.
-fn disposition(content_type: &str, filename: Option<String>) -> String {
+pub(super) fn disposition(content_type: &str, filename: Option<String>) -> String {
     let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let kind = if INLINE.contains(&essence.as_str()) {
         ContentDispositionType::Inline

@@ -8,6 +8,7 @@ mod client;
 mod client_ip;
 mod content;
 mod error;
+mod federation;
 mod layers;
 mod matrix;
 mod rate_limit;
@@ -25,9 +26,9 @@ use crate::{
     auth::Auth,
     media::Media,
     messaging::{self, Engine},
+    notification::Sync,
     storage,
 };
-use crate::{app::App, auth::Auth, messaging::Engine, notification::Sync};
 
 /// What the doors reach: the tools, and the struct of each floor that keeps state.
 #[derive(Clone, FromRef)]
@@ -36,6 +37,7 @@ pub struct Server {
     pub auth: Auth,
     pub engine: Engine,
     pub media: Media,
+    pub sync: Sync,
 }
 
 impl Server {
@@ -47,9 +49,8 @@ impl Server {
             .wake_all()
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
-        Ok(Self { app, auth: Auth::default(), engine, media })
+        Ok(Self { app, auth: Auth::default(), engine, media, sync: Sync::default() })
     }
-    pub sync: Sync,
 }
 
 /// Every route, with every layer in order.
@@ -84,6 +85,6 @@ pub fn router(server: Server) -> Router {
             )
         })
         .layer(Extension(limiter))
-        .with_state(server);
-    layers::around(routes)
+        .with_state(server.clone());
+    layers::around(routes).merge(federation::routes(server))
 }

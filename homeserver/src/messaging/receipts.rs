@@ -30,8 +30,8 @@ pub async fn set(
     match kind {
         "m.fully_read" => {
             let content = json!({ "event_id": event_id });
-            account::set_room_account_data(app, requester.user, room.id, kind, content).await?;
-            app.bell.ring_users([requester.user]);
+            let room_id = room_id.as_str();
+            account::set_room_account_data(app, requester.user, room_id, kind, &content).await?;
             return Ok(());
         }
         "m.read" | "m.read.private" => {}

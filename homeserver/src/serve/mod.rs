@@ -26,8 +26,6 @@ use crate::{
     jobs::Runner,
     mail,
     media::{Media, MediaError},
-    jobs::Runner,
-    mail,
     tasks::Tasks,
 };
 

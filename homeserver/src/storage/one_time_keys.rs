@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Id, Txn, append::insert, execute, query_all, query_one, values};
+use super::{Error, Id, Txn, execute, insert, query_all, query_one, values};
 
 /// A key to store or as claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,24 @@
 //! [`Report`]s. `matrix/` is the real one on matrix-sdk; `fake.rs` records requests and plays scripted reports for tests.
 //! Nothing here is a matrix-sdk type, so the move to another SDK version stays inside `matrix/`.
 
+pub mod fake;
+pub mod matrix;
+
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// What a backend needs to know before its first request.
+#[derive(Clone)]
+pub struct Config {
+    /// Where session, keys and history live; made if absent, readable by its owner only.
+    pub data_dir: PathBuf,
+    /// A PEM file of certificates to trust besides the system's, for private networks and tests.
+    pub extra_ca: Option<PathBuf>,
+    /// The server to use until another is found: anything [`Request::FindServer`] takes.
+    pub server: Option<String>,
+    /// The key of the stores in `data_dir`.
+    pub store_key: [u8; 32],
+}
 
 /// Carries out requests in the background. Cloneable handles live in `matrix/`; the loop owns one `Box<dyn Backend>`.
 pub trait Backend: Send {
@@ -187,7 +204,7 @@ pub enum Connection {
 }
 
 /// One row of the chat list.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Chat {
     pub id: ChatId,
     pub name: String,
@@ -207,7 +224,7 @@ pub struct Chat {
     pub last: Option<Preview>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum ChatKind {
     Direct,
     #[default]
@@ -216,7 +233,7 @@ pub enum ChatKind {
 }
 
 /// The newest message of a chat, for its row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Preview {
     pub sender: String,
     pub own: bool,
@@ -228,7 +245,7 @@ pub struct Preview {
 }
 
 /// How far one's own message got.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ticks {
     /// Waiting to be sent (clock sign).
     Sending,
@@ -241,7 +258,7 @@ pub enum Ticks {
 }
 
 /// One item of a conversation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Message {
     pub key: MessageKey,
     /// Milliseconds since the Unix epoch, the sender's clock.
@@ -262,22 +279,32 @@ pub struct Message {
     pub warning: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Body {
     /// Plain text; `html` is the sanitised formatted body, where there is one.
-    Text { text: String, html: Option<String> },
+    Text {
+        text: String,
+        html: Option<String>,
+    },
     Emote(String),
     Notice(String),
     /// An attachment: what it is, its name, its size.
-    File { kind: FileKind, name: String, bytes: Option<u64>, caption: Option<String> },
+    File {
+        kind: FileKind,
+        name: String,
+        bytes: Option<u64>,
+        caption: Option<String>,
+    },
     Deleted,
     /// Could not be decrypted: why, and what the user can do.
-    Undecryptable { reason: String },
+    Undecryptable {
+        reason: String,
+    },
     /// Joins, names, topics: one quiet line.
     Service(String),
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FileKind {
     Image,
     Video,
@@ -317,7 +344,10 @@ pub enum Recovery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {
     /// Somebody asks to verify.
-    Requested { by: UserId, own: bool },
+    Requested {
+        by: UserId,
+        own: bool,
+    },
     /// Asked; waiting for the other side.
     Waiting,
     /// Compare these: (emoji, its name).
@@ -325,5 +355,7 @@ pub enum Verification {
     /// This side confirmed; waiting for the other.
     Confirmed,
     Done,
-    Cancelled { reason: String },
+    Cancelled {
+        reason: String,
+    },
 }

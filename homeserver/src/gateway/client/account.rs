@@ -1,11 +1,7 @@
 //! The door of what a user keeps: account data, tags, filters; and of what the server can do for them. Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#client-config>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, Router, extract::State, http::StatusCode};
 use ruma::{
     OwnedRoomId, OwnedUserId,
     api::client::{

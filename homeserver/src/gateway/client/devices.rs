@@ -2,10 +2,11 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::State,
 };
-use ruma::api::client::device::{
-    delete_device, delete_devices, get_device, get_devices, update_device,
+use ruma::{
+    OwnedDeviceId,
+    api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,9 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::{
     app::App,
     auth::{self, Auth, Requester},
-    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Path, Server},
     messaging::keys,
-    storage::{Id, devices::Device},
+    storage::{self, Id, devices::Device},
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -73,8 +74,11 @@ async fn update_device(
     Matrix(request): Matrix<update_device::v3::Request>,
 ) -> Result<Matrix<update_device::v3::Response>, ApiError> {
     let (device_id, name) = (request.device_id.as_str(), request.display_name);
+    let renamed = name.is_some();
     auth::rename_device(&app, &auth, requester.user, device_id, name).await?;
-    keys::device_renamed(&app, requester.user, &request.device_id).await?;
+    if renamed {
+        announce_device(&app, requester.user, request.device_id).await?;
+    }
     Ok(Matrix(update_device::v3::Response::new()))
 }
 
@@ -89,7 +93,7 @@ async fn delete_device(
     let operation = request.operation(Some(requester.user));
     auth::confirm_user(&app, &auth, operation, &request.submission).await?;
     let devices = auth::delete_devices(&app, &auth, requester.user, &[device_id]).await?;
-    forget_all(&app, requester.user, &devices).await?;
+    forget(&app, requester.user, &devices).await?;
     Ok(Matrix(delete_device::v3::Response::new()))
 }
 
@@ -109,21 +113,28 @@ async fn delete_devices(
     auth::confirm_user(&app, &auth, operation, &request.submission).await?;
     let names = &request.body.devices;
     let devices = auth::delete_devices(&app, &auth, requester.user, names).await?;
-    forget_all(&app, requester.user, &devices).await?;
+    forget(&app, requester.user, &devices).await?;
     Ok(Matrix(delete_devices::v3::Response::new()))
 }
 
-/// Forgets what other floors keep of deleted devices.
-pub(super) async fn forget_all(
-    app: &App,
-    user: Id,
-    devices: &[Device],
-) -> Result<(), ApiError> {
-    let ids: Vec<Id> = devices.iter().map(|device| device.id).collect();
-    forget(app, user, &ids).await
+/// Forgets what other floors keep of deleted devices: the one place where each of those floors is told.
+pub(super) async fn forget(app: &App, user: Id, devices: &[Device]) -> Result<(), ApiError> {
+    let devices: Vec<_> =
+        devices.iter().map(|device| (device.id, device.device_id.clone())).collect();
+    if devices.is_empty() {
+        return Ok(());
+    }
+    keys::forget_devices(app, user, devices).await.map_err(ApiError::internal)
 }
 
-/// Forgets what other floors keep of deleted devices: the one place where each of those floors is told.
-pub(super) async fn forget(app: &App, user: Id, devices: &[Id]) -> Result<(), ApiError> {
-    Ok(keys::forget_devices(app, user, devices).await?)
+/// Tells who shares a room that a device of `user` has another name.
+async fn announce_device(app: &App, user: Id, device_id: OwnedDeviceId) -> Result<(), ApiError> {
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            keys::record_change(txn, user, Some(&device_id)).await?;
+            Ok::<_, storage::Error>(())
+        })
+    });
+    write.await?;
+    keys::announce(app).await.map_err(ApiError::internal)
 }

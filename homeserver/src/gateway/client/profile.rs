@@ -2,11 +2,7 @@
 //!
 //! Only local users so far; asking other servers, and refreshing member events after a change, is composed here.
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::StatusCode,
-};
+use axum::{Json, Router, extract::State, http::StatusCode};
 use ruma::{
     OwnedUserId,
     api::client::{
@@ -117,8 +113,7 @@ async fn search_users(
         .map(|found| {
             let mut json = Map::new();
             json.insert("user_id".to_owned(), json!(found.user_id));
-            let optional =
-                [("display_name", found.display_name), ("avatar_url", found.avatar_url)];
+            let optional = [("display_name", found.display_name), ("avatar_url", found.avatar_url)];
             for (name, value) in optional {
                 json.extend(value.map(|value| (name.to_owned(), json!(value))));
             }

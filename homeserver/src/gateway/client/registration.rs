@@ -1,10 +1,7 @@
 //! The door of registration. Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#account-registration>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-};
+use axum::{Json, Router, extract::State};
 use ruma::api::client::account::{
     check_registration_token_validity, get_username_availability, register,
 };

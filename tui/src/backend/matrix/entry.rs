@@ -1,0 +1,241 @@
+//! The way in: finding the server, registering, logging in, resetting a password, and taking up the stored session.
+
+use matrix_sdk::{Client, store::RoomLoadSettings};
+
+use super::{
+    client,
+    discovery::{self, FoundServer},
+    login,
+    password_reset::PasswordReset,
+    registration::{self, Registration, Step},
+    reports::Reports,
+    store::Store,
+};
+use crate::backend::{Report, Request, Secret};
+
+pub(super) struct Entry {
+    http: reqwest::Client,
+    store: Store,
+    /// The server of the command line or the config, used until another is found.
+    default_server: Option<String>,
+    found: Option<FoundServer>,
+    registration: Option<Registration>,
+    reset: Option<PasswordReset>,
+    reports: Reports,
+}
+
+impl Entry {
+    pub(super) fn new(
+        http: reqwest::Client,
+        store: Store,
+        default_server: Option<String>,
+        reports: Reports,
+    ) -> Self {
+        Self { http, store, default_server, found: None, registration: None, reset: None, reports }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Whether `request` belongs here rather than to the session.
+    pub(super) fn takes(request: &Request) -> bool {
+        matches!(
+            request,
+            Request::FindServer { .. }
+                | Request::CheckUsername { .. }
+                | Request::Register { .. }
+                | Request::SubmitMailCode { .. }
+                | Request::ContinueRegistration
+                | Request::LogIn { .. }
+                | Request::StartPasswordReset { .. }
+                | Request::FinishPasswordReset { .. }
+        )
+    }
+
+    /// The client of the session on disk, without asking the network. The error is a reason to log in again.
+    pub(super) async fn restore(&mut self) -> Result<Option<Client>, String> {
+        let stored = self.store.load().map_err(|error| {
+            format!("The stored session can't be read ({error}). Log in again.")
+        })?;
+        let Some(stored) = stored else { return Ok(None) };
+        if stored.soft_logged_out {
+            self.remember_server().await;
+            return Err(format!(
+                "The server wants you to log in again as {}.",
+                stored.session.meta.user_id
+            ));
+        }
+        let client = client::build(&self.http, &self.store, &stored.homeserver)
+            .await
+            .map_err(|error| error.to_string())?;
+        client
+            .matrix_auth()
+            .restore_session(stored.session, RoomLoadSettings::default())
+            .await
+            .map_err(|error| {
+                format!("The stored session can't be opened ({error}). Log in again.")
+            })?;
+        Ok(Some(client))
+    }
+
+    /// After a soft logout, the login goes to the server the session was on.
+    pub(super) async fn remember_server(&mut self) {
+        if let Ok(Some(stored)) = self.store.load() {
+            self.find(stored.homeserver.as_str()).await;
+        }
+    }
+
+    /// Carries out an entry request; a client comes back when someone is logged in.
+    pub(super) async fn handle(&mut self, request: Request) -> Option<Client> {
+        match request {
+            Request::FindServer { input } => {
+                self.find(&input).await;
+                None
+            }
+            Request::CheckUsername { username } => {
+                self.check_username(username).await;
+                None
+            }
+            Request::Register { username, password, email, token } => {
+                let server = self.server(None).await?;
+                let username = username.trim().to_owned();
+                let registration = Registration::new(
+                    self.http.clone(),
+                    server.base,
+                    username,
+                    password,
+                    email,
+                    token,
+                );
+                self.registration = Some(registration);
+                self.advance(None).await
+            }
+            Request::SubmitMailCode { code } => self.advance(Some(code)).await,
+            Request::ContinueRegistration => self.advance(None).await,
+            Request::LogIn { user, password } => self.log_in(&user, &password).await,
+            Request::StartPasswordReset { email } => {
+                self.start_reset(&email).await;
+                None
+            }
+            Request::FinishPasswordReset { code, new_password } => {
+                self.finish_reset(code.as_ref(), &new_password).await;
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn refuse(&self, reason: impl Into<String>) {
+        self.reports.send(Report::AuthFailed { reason: reason.into() });
+    }
+
+    async fn find(&mut self, input: &str) {
+        match discovery::find(&self.http, input).await {
+            Ok(found) => {
+                self.reports.send(Report::ServerFound(found.info.clone()));
+                self.found = Some(found);
+            }
+            Err(reason) => self.reports.send(Report::ServerNotFound { reason }),
+        }
+    }
+
+    /// The found server, or the one a user id, an address or the config leads to.
+    async fn server(&mut self, user: Option<&str>) -> Option<FoundServer> {
+        if self.found.is_none() {
+            let hint = user
+                .filter(|user| user.contains('@'))
+                .map(str::to_owned)
+                .or_else(|| self.default_server.clone());
+            let Some(hint) = hint else {
+                self.refuse("Choose a server first.");
+                return None;
+            };
+            match discovery::find(&self.http, &hint).await {
+                Ok(found) => self.found = Some(found),
+                Err(reason) => {
+                    self.refuse(reason);
+                    return None;
+                }
+            }
+        }
+        self.found.clone()
+    }
+
+    async fn check_username(&mut self, username: String) {
+        let Some(server) = self.server(None).await else { return };
+        let problem =
+            registration::username_problem(&self.http, &server.base, username.trim()).await;
+        self.reports.send(Report::UsernameChecked { username, problem });
+    }
+
+    async fn advance(&mut self, code: Option<Secret>) -> Option<Client> {
+        let Some(registration) = &mut self.registration else {
+            self.refuse("There is no registration under way. Start again.");
+            return None;
+        };
+        let step = match code {
+            Some(code) => registration.submit_code(&code).await,
+            None => registration.advance().await,
+        };
+        let terms = std::mem::take(&mut registration.terms);
+        if !terms.is_empty() {
+            self.reports.notice(format!(
+                "By registering you accept the server's terms: {}",
+                terms.join(" ")
+            ));
+        }
+        match step {
+            Step::Registered { user } => {
+                let password = registration.password.clone();
+                self.registration = None;
+                self.log_in(&user, &password).await
+            }
+            Step::Mail(step) => {
+                self.reports.send(Report::RegistrationStep(step));
+                None
+            }
+            Step::Refused(reason) => {
+                self.refuse(reason);
+                None
+            }
+        }
+    }
+
+    async fn log_in(&mut self, user: &str, password: &Secret) -> Option<Client> {
+        let server = self.server(Some(user)).await?;
+        match login::log_in(&self.http, &self.store, &server.base, user, password).await {
+            Ok(client) => Some(client),
+            Err(reason) => {
+                self.refuse(reason);
+                None
+            }
+        }
+    }
+
+    async fn start_reset(&mut self, email: &str) {
+        let Some(server) = self.server(Some(email)).await else { return };
+        match PasswordReset::start(self.http.clone(), server.base, email).await {
+            Ok((reset, step)) => {
+                self.reset = Some(reset);
+                self.reports.send(Report::PasswordResetStep(step));
+            }
+            Err(reason) => self.refuse(reason),
+        }
+    }
+
+    async fn finish_reset(&mut self, code: Option<&Secret>, password: &Secret) {
+        let Some(reset) = &mut self.reset else {
+            return self.refuse("There is no password reset under way. Start again.");
+        };
+        match reset.finish(code, password).await {
+            Ok(step) => {
+                if step == crate::backend::MailStep::Done {
+                    self.reset = None;
+                }
+                self.reports.send(Report::PasswordResetStep(step));
+            }
+            Err(reason) => self.refuse(reason),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The SDK's timeline items as the screen's [`Message`]s: bodies, ticks, replies, reactions, warnings.
+
+use std::{collections::HashMap, sync::Arc};
+
+use matrix_sdk::Room;
+use matrix_sdk_ui::timeline::{
+    EmbeddedEvent, EncryptedMessage, EventSendState, EventTimelineItem, MsgLikeContent,
+    MsgLikeKind, TimelineDetails, TimelineEventShieldState, TimelineEventShieldStateCode,
+    TimelineItem, TimelineItemContent,
+};
+use ruma::{OwnedEventId, OwnedUserId, UserId, events::room::message::MessageType};
+
+use super::{media, service, utd};
+use crate::backend::{Body, Message, Ticks};
+
+/// Maps one room's items; keeps the names it had to look up.
+pub(super) struct Mapper {
+    room: Room,
+    names: HashMap<OwnedUserId, String>,
+}
+
+impl Mapper {
+    pub(super) fn new(room: Room) -> Self {
+        Self { room, names: HashMap::new() }
+    }
+
+    /// All events among `items`, oldest first. Day dividers and markers are the screen's own.
+    pub(super) async fn messages<'a>(
+        &mut self,
+        items: impl Iterator<Item = &'a Arc<TimelineItem>>,
+    ) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let mut readers: Vec<Vec<OwnedUserId>> = Vec::new();
+        for item in items {
+            let Some(event) = item.as_event() else { continue };
+            self.learn(event);
+            let others =
+                event.read_receipts().keys().filter(|user| *user != self.room.own_user_id());
+            readers.push(others.cloned().collect());
+            messages.push(message(item.unique_id().0.clone(), event, self));
+        }
+        let mut read = false;
+        for (message, readers) in messages.iter_mut().zip(&readers).rev() {
+            read |= !readers.is_empty();
+            if read && message.ticks == Some(Ticks::Sent) {
+                message.ticks = Some(Ticks::Read);
+            }
+            for reader in readers {
+                // Whoever wrote it has read it: that needs no saying.
+                if reader.as_str() != message.sender {
+                    message.read_by.push(self.look_up(reader).await);
+                }
+            }
+        }
+        messages
+    }
+
+    fn learn(&mut self, event: &EventTimelineItem) {
+        if let TimelineDetails::Ready(profile) = event.sender_profile()
+            && let Some(name) = &profile.display_name
+        {
+            self.names.insert(event.sender().to_owned(), name.clone());
+        }
+    }
+
+    fn name(&self, user: &UserId) -> String {
+        self.names.get(user).cloned().unwrap_or_else(|| user.localpart().to_owned())
+    }
+
+    async fn look_up(&mut self, user: &UserId) -> String {
+        if let Some(name) = self.names.get(user) {
+            return name.clone();
+        }
+        let name = member_name(&self.room, user).await;
+        self.names.insert(user.to_owned(), name.clone());
+        name
+    }
+}
+
+/// The member's name as far as it is known locally.
+pub(super) async fn member_name(room: &Room, user: &UserId) -> String {
+    match room.get_member_no_sync(user).await {
+        Ok(Some(member)) => member.name().to_owned(),
+        _ => user.localpart().to_owned(),
+    }
+}
+
+fn message(key: String, event: &EventTimelineItem, mapper: &Mapper) -> Message {
+    let content = event.content();
+    let own = event.is_own();
+    let sender_name = mapper.name(event.sender());
+    let body = body(content, event.sender(), &sender_name);
+    let ticks = (own && !matches!(body, Body::Service(_))).then(|| ticks(event));
+    let msg_like = content.as_msglike();
+    Message {
+        key,
+        at_ms: event.timestamp().get().into(),
+        sender: event.sender().to_string(),
+        sender_name,
+        own,
+        edited: content.as_message().is_some_and(matrix_sdk_ui::timeline::Message::is_edited),
+        reply: msg_like.and_then(|content| reply(content, mapper)),
+        reactions: msg_like
+            .map(|content| reactions(content, mapper.room.own_user_id()))
+            .unwrap_or_default(),
+        ticks,
+        read_by: Vec::new(),
+        warning: if matches!(body, Body::Service(_) | Body::Deleted) {
+            None
+        } else {
+            warning(event)
+        },
+        body,
+    }
+}
+
+fn ticks(event: &EventTimelineItem) -> Ticks {
+    match event.send_state() {
+        None | Some(EventSendState::Sent { .. }) => Ticks::Sent,
+        Some(
+            EventSendState::NotSentYet { .. }
+            | EventSendState::SendingFailed { is_recoverable: true, .. },
+        ) => Ticks::Sending,
+        Some(EventSendState::SendingFailed { is_recoverable: false, .. }) => Ticks::Failed,
+    }
+}
+
+fn reactions(content: &MsgLikeContent, own: &UserId) -> Vec<(String, u32, bool)> {
+    let reactions = content.reactions.iter();
+    reactions
+        .map(|(key, senders)| {
+            (
+                key.clone(),
+                u32::try_from(senders.len()).unwrap_or(u32::MAX),
+                senders.contains_key(own),
+            )
+        })
+        .collect()
+}
+
+fn reply(content: &MsgLikeContent, mapper: &Mapper) -> Option<(String, String)> {
+    let details = content.in_reply_to.as_ref()?;
+    Some(match &details.event {
+        TimelineDetails::Ready(event) => {
+            let name = embedded_name(event, mapper);
+            let text = summary(&event.content, &event.sender, &name);
+            (name, text.lines().next().unwrap_or_default().to_owned())
+        }
+        TimelineDetails::Error(_) => (String::new(), "a message that can't be loaded".to_owned()),
+        TimelineDetails::Unavailable | TimelineDetails::Pending => (String::new(), "…".to_owned()),
+    })
+}
+
+fn embedded_name(event: &EmbeddedEvent, mapper: &Mapper) -> String {
+    match &event.sender_profile {
+        TimelineDetails::Ready(profile) => profile.display_name.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| mapper.name(&event.sender))
+}
+
+/// The events with replies whose original has not been fetched.
+pub(super) fn missing_replies<'a>(
+    items: impl Iterator<Item = &'a Arc<TimelineItem>>,
+) -> Vec<OwnedEventId> {
+    items
+        .filter_map(|item| {
+            let event = item.as_event()?;
+            let details = event.content().as_msglike()?.in_reply_to.as_ref()?;
+            matches!(details.event, TimelineDetails::Unavailable)
+                .then(|| event.event_id().map(ToOwned::to_owned))?
+        })
+        .collect()
+}
+
+/// The Megolm sessions whose keys are missing, newest message first.
+pub(super) fn missing_keys<'a>(
+    items: impl DoubleEndedIterator<Item = &'a Arc<TimelineItem>>,
+) -> Vec<String> {
+    let locked = items.rev().filter_map(|item| item.as_event()?.content().as_unable_to_decrypt());
+    locked
+        .filter_map(|message| match message {
+            EncryptedMessage::MegolmV1AesSha2 { session_id, .. } => Some(session_id.clone()),
+            _ => None,
+        })
+        .collect()
+}
+
+fn body(content: &TimelineItemContent, sender: &UserId, name: &str) -> Body {
+    let TimelineItemContent::MsgLike(content) = content else {
+        return Body::Service(service::line(content, sender, name));
+    };
+    match &content.kind {
+        MsgLikeKind::Message(message) => of_message(message.msgtype(), name),
+        MsgLikeKind::Sticker(sticker) => media::sticker(sticker.content()),
+        MsgLikeKind::Poll(poll) => {
+            let question = poll.fallback_text().unwrap_or_else(|| poll.results().question);
+            Body::Text { text: format!("Poll: {question}"), html: None }
+        }
+        MsgLikeKind::Redacted => Body::Deleted,
+        MsgLikeKind::UnableToDecrypt(message) => {
+            Body::Undecryptable { reason: utd::reason(message) }
+        }
+        MsgLikeKind::LiveLocation(_) => Body::Service(format!("{name} shared where they are")),
+        MsgLikeKind::Other(other) => Body::Service(format!(
+            "{name} sent something this version can't show ({})",
+            other.event_type()
+        )),
+    }
+}
+
+fn of_message(message: &MessageType, name: &str) -> Body {
+    if let Some(file) = media::body(message) {
+        return file;
+    }
+    match message {
+        MessageType::Text(text) => {
+            let html = text.formatted.as_ref().map(|formatted| formatted.body.clone());
+            Body::Text { text: text.body.clone(), html }
+        }
+        MessageType::Notice(notice) => Body::Notice(notice.body.clone()),
+        MessageType::ServerNotice(notice) => Body::Notice(notice.body.clone()),
+        MessageType::Emote(emote) => Body::Emote(emote.body.clone()),
+        MessageType::Location(location) => {
+            Body::Text { text: format!("{} ({})", location.body, location.geo_uri), html: None }
+        }
+        MessageType::VerificationRequest(_) => Body::Service(format!("{name} asked to verify")),
+        other => Body::Text { text: other.body().to_owned(), html: None },
+    }
+}
+
+/// One line that stands for `content`: in the chat list and above a reply.
+pub(super) fn summary(content: &TimelineItemContent, sender: &UserId, name: &str) -> String {
+    match body(content, sender, name) {
+        Body::Text { text, .. } | Body::Notice(text) | Body::Service(text) => text,
+        Body::Emote(text) => format!("* {name} {text}"),
+        Body::File { kind, name, caption, .. } => {
+            let what = media::word(kind);
+            match caption {
+                Some(caption) => format!("{what}: {caption}"),
+                None => format!("{what}: {name}"),
+            }
+        }
+        Body::Deleted => "Message deleted".to_owned(),
+        Body::Undecryptable { .. } => "Message that can't be read yet".to_owned(),
+    }
+}
+
+fn warning(event: &EventTimelineItem) -> Option<String> {
+    let code = match event.get_shield(false) {
+        TimelineEventShieldState::None => return None,
+        TimelineEventShieldState::Red { code } | TimelineEventShieldState::Grey { code } => code,
+    };
+    Some(
+        match code {
+            TimelineEventShieldStateCode::SentInClear => {
+                "Sent without encryption in an encrypted chat"
+            }
+            TimelineEventShieldStateCode::UnknownDevice => {
+                "Sent from an unknown or removed session"
+            }
+            TimelineEventShieldStateCode::UnsignedDevice => {
+                "Sent from a session its owner has not verified"
+            }
+            TimelineEventShieldStateCode::UnverifiedIdentity => {
+                "Sent by somebody you have not verified"
+            }
+            TimelineEventShieldStateCode::VerificationViolation => {
+                "The sender was verified, but their identity has changed"
+            }
+            TimelineEventShieldStateCode::MismatchedSender => {
+                "The sender does not match the session that sent it"
+            }
+            TimelineEventShieldStateCode::AuthenticityNotGuaranteed => {
+                "Its authenticity can't be guaranteed on this device"
+            }
+        }
+        .to_owned(),
+    )
+}

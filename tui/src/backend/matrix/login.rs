@@ -1,0 +1,91 @@
+//! Logging in with a password, by username, user id or email address.
+
+use matrix_sdk::{Client, HttpError};
+use ruma::{
+    UserId,
+    api::client::uiaa::{EmailUserIdentifier, MatrixUserIdentifier, UserIdentifier},
+    api::error::ErrorKind,
+};
+
+use super::{
+    client,
+    errors::{explain, explain_http},
+    store::{Store, StoredSession},
+};
+use crate::backend::Secret;
+
+/// What a new session is called in the user's session list.
+fn device_name() -> String {
+    format!("Tern on {}", std::env::consts::OS)
+}
+
+fn identifier(user: &str) -> UserIdentifier {
+    if !user.starts_with('@') && user.contains('@') {
+        UserIdentifier::Email(EmailUserIdentifier::new(user.to_owned()))
+    } else {
+        UserIdentifier::Matrix(MatrixUserIdentifier::new(user.to_owned()))
+    }
+}
+
+/// Whether `typed` names `user`: then the old device and its keys are taken up again.
+fn names(typed: &str, user: &UserId) -> bool {
+    typed == user.as_str() || typed == user.localpart()
+}
+
+/// A logged-in client, its session stored. The error is a reason with what to do next.
+pub(super) async fn log_in(
+    http: &reqwest::Client,
+    store: &Store,
+    homeserver: &url::Url,
+    user: &str,
+    password: &Secret,
+) -> Result<Client, String> {
+    let user = user.trim();
+    let old = store.load().unwrap_or_default();
+    let resumed = old.filter(|old| {
+        old.soft_logged_out
+            && old.homeserver == *homeserver
+            && names(user, &old.session.meta.user_id)
+    });
+    if resumed.is_none() {
+        store.wipe().map_err(|error| format!("The data folder can't be written: {error}"))?;
+    }
+    let client = client::build(http, store, homeserver).await.map_err(|error| error.to_string())?;
+    let mut login = client
+        .matrix_auth()
+        .login_identifier(identifier(user), &password.0)
+        .initial_device_display_name(&device_name())
+        .request_refresh_token();
+    if let Some(old) = &resumed {
+        login = login.device_id(old.session.meta.device_id.as_str());
+    }
+    login.send().await.map_err(|error| refused(&error))?;
+    save(&client, store)?;
+    Ok(client)
+}
+
+/// Stores the client's session as it is now.
+pub(super) fn save(client: &Client, store: &Store) -> Result<(), String> {
+    let Some(session) = client.matrix_auth().session() else {
+        return Err("There is no session.".to_owned());
+    };
+    let stored = StoredSession { homeserver: client.homeserver(), soft_logged_out: false, session };
+    store.save(&stored).map_err(|error| format!("The session can't be saved: {error}"))
+}
+
+fn refused(error: &matrix_sdk::Error) -> String {
+    match error {
+        matrix_sdk::Error::Http(http) => refused_http(http),
+        other => explain(other),
+    }
+}
+
+fn refused_http(error: &HttpError) -> String {
+    match error.client_api_error_kind() {
+        Some(ErrorKind::Forbidden) => {
+            "Wrong username or password. Try again, or reset the password by email.".to_owned()
+        }
+        Some(ErrorKind::UserDeactivated) => "That account has been closed.".to_owned(),
+        _ => explain_http(error),
+    }
+}

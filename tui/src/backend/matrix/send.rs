@@ -1,0 +1,168 @@
+//! Everything that goes out from a chat: text, files, reactions, deletions, receipts, typing.
+
+use std::{path::PathBuf, sync::Arc};
+
+use matrix_sdk::{
+    attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
+    room::edit::EditedContent,
+    send_queue::SendQueueRoomError,
+};
+use matrix_sdk_ui::timeline::{AttachmentConfig, EventTimelineItem, TimelineEventItemId};
+use mime::Mime;
+use ruma::{UInt, events::room::message::RoomMessageEventContentWithoutRelation as Content};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{errors::explain, session::Session, timeline};
+
+const GONE: &str = "That message is not here any more.";
+
+/// Queues text; the queue sends in order, also after a restart.
+pub(super) async fn text(
+    session: &Session,
+    chat: &str,
+    text: String,
+    reply_to: Option<String>,
+    edits: Option<String>,
+) {
+    let Some(timeline) = session.timeline(chat).await else { return };
+    let content = Content::text_markdown(text);
+    let result = match (edits, reply_to) {
+        (Some(key), _) => {
+            let Some(item) = timeline::item(&timeline, &key).await else {
+                return session.reports.failed(GONE);
+            };
+            timeline.edit(&item.identifier(), EditedContent::RoomMessage(content)).await
+        }
+        (None, Some(key)) => match timeline::item(&timeline, &key)
+            .await
+            .map(|item| item.identifier())
+        {
+            Some(TimelineEventItemId::EventId(event)) => timeline.send_reply(content, event).await,
+            Some(TimelineEventItemId::TransactionId(_)) => {
+                return session
+                    .reports
+                    .failed("That message has not been sent yet; reply when it has.");
+            }
+            None => return session.reports.failed(GONE),
+        },
+        (None, None) => timeline.send(content.with_relation(None).into()).await.map(|_| ()),
+    };
+    if let Err(error) = result {
+        session.reports.failed(format!("The message could not be queued: {error}"));
+    }
+}
+
+/// Tries a message again that the queue has given up on.
+pub(super) async fn retry(session: &Session, chat: &str, key: &str) {
+    let Some(timeline) = session.timeline(chat).await else { return };
+    let Some(item) = timeline::item(&timeline, key).await else {
+        return session.reports.failed(GONE);
+    };
+    timeline.room().send_queue().set_enabled(true);
+    if let Some(handle) = item.local_echo_send_handle()
+        && let Err(error) = handle.unwedge().await
+    {
+        session.reports.failed(format!("The message could not be tried again: {error}"));
+    }
+}
+
+/// Deletes for everybody; a message not sent yet is dropped.
+pub(super) async fn delete(session: &Session, chat: &str, key: &str) {
+    with_item(session, chat, key, async |timeline, item| {
+        timeline.redact(&item.identifier(), None).await
+    })
+    .await;
+}
+
+pub(super) async fn react(session: &Session, chat: &str, key: &str, reaction: &str) {
+    with_item(session, chat, key, async |timeline, item| {
+        timeline.toggle_reaction(&item.identifier(), reaction).await.map(|_| ())
+    })
+    .await;
+}
+
+async fn with_item(
+    session: &Session,
+    chat: &str,
+    key: &str,
+    act: impl AsyncFnOnce(
+        &matrix_sdk_ui::Timeline,
+        EventTimelineItem,
+    ) -> Result<(), matrix_sdk_ui::timeline::Error>,
+) {
+    let Some(timeline) = session.timeline(chat).await else { return };
+    let Some(item) = timeline::item(&timeline, key).await else {
+        return session.reports.failed(GONE);
+    };
+    if let Err(error) = act(&timeline, item).await {
+        session.reports.failed(format!("That did not work: {error}"));
+    }
+}
+
+/// Queues a file: it is read now and sent by the queue.
+pub(super) async fn file(session: &Session, chat: &str, path: PathBuf) {
+    let Some(timeline) = session.timeline(chat).await else { return };
+    let about = match tokio::fs::metadata(&path).await {
+        Ok(about) if about.is_file() => about,
+        Ok(_) => return session.reports.failed(format!("{} is not a file.", path.display())),
+        Err(error) => {
+            return session.reports.failed(format!("{} can't be read: {error}.", path.display()));
+        }
+    };
+    if let Ok(limit) = session.client.load_or_fetch_max_upload_size().await
+        && about.len() > u64::from(limit)
+    {
+        let limit = u64::from(limit) / 1024 / 1024;
+        return session
+            .reports
+            .failed(format!("The file is larger than this server takes ({limit} MB)."));
+    }
+    let mime = mime_guess::from_path(&path).first_or_octet_stream();
+    let info = attachment_info(&mime, UInt::new(about.len()));
+    let config = AttachmentConfig { info: Some(info), ..AttachmentConfig::default() };
+    if let Err(error) = timeline.send_attachment(path, mime, config).use_send_queue().await {
+        session.reports.failed(format!("The file could not be queued: {error}"));
+    }
+}
+
+fn attachment_info(mime: &Mime, size: Option<UInt>) -> AttachmentInfo {
+    match mime.type_() {
+        mime::IMAGE => AttachmentInfo::Image(BaseImageInfo { size, ..BaseImageInfo::default() }),
+        mime::VIDEO => AttachmentInfo::Video(BaseVideoInfo { size, ..BaseVideoInfo::default() }),
+        mime::AUDIO => AttachmentInfo::Audio(BaseAudioInfo { size, ..BaseAudioInfo::default() }),
+        _ => AttachmentInfo::File(BaseFileInfo { size }),
+    }
+}
+
+/// Public receipt and read marker on the newest event.
+pub(super) async fn mark_read(session: &Session, chat: &str) {
+    let Some(timeline) = session.timeline(chat).await else { return };
+    let Some(newest) = timeline.latest_event_id().await else { return };
+    let receipts = matrix_sdk::room::Receipts::new()
+        .public_read_receipt(newest.clone())
+        .fully_read_marker(newest);
+    if let Err(error) = timeline.send_multiple_receipts(receipts).await {
+        tracing::debug!(%error, "the read receipt could not be sent");
+    }
+}
+
+pub(super) async fn typing(session: &Session, chat: &str, typing: bool) {
+    let Some(room) = session.room(chat) else { return };
+    if let Err(error) = room.typing_notice(typing).await {
+        tracing::debug!(%error, "the typing notice could not be sent");
+    }
+}
+
+/// Says why a message failed for good. Passing failures need no words: the queue goes on when the server is back.
+pub(super) async fn watch_errors(session: Arc<Session>) {
+    let mut errors = session.client.send_queue().subscribe_errors();
+    loop {
+        match errors.recv().await {
+            Ok(SendQueueRoomError { error, is_recoverable: false, .. }) => {
+                session.reports.failed(format!("A message was not sent. {}", explain(&error)));
+            }
+            Ok(SendQueueRoomError { .. }) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Keeping up with the server: sliding sync where it has it, classic `/sync` where not. Both feed the same streams.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use matrix_sdk::{
+    Client,
+    config::{SyncSettings, SyncToken},
+    sliding_sync::Version,
+};
+use matrix_sdk_ui::{
+    room_list_service,
+    sync_service::{self, SyncService},
+};
+use ruma::{
+    RoomId,
+    api::client::{
+        filter::{FilterDefinition, LazyLoadOptions},
+        sync::sync_events::v5::request::E2EE,
+    },
+};
+use tokio::sync::watch;
+
+use super::session::Session;
+use crate::backend::{Connection, Report};
+
+/// How long a classic long poll may take.
+const POLL: Duration = Duration::from_secs(30);
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
+#[derive(Default)]
+pub(super) struct SyncEngine {
+    service: OnceLock<SyncService>,
+}
+
+impl SyncEngine {
+    pub(super) async fn watch_room(&self, room: &RoomId) {
+        if let Some(service) = self.service.get() {
+            service.room_list_service().subscribe_to_rooms(&[room]).await;
+        }
+    }
+
+    /// The SDK's own tasks go on until they are told.
+    pub(super) async fn stop(&self) {
+        if let Some(service) = self.service.get() {
+            service.stop().await;
+        }
+    }
+}
+
+/// Has the SDK send what encryption wants sent. On sliding sync it waits for the next round, which can take a whole long
+/// poll: too long for somebody who looks at emoji. A sync of its own with nothing in it sends at once.
+pub(super) async fn flush(client: &Client) {
+    if !matches!(client.sliding_sync_version(), Version::Native) {
+        return;
+    }
+    let mut e2ee = E2EE::default();
+    e2ee.enabled = Some(true);
+    let builder = match client.sliding_sync("tern-flush") {
+        Ok(builder) => builder.poll_timeout(Duration::ZERO).with_e2ee_extension(e2ee),
+        Err(error) => return tracing::debug!(%error, "no sync to flush with"),
+    };
+    match builder.build().await {
+        Ok(once) => {
+            let mut rounds = std::pin::pin!(once.sync());
+            if let Some(Err(error)) = rounds.next().await {
+                tracing::debug!(%error, "the flush failed");
+            }
+        }
+        Err(error) => tracing::debug!(%error, "no sync to flush with"),
+    }
+}
+
+/// Syncs until the session ends.
+pub(super) async fn run(session: Arc<Session>) {
+    let link = Link::new(session.clone());
+    let mut retry = Retry::default();
+    // `/versions` decides; without a network the question waits.
+    loop {
+        link.set(Connection::Connecting).await;
+        match session.client.supported_versions().await {
+            Ok(_) => break,
+            Err(_) => {
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    }
+    match session
+        .client
+        .available_sliding_sync_versions()
+        .await
+        .into_iter()
+        .find(|version| matches!(version, Version::Native))
+    {
+        Some(version) => {
+            session.client.set_sliding_sync_version(version);
+            sliding(&session, &link).await;
+        }
+        None => classic(&session, &link).await,
+    }
+}
+
+/// Reports the connection when it changes and wakes the send queue when it comes back.
+struct Link {
+    session: Arc<Session>,
+    now: watch::Sender<Option<Connection>>,
+}
+
+impl Link {
+    fn new(session: Arc<Session>) -> Self {
+        Self { session, now: watch::Sender::new(None) }
+    }
+
+    async fn set(&self, connection: Connection) {
+        if self.now.send_replace(Some(connection)) == Some(connection) {
+            return;
+        }
+        self.session.reports.send(Report::Connection(connection));
+        if connection == Connection::Online {
+            let queue = self.session.client.send_queue();
+            queue.set_enabled(true).await;
+            queue.respawn_tasks_for_rooms_with_unsent_requests().await;
+        }
+    }
+}
+
+async fn sliding(session: &Arc<Session>, link: &Link) {
+    let mut retry = Retry::default();
+    let service = loop {
+        match SyncService::builder(session.client.clone()).with_offline_mode().build().await {
+            Ok(service) => break service,
+            Err(error) => {
+                tracing::warn!(%error, "sliding sync could not be set up");
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    };
+    let service = session.sync.service.get_or_init(|| service);
+    let mut states = service.state();
+    let mut list_states = service.room_list_service().state();
+    service.start().await;
+    loop {
+        let (state, list) = (states.get(), list_states.get());
+        match (&state, &list) {
+            (sync_service::State::Offline, _) => link.set(Connection::Offline).await,
+            (
+                sync_service::State::Running,
+                room_list_service::State::Running | room_list_service::State::SettingUp,
+            ) => {
+                retry = Retry::default();
+                link.set(Connection::Online).await;
+            }
+            (sync_service::State::Running | sync_service::State::Idle, _) => {
+                link.set(Connection::Connecting).await
+            }
+            (sync_service::State::Error(_) | sync_service::State::Terminated, _) => {
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+                service.start().await;
+            }
+        }
+        tokio::select! {
+            next = states.next() => if next.is_none() { return },
+            next = list_states.next() => if next.is_none() { return },
+        }
+    }
+}
+
+async fn classic(session: &Arc<Session>, link: &Link) {
+    let mut filter = FilterDefinition::default();
+    filter.room.state.lazy_load_options =
+        LazyLoadOptions::Enabled { include_redundant_members: false };
+    let settings = SyncSettings::default()
+        .filter(filter.into())
+        .token(SyncToken::ReusePrevious)
+        .ignore_timeout_on_first_sync(true);
+    let mut retry = Retry::default();
+    let mut caught_up = false;
+    loop {
+        // The first answer should come at once, so that the chat list fills.
+        let timeout = if caught_up { POLL } else { Duration::ZERO };
+        match session.client.sync_once(settings.clone().timeout(timeout)).await {
+            Ok(_) => {
+                caught_up = true;
+                retry = Retry::default();
+                link.set(Connection::Online).await;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "sync failed");
+                caught_up = false;
+                link.set(Connection::Offline).await;
+                retry.wait().await;
+            }
+        }
+    }
+}
+
+/// Growing pauses between tries.
+pub(super) struct Retry {
+    next: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { next: FIRST_RETRY }
+    }
+}
+
+impl Retry {
+    pub(super) async fn wait(&mut self) {
+        let mut pause =
+            tokio::time::interval_at(tokio::time::Instant::now() + self.next, LAST_RETRY);
+        pause.tick().await;
+        self.next = (self.next * 2).min(LAST_RETRY);
+    }
+}

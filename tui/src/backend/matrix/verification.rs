@@ -1,0 +1,222 @@
+//! Verification by emoji (client-server API §11.12.2.2): one at a time, asked for or asked of us.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::StreamExt;
+use matrix_sdk::encryption::verification::{
+    SasState, SasVerification, Verification as Flow, VerificationRequest, VerificationRequestState,
+};
+use ruma::{OwnedUserId, UserId, events::key::verification::VerificationMethod};
+
+use super::{
+    errors::explain,
+    session::Session,
+    sync::{self, Retry},
+};
+use crate::backend::{Report, Verification};
+
+/// The verification under way, if any.
+#[derive(Default)]
+pub(super) struct Flows(Mutex<Active>);
+
+#[derive(Default, Clone)]
+struct Active {
+    request: Option<VerificationRequest>,
+    sas: Option<SasVerification>,
+}
+
+impl Flows {
+    fn active(&self) -> MutexGuard<'_, Active> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn snapshot(&self) -> Active {
+        self.active().clone()
+    }
+
+    fn take_up(&self, request: VerificationRequest) {
+        *self.active() = Active { request: Some(request), sas: None };
+    }
+
+    fn end(&self, flow: &str) {
+        let mut active = self.active();
+        if active.request.as_ref().is_some_and(|request| request.flow_id() == flow) {
+            *active = Active::default();
+        }
+    }
+}
+
+fn say(session: &Session, verification: Verification) {
+    session.reports.send(Report::Verification(verification));
+}
+
+fn cancelled(session: &Session, reason: impl Into<String>) {
+    say(session, Verification::Cancelled { reason: reason.into() });
+}
+
+/// Asks one's own other sessions, or somebody.
+pub(super) async fn start(session: &Arc<Session>, user: Option<String>) {
+    let user = match user {
+        None => session.user.clone(),
+        Some(user) => match UserId::parse(user.trim()) {
+            Ok(user) => user,
+            Err(_) => return cancelled(session, format!("{user} is not a user id.")),
+        },
+    };
+    let own = user == session.user;
+    let encryption = session.client.encryption();
+    encryption.wait_for_e2ee_initialization_tasks().await;
+    let identity = match encryption.request_user_identity(&user).await {
+        Ok(Some(identity)) => identity,
+        Ok(None) if own => {
+            return cancelled(
+                session,
+                "Encryption is not set up on your account yet. Set up recovery first.",
+            );
+        }
+        Ok(None) => return cancelled(session, format!("{user} has not set up verification.")),
+        Err(error) => return cancelled(session, explain(&error)),
+    };
+    match identity.request_verification_with_methods(vec![VerificationMethod::SasV1]).await {
+        Ok(request) => {
+            say(session, Verification::Waiting);
+            session.verification.take_up(request.clone());
+            session.spawn(follow(session.clone(), request));
+        }
+        Err(error) => cancelled(session, format!("The verification could not be started: {error}")),
+    }
+}
+
+/// A request that came in, to-device or in a room.
+pub(super) async fn incoming(session: &Arc<Session>, sender: OwnedUserId, flow: &str) {
+    let Some(request) = session.client.encryption().get_verification_request(&sender, flow).await
+    else {
+        return;
+    };
+    if request.we_started() || request.is_done() || request.is_cancelled() || request.is_passive() {
+        return;
+    }
+    let busy = session.verification.snapshot().request.is_some_and(|active| {
+        active.flow_id() != flow && !active.is_done() && !active.is_cancelled()
+    });
+    if busy {
+        return;
+    }
+    session.verification.take_up(request.clone());
+    say(session, Verification::Requested { by: sender.to_string(), own: sender == session.user });
+    session.spawn(follow(session.clone(), request));
+}
+
+pub(super) async fn accept(session: &Session) {
+    let Some(request) = session.verification.snapshot().request else {
+        return cancelled(session, "Nobody is asking to verify any more.");
+    };
+    match request.accept_with_methods(vec![VerificationMethod::SasV1]).await {
+        Ok(()) => say(session, Verification::Waiting),
+        Err(error) => cancelled(session, explain(&error)),
+    }
+}
+
+pub(super) async fn confirm(session: &Session) {
+    let Some(sas) = session.verification.snapshot().sas else {
+        return cancelled(session, "There are no emoji to confirm.");
+    };
+    if let Err(error) = sas.confirm().await {
+        cancelled(session, explain(&error));
+    }
+}
+
+/// With emoji on screen this says that they differ; before, that we no longer want to.
+pub(super) async fn cancel(session: &Session) {
+    let active = session.verification.snapshot();
+    let done = match (&active.sas, &active.request) {
+        (Some(sas), _) if sas.can_be_presented() => sas.mismatch().await,
+        (Some(sas), _) => sas.cancel().await,
+        (None, Some(request)) => request.cancel().await,
+        (None, None) => return,
+    };
+    if let Err(error) = done {
+        cancelled(session, explain(&error));
+    }
+}
+
+/// Follows a request until it becomes a SAS, ends or is cancelled.
+async fn follow(session: Arc<Session>, request: VerificationRequest) {
+    let mut changes = std::pin::pin!(request.changes());
+    let mut state = Some(request.state());
+    let mut started = false;
+    while let Some(now) = state {
+        match now {
+            // Whoever asked starts; if both do, the protocol picks one.
+            VerificationRequestState::Ready { .. } if request.we_started() && !started => {
+                started = true;
+                if let Err(error) = request.start_sas().await {
+                    return cancelled(&session, explain(&error));
+                }
+            }
+            VerificationRequestState::Transitioned { verification: Flow::SasV1(sas) } => {
+                session.verification.active().sas = Some(sas.clone());
+                compare(&session, &sas).await;
+                return session.verification.end(request.flow_id());
+            }
+            VerificationRequestState::Done => return session.verification.end(request.flow_id()),
+            VerificationRequestState::Cancelled(info) => {
+                session.verification.end(request.flow_id());
+                return cancelled(&session, info.reason());
+            }
+            _ => {}
+        }
+        state = changes.next().await;
+    }
+}
+
+/// The signature just made counts once the server has it and has handed it back.
+async fn learn(session: &Session, user: &UserId) {
+    let mut retry = Retry::default();
+    for _ in 0..4 {
+        sync::flush(&session.client).await;
+        match session.client.encryption().request_user_identity(user).await {
+            Ok(Some(identity)) if identity.is_verified() => return,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the verified identity could not be fetched"),
+        }
+        retry.wait().await;
+    }
+}
+
+async fn compare(session: &Session, sas: &SasVerification) {
+    if !sas.we_started()
+        && let Err(error) = sas.accept().await
+    {
+        return cancelled(session, explain(&error));
+    }
+    let mut changes = std::pin::pin!(sas.changes());
+    let mut state = Some(sas.state());
+    while let Some(now) = state {
+        let client = session.client.clone();
+        session.spawn(async move { sync::flush(&client).await });
+        match now {
+            SasState::KeysExchanged { emojis: Some(emojis), .. } => {
+                let emojis = emojis.emojis.iter();
+                let pairs =
+                    emojis.map(|emoji| (emoji.symbol.to_owned(), emoji.description.to_owned()));
+                say(session, Verification::Emoji(pairs.collect()));
+            }
+            SasState::KeysExchanged { emojis: None, .. } => {
+                cancelled(session, "The other side can't show emoji.");
+                if let Err(error) = sas.cancel().await {
+                    tracing::debug!(%error, "a verification could not be cancelled");
+                }
+                return;
+            }
+            SasState::Confirmed => say(session, Verification::Confirmed),
+            SasState::Done { .. } => {
+                learn(session, sas.other_user_id()).await;
+                return say(session, Verification::Done);
+            }
+            SasState::Cancelled(info) => return cancelled(session, info.reason()),
+            SasState::Created { .. } | SasState::Started { .. } | SasState::Accepted { .. } => {}
+        }
+        state = changes.next().await;
+    }
+}

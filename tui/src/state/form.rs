@@ -1,0 +1,260 @@
+//! Forms and questions: fields to fill in, a line about what is wrong, buttons. First-run screens and popups are made of them.
+
+use super::field::TextField;
+use crate::backend::{ChatId, MessageKey, UserId};
+
+/// A form on the screen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Form {
+    pub kind: FormKind,
+    pub title: String,
+    /// What this is about, above the fields.
+    pub intro: Vec<String>,
+    pub fields: Vec<FormField>,
+    pub buttons: Vec<Button>,
+    /// Index into the fields, then the buttons.
+    pub focus: usize,
+    /// What went wrong and what to do next, where it belongs to no field.
+    pub error: Option<String>,
+    /// What is being waited for.
+    pub busy: Option<&'static str>,
+}
+
+/// Which form it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FormKind {
+    FindServer,
+    Entrance,
+    LogIn,
+    Register,
+    MailCode,
+    MailLink,
+    ResetEmail,
+    ResetCode { code: bool },
+    NewChat,
+    NewGroup,
+    JoinRoom,
+    Invite(ChatId),
+    Invitation(ChatId),
+    SendFile(ChatId),
+    ChatInfo(ChatId),
+    LeaveChat(ChatId),
+    Profile { user: Option<UserId> },
+    EditProfile,
+    MessageInfo,
+    Delete { chat: ChatId, message: MessageKey },
+    React { chat: ChatId, message: MessageKey },
+    OfferRecovery,
+    RecoveryKey(crate::backend::Secret),
+    Recover,
+    Encryption,
+    Verification,
+    LogOut,
+    Quit,
+}
+
+/// One field.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FormField {
+    pub name: FieldName,
+    pub label: &'static str,
+    pub kind: FieldKind,
+    pub input: TextField,
+    /// A word of advice below the field while it has the focus.
+    pub advice: &'static str,
+    pub error: Option<String>,
+}
+
+/// What a field is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldName {
+    Server,
+    User,
+    Email,
+    Password,
+    Token,
+    Code,
+    Name,
+    Members,
+    Encrypted,
+    Room,
+    Path,
+    Bio,
+    Key,
+    Reaction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    Text,
+    /// Shown as dots until revealed.
+    Secret,
+    /// A secret shown as typed.
+    Revealed,
+    On,
+    Off,
+}
+
+/// A button with what pressing it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Button {
+    pub label: &'static str,
+    pub press: Press,
+    /// Presses it while no text field has the focus.
+    pub key: char,
+}
+
+/// What pressing a button does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Press {
+    /// Does what the form is for.
+    Submit,
+    /// Closes the form, or one step back on a first-run screen.
+    Close,
+    ToLogIn,
+    ToRegister,
+    ToReset,
+    ToFindServer,
+    Decline,
+    Edit,
+    Message,
+    Invite,
+    Leave,
+    ShowPeer,
+    Verify,
+    EnterKey,
+    SetUp,
+    CopyKey,
+    NoMatch,
+    React(&'static str),
+}
+
+/// A button; its key is the first letter of its label unless told otherwise.
+pub const fn button(label: &'static str, press: Press, key: char) -> Button {
+    Button { label, press, key }
+}
+
+/// A field with `text` in it.
+pub fn field(name: FieldName, label: &'static str, text: &str) -> FormField {
+    FormField {
+        name,
+        label,
+        kind: FieldKind::Text,
+        input: TextField::new(text),
+        advice: "",
+        error: None,
+    }
+}
+
+impl FormField {
+    /// The same, for a password or key.
+    pub fn secret(self) -> FormField {
+        FormField { kind: FieldKind::Secret, ..self }
+    }
+
+    /// The same, as a switch.
+    pub fn switch(self) -> FormField {
+        FormField { kind: FieldKind::On, ..self }
+    }
+
+    /// The same with a word of advice.
+    pub fn advice(self, advice: &'static str) -> FormField {
+        FormField { advice, ..self }
+    }
+
+    pub fn is_switch(&self) -> bool {
+        matches!(self.kind, FieldKind::On | FieldKind::Off)
+    }
+}
+
+impl Form {
+    /// A form with the focus on its first empty field, or else on its first button.
+    pub fn new(
+        kind: FormKind,
+        title: impl Into<String>,
+        fields: Vec<FormField>,
+        buttons: Vec<Button>,
+    ) -> Form {
+        let focus = fields
+            .iter()
+            .position(|field| !field.is_switch() && field.input.is_empty())
+            .unwrap_or(fields.len());
+        Form {
+            kind,
+            title: title.into(),
+            intro: Vec::new(),
+            fields,
+            buttons,
+            focus,
+            error: None,
+            busy: None,
+        }
+    }
+
+    /// The same with lines above the fields.
+    pub fn intro(mut self, lines: impl IntoIterator<Item = impl Into<String>>) -> Form {
+        self.intro = lines.into_iter().map(Into::into).collect();
+        self
+    }
+
+    pub fn focused_field(&self) -> Option<&FormField> {
+        self.fields.get(self.focus)
+    }
+
+    pub fn focused_field_mut(&mut self) -> Option<&mut FormField> {
+        self.fields.get_mut(self.focus)
+    }
+
+    pub fn focused_button(&self) -> Option<&Button> {
+        self.focus.checked_sub(self.fields.len()).and_then(|index| self.buttons.get(index))
+    }
+
+    /// The text of a field, trimmed unless it is a secret; empty when there is no such field.
+    pub fn value(&self, name: FieldName) -> String {
+        let field = self.fields.iter().find(|field| field.name == name);
+        field.map_or_else(String::new, |field| match field.kind {
+            FieldKind::Secret | FieldKind::Revealed => field.input.text().to_owned(),
+            FieldKind::Text | FieldKind::On | FieldKind::Off => {
+                field.input.text().trim().to_owned()
+            }
+        })
+    }
+
+    pub fn is_on(&self, name: FieldName) -> bool {
+        self.fields.iter().any(|field| field.name == name && field.kind == FieldKind::On)
+    }
+
+    /// Puts an error on a field and the focus there; on the form when there is no such field.
+    pub fn refuse(&mut self, name: FieldName, reason: impl Into<String>) {
+        self.busy = None;
+        match self.fields.iter().position(|field| field.name == name) {
+            Some(index) => {
+                self.focus = index;
+                if let Some(field) = self.fields.get_mut(index) {
+                    field.error = Some(reason.into());
+                }
+            }
+            None => self.error = Some(reason.into()),
+        }
+    }
+
+    /// Forgets what was wrong.
+    pub fn forgive(&mut self) {
+        self.error = None;
+        for field in &mut self.fields {
+            field.error = None;
+        }
+    }
+
+    fn stops(&self) -> usize {
+        (self.fields.len() + self.buttons.len()).max(1)
+    }
+
+    pub fn next(&mut self) {
+        self.focus = (self.focus + 1) % self.stops();
+    }
+
+    pub fn previous(&mut self) {
+        self.focus = (self.focus + self.stops() - 1) % self.stops();
+    }
+}

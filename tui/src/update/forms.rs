@@ -1,0 +1,280 @@
+//! Keys in forms, and what submitting each popup form does. First-run forms submit in `welcome.rs`.
+
+use super::{chats, complain, composer, popups, welcome};
+use crate::action::Command;
+use crate::backend::{Request, Secret, UserId};
+use crate::effect::Effect;
+use crate::state::form::{FieldKind, FieldName, Form, FormKind, Press};
+use crate::state::{Popup, State};
+use std::path::PathBuf;
+
+pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
+    let before = state.form().map(|form| form.focus);
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    let on_text = form.focused_field().is_some_and(|field| !field.is_switch());
+    match command {
+        Command::Cancel => return press(state, Press::Close),
+        Command::Press => return press_focused(state),
+        Command::NextField => form.next(),
+        Command::PreviousField => form.previous(),
+        Command::Left if !on_text => form.previous(),
+        Command::Right if !on_text => form.next(),
+        Command::Reveal => reveal(form),
+        command => {
+            if let Some(field) = form.focused_field_mut().filter(|field| !field.is_switch()) {
+                composer::walk(&mut field.input, command);
+                field.error = None;
+            }
+        }
+    }
+    if state.form().map(|form| form.focus) == before {
+        Vec::new()
+    } else {
+        welcome::left_field(state, before)
+    }
+}
+
+fn reveal(form: &mut Form) {
+    for field in &mut form.fields {
+        field.kind = match field.kind {
+            FieldKind::Secret => FieldKind::Revealed,
+            FieldKind::Revealed => FieldKind::Secret,
+            kind => kind,
+        };
+    }
+}
+
+pub(super) fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    if let Some(field) = form.focused_field_mut() {
+        match field.kind {
+            FieldKind::On if text == " " => field.kind = FieldKind::Off,
+            FieldKind::Off if text == " " => field.kind = FieldKind::On,
+            FieldKind::On | FieldKind::Off => {}
+            FieldKind::Text | FieldKind::Secret | FieldKind::Revealed => {
+                field.input.insert(&crate::sanitize::line(text));
+                field.error = None;
+            }
+        }
+        return Vec::new();
+    }
+    if text == " " {
+        return press_focused(state);
+    }
+    let pressed =
+        form.buttons.iter().find(|button| text.chars().eq([button.key])).map(|button| button.press);
+    pressed.map_or_else(Vec::new, |pressed| press(state, pressed))
+}
+
+/// Enter: on a button presses it; in a field goes to the next, from the last one submits.
+fn press_focused(state: &mut State) -> Vec<Effect> {
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    if let Some(button) = form.focused_button() {
+        let pressed = button.press;
+        return press(state, pressed);
+    }
+    let before = form.focus;
+    let more = form.fields.iter().skip(before + 1).any(|field| !field.is_switch());
+    if more {
+        form.next();
+        return welcome::left_field(state, Some(before));
+    }
+    press(state, Press::Submit)
+}
+
+/// Presses a button of the form on top.
+pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
+    let Some(form) = state.form().cloned() else { return Vec::new() };
+    if state.popups.is_empty() {
+        return welcome::press(state, press, &form);
+    }
+    match (press, &form.kind) {
+        (Press::Submit, _) => return submit(state, &form),
+        (Press::Close, FormKind::Verification)
+        | (Press::Decline | Press::NoMatch, FormKind::Verification) => {
+            state.popups.pop();
+            return vec![Effect::Request(Request::CancelVerification)];
+        }
+        (Press::CopyKey, FormKind::RecoveryKey(key)) => return vec![Effect::Copy(key.0.clone())],
+        (Press::React(reaction), FormKind::React { .. }) => return react(state, &form, reaction),
+        _ => {}
+    }
+    state.popups.pop();
+    match (press, form.kind) {
+        (Press::Decline, FormKind::Invitation(chat)) => {
+            vec![Effect::Request(Request::Leave { chat })]
+        }
+        (Press::Edit, FormKind::Profile { .. }) => {
+            let name = form
+                .intro
+                .first()
+                .filter(|name| !name.starts_with('@'))
+                .cloned()
+                .unwrap_or_default();
+            let bio = form
+                .intro
+                .iter()
+                .skip(3)
+                .take(form.intro.len().saturating_sub(5))
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(" ");
+            state.popups.push(Popup::Form(popups::edit_profile(&name, &bio)));
+            Vec::new()
+        }
+        (Press::Message, FormKind::Profile { user: Some(user) }) => {
+            state.awaited_chat = true;
+            vec![Effect::Request(Request::NewDirectChat { user, encrypted: true })]
+        }
+        (Press::Verify, FormKind::Profile { user }) => {
+            vec![Effect::Request(Request::StartVerification { user })]
+        }
+        (Press::Verify, _) => vec![Effect::Request(Request::StartVerification { user: None })],
+        (Press::SetUp, _) => {
+            let mut effects = super::notice(state, "Setting up the recovery key…");
+            effects.push(Effect::Request(Request::EnableRecovery));
+            effects
+        }
+        (Press::EnterKey, _) => {
+            popups::ask_for_recovery_key(state);
+            Vec::new()
+        }
+        (Press::Invite, FormKind::ChatInfo(chat)) => popups::invite(state, chat),
+        (Press::Leave, FormKind::ChatInfo(chat)) => popups::ask_to_leave(state, chat),
+        (Press::ShowPeer, FormKind::ChatInfo(chat)) => {
+            let peer = state.find_chat(&chat).and_then(|chat| chat.peer.clone());
+            popups::show_profile(state, peer)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn react(state: &mut State, form: &Form, reaction: &str) -> Vec<Effect> {
+    let FormKind::React { chat, message } = form.kind.clone() else { return Vec::new() };
+    if reaction.is_empty() {
+        return refuse(state, FieldName::Reaction, "Type a reaction, or press Esc.");
+    }
+    state.popups.pop();
+    vec![Effect::Request(Request::React { chat, message, reaction: reaction.to_owned() })]
+}
+
+fn refuse(state: &mut State, field: FieldName, reason: &str) -> Vec<Effect> {
+    if let Some(form) = state.form_mut() {
+        form.refuse(field, reason);
+    }
+    Vec::new()
+}
+
+/// A user id, as far as one can tell by looking.
+fn user_id(text: &str) -> Option<UserId> {
+    let (localpart, server) = text.strip_prefix('@')?.split_once(':')?;
+    (!localpart.is_empty() && !server.is_empty() && !text.contains(char::is_whitespace))
+        .then(|| text.to_owned())
+}
+
+fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
+    const NO_USER: &str = "Give the whole id: @name:server.";
+    let request = match form.kind.clone() {
+        FormKind::NewChat => match user_id(&form.value(FieldName::User)) {
+            Some(user) => {
+                Request::NewDirectChat { user, encrypted: form.is_on(FieldName::Encrypted) }
+            }
+            None => return refuse(state, FieldName::User, NO_USER),
+        },
+        FormKind::NewGroup => match new_group(form) {
+            Ok(request) => request,
+            Err((field, reason)) => return refuse(state, field, reason),
+        },
+        FormKind::JoinRoom => match form.value(FieldName::Room) {
+            room if room.starts_with(['#', '!']) => Request::Join { chat: room },
+            _ => {
+                return refuse(
+                    state,
+                    FieldName::Room,
+                    "An address begins with # and names a server: #garden:example.org.",
+                );
+            }
+        },
+        FormKind::Invite(chat) => match user_id(&form.value(FieldName::User)) {
+            Some(user) => Request::Invite { chat, user },
+            None => return refuse(state, FieldName::User, NO_USER),
+        },
+        FormKind::Invitation(chat) => Request::Join { chat },
+        FormKind::SendFile(chat) => match form.value(FieldName::Path) {
+            path if path.is_empty() => {
+                return refuse(state, FieldName::Path, "Give the path of a file.");
+            }
+            path => Request::SendFile { chat, path: PathBuf::from(path) },
+        },
+        FormKind::LeaveChat(chat) => {
+            if state.is_open(&chat) {
+                chats::close(state);
+            }
+            Request::Leave { chat }
+        }
+        FormKind::EditProfile => Request::SetProfile {
+            display_name: Some(form.value(FieldName::Name)),
+            bio: Some(form.value(FieldName::Bio)),
+        },
+        FormKind::Delete { chat, message } => Request::Delete { chat, message },
+        FormKind::React { .. } => return react(state, form, &form.value(FieldName::Reaction)),
+        FormKind::Recover => {
+            let key = form.value(FieldName::Key);
+            if key.trim().is_empty() {
+                return refuse(
+                    state,
+                    FieldName::Key,
+                    "Type your recovery key, or choose another way below.",
+                );
+            }
+            if let Some(form) = state.form_mut() {
+                form.forgive();
+                form.busy = Some("Unlocking…");
+            }
+            return vec![Effect::Request(Request::Recover { key: Secret(key.trim().to_owned()) })];
+        }
+        FormKind::Verification => return confirm_verification(state, form),
+        FormKind::LogOut => Request::LogOut,
+        FormKind::Quit => return vec![Effect::Quit],
+        _ => {
+            state.popups.pop();
+            return Vec::new();
+        }
+    };
+    state.popups.pop();
+    state.awaited_chat = matches!(
+        request,
+        Request::NewDirectChat { .. } | Request::NewGroup { .. } | Request::Join { .. }
+    );
+    let mut effects =
+        if state.awaited_chat { super::notice(state, "One moment…") } else { Vec::new() };
+    effects.push(Effect::Request(request));
+    effects
+}
+
+fn new_group(form: &Form) -> Result<Request, (FieldName, &'static str)> {
+    let name = form.value(FieldName::Name);
+    if name.is_empty() {
+        return Err((FieldName::Name, "Give the group a name."));
+    }
+    let members = form.value(FieldName::Members);
+    let words = members.split([' ', ',', ';']).filter(|word| !word.is_empty());
+    let invite: Option<Vec<UserId>> = words.map(user_id).collect();
+    let invite = invite
+        .ok_or((FieldName::Members, "Give whole ids, separated by spaces: @bob:example.org."))?;
+    Ok(Request::NewGroup { name, invite, encrypted: form.is_on(FieldName::Encrypted) })
+}
+
+/// "Accept" and "They match" are both the first button; which one it is shows in what the other is.
+fn confirm_verification(state: &mut State, form: &Form) -> Vec<Effect> {
+    let emoji = form.buttons.iter().any(|button| button.press == Press::NoMatch);
+    let waiting = form.buttons.iter().all(|button| button.press != Press::Submit);
+    if waiting {
+        return complain(state, "The other side has not answered yet.");
+    }
+    let request = if emoji { Request::ConfirmVerification } else { Request::AcceptVerification };
+    if let Some(form) = state.form_mut() {
+        form.busy = Some("Waiting for the other side…");
+    }
+    vec![Effect::Request(request)]
+}

@@ -1,0 +1,162 @@
+//! The history pane: choosing a message and what can be done with it.
+
+use super::{complain, history_size, notice, popups};
+use crate::action::Command;
+use crate::backend::{Body, Message, Request, Ticks};
+use crate::effect::Effect;
+use crate::state::composer::Aim;
+use crate::state::conversation::Conversation;
+use crate::state::{Pane, State};
+
+pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
+    let (_, height) = history_size(state);
+    let Some(open) = &mut state.open else { return Vec::new() };
+    match command {
+        Command::Next => select(open, Way::Down, height),
+        Command::Previous => select(open, Way::Up, height),
+        Command::PageUp | Command::PageDown => page(state, command),
+        Command::First => select(open, Way::First, height),
+        Command::Last => {
+            select(open, Way::Last, height);
+            open.scroll_to_newest();
+        }
+        command => {
+            let Some(message) = open.selected_message().cloned() else { return Vec::new() };
+            return act(state, command, &message);
+        }
+    }
+    Vec::new()
+}
+
+/// Scrolls by a page; in the history pane the chosen message comes along.
+pub(super) fn page(state: &mut State, command: Command) {
+    let (_, height) = history_size(state);
+    let follow = state.pane == Pane::History;
+    let Some(open) = &mut state.open else { return };
+    let rows = height.saturating_sub(2).max(1);
+    if command == Command::PageUp {
+        open.scroll_up(rows, height)
+    } else {
+        open.scroll_down(rows)
+    }
+    if follow {
+        let view = open.view(height);
+        let shown = if command == Command::PageUp { view.first() } else { view.last() };
+        open.selected = shown.map(|(message, _)| message.key.clone());
+    }
+}
+
+/// Goes to the history pane with the newest message in view chosen.
+pub(super) fn enter(state: &mut State) -> Vec<Effect> {
+    let (_, height) = history_size(state);
+    let Some(open) = &mut state.open else { return Vec::new() };
+    state.pane = Pane::History;
+    let last = open
+        .view(height)
+        .iter()
+        .rev()
+        .map(|(message, _)| message)
+        .find(|message| can_be_chosen(message))
+        .map(|message| message.key.clone());
+    open.selected = last;
+    Vec::new()
+}
+
+enum Way {
+    Up,
+    Down,
+    First,
+    Last,
+}
+
+fn can_be_chosen(message: &Message) -> bool {
+    !matches!(message.body, Body::Service(_))
+}
+
+fn select(open: &mut Conversation, way: Way, height: usize) {
+    let at =
+        open.selected.as_ref().and_then(|key| open.index_of(key)).unwrap_or(open.messages.len());
+    let found = match way {
+        Way::Up => open.messages.iter().take(at).rev().find(|message| can_be_chosen(message)),
+        Way::Down => open.messages.iter().skip(at + 1).find(|message| can_be_chosen(message)),
+        Way::First => open.messages.iter().find(|message| can_be_chosen(message)),
+        Way::Last => open.messages.iter().rev().find(|message| can_be_chosen(message)),
+    };
+    match (found.map(|message| message.key.clone()), way) {
+        (Some(key), _) => {
+            open.selected = Some(key);
+            open.show_selected(height);
+        }
+        (None, Way::Down) => open.scroll_to_newest(),
+        (None, Way::Up) => open.scroll_up(1, height),
+        (None, _) => {}
+    }
+}
+
+/// A message's text as it would be copied or edited.
+pub(super) fn text_of(message: &Message) -> Option<&str> {
+    match &message.body {
+        Body::Text { text, .. } | Body::Emote(text) | Body::Notice(text) => Some(text),
+        Body::File { name, caption, .. } => Some(caption.as_ref().unwrap_or(name)),
+        Body::Deleted | Body::Undecryptable { .. } | Body::Service(_) => None,
+    }
+}
+
+fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
+    let Some(chat) = state.open.as_ref().map(|open| open.chat.clone()) else { return Vec::new() };
+    match command {
+        Command::Reply => {
+            reply_to(state, message);
+            Vec::new()
+        }
+        Command::Edit if message.own && matches!(message.body, Body::Text { .. }) => {
+            edit(state, message);
+            Vec::new()
+        }
+        Command::Edit => complain(state, "Only your own text messages can be edited."),
+        Command::Delete => popups::ask_to_delete(state, chat, message),
+        Command::Copy => match text_of(message).map(str::to_owned) {
+            Some(text) => {
+                let mut effects = notice(state, "Copied.");
+                effects.push(Effect::Copy(text));
+                effects
+            }
+            None => complain(state, "There is no text in this message."),
+        },
+        Command::React => popups::ask_for_reaction(state, chat, message),
+        Command::Retry
+            if message.ticks == Some(Ticks::Failed)
+                || matches!(message.body, Body::Undecryptable { .. }) =>
+        {
+            vec![Effect::Request(Request::RetrySend { chat, message: message.key.clone() })]
+        }
+        Command::Retry => notice(state, "This message needs no retry."),
+        Command::MessageInfo => popups::show_message_info(state, message),
+        _ => Vec::new(),
+    }
+}
+
+/// Aims the composer at a message.
+pub(super) fn reply_to(state: &mut State, message: &Message) {
+    let Some(open) = &mut state.open else { return };
+    open.composer.drop_aim();
+    let line =
+        text_of(message).unwrap_or("a message").lines().next().unwrap_or_default().to_owned();
+    open.composer.aim =
+        Aim::Reply { to: message.key.clone(), name: message.sender_name.clone(), line };
+    open.selected = None;
+    state.pane = Pane::Composer;
+}
+
+/// Puts one's own message into the composer.
+pub(super) fn edit(state: &mut State, message: &Message) {
+    let Some(open) = &mut state.open else { return };
+    open.composer.drop_aim();
+    let text = text_of(message).unwrap_or_default();
+    let kept =
+        std::mem::replace(&mut open.composer.field, crate::state::field::TextField::new(text));
+    let line = text.lines().next().unwrap_or_default().to_owned();
+    open.composer.aim = Aim::Edit { message: message.key.clone(), line, kept };
+    open.selected = None;
+    state.pane = Pane::Composer;
+}

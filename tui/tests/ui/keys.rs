@@ -1,0 +1,556 @@
+//! Keys in, requests out: scripts of keys through the real loop on the fake backend.
+
+use crate::common::{Client, NOON, chats, logged_in, message};
+use futures_util::stream;
+use tern_tui::backend::{
+    Body, Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
+    Verification,
+};
+use tern_tui::input::{self, Input};
+use tern_tui::keymap;
+use tern_tui::state::{Pane, Popup};
+
+const BOB: &str = "!bob:example.org";
+
+fn sent(requests: &[Request]) -> Vec<&str> {
+    requests
+        .iter()
+        .filter_map(|request| {
+            if let Request::SendText { text, .. } = request { Some(text.as_str()) } else { None }
+        })
+        .collect()
+}
+
+fn server() -> ServerInfo {
+    ServerInfo {
+        name: "example.org".to_owned(),
+        url: "https://example.org".to_owned(),
+        registration: true,
+        wants_email: true,
+        wants_token: false,
+        password_login: true,
+    }
+}
+
+#[tokio::test]
+async fn opening_a_chat_and_typing_sends_through_the_whole_loop() {
+    let mut client = Client::with_chats(80, 24);
+    let (_sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    // The invitation is on top; below it bob, then the garden.
+    let script = input::script("j j enter h i enter").unwrap();
+    client.app.run(stream::iter(script), &mut reports, stream::pending()).await.unwrap();
+    let requests = client.requests();
+    assert!(
+        requests.contains(&Request::OpenChat { chat: "!garden:example.org".to_owned() }),
+        "{requests:?}"
+    );
+    assert_eq!(sent(&requests), ["hi"]);
+}
+
+#[test]
+fn registering_by_email_goes_from_server_to_code() {
+    let mut client = Client::new(80, 24);
+    client.types("bob@example.org");
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::FindServer { input: "bob@example.org".to_owned() }]);
+    client.report(Report::ServerFound(server()));
+    client.keys("r");
+    assert!(client.screen().contains("bob@example.org"), "the address is prefilled");
+    client.types("short");
+    client.keys("enter");
+    assert!(client.screen().contains("Too short"), "{}", client.screen());
+    assert_eq!(client.requests(), []);
+    client.types("er secret");
+    client.keys("enter");
+    let expected = Request::Register {
+        username: "bob".to_owned(),
+        password: Secret("shorter secret".to_owned()),
+        email: Some("bob@example.org".to_owned()),
+        token: None,
+    };
+    assert_eq!(client.requests(), [expected]);
+    client.report(Report::RegistrationStep(MailStep::MailSent {
+        email: "bob@example.org".to_owned(),
+        code: true,
+    }));
+    client.types("WRONG");
+    client.keys("enter");
+    client.report(Report::RegistrationStep(MailStep::WrongCode {
+        reason: "That code is not right; look again.".to_owned(),
+    }));
+    assert!(client.screen().contains("That code is not right"));
+    client.keys("ctrl-u");
+    client.types("ABCD2345");
+    client.keys("enter");
+    let codes: Vec<Request> = client.requests();
+    assert_eq!(
+        codes.last(),
+        Some(&Request::SubmitMailCode { code: Secret("ABCD2345".to_owned()) })
+    );
+    client.report(logged_in());
+    assert!(client.app.state.welcome.is_none());
+}
+
+#[test]
+fn a_taken_username_is_told_on_its_field_while_typing_goes_on() {
+    let mut client = Client::new(80, 24);
+    client.types("example.org");
+    client.keys("enter");
+    client.report(Report::ServerFound(server()));
+    client.keys("r");
+    client.types("alice@example.org");
+    client.keys("enter");
+    client.types("alice");
+    client.keys("enter");
+    assert_eq!(
+        client.requests().last(),
+        Some(&Request::CheckUsername { username: "alice".to_owned() })
+    );
+    client.report(Report::UsernameChecked {
+        username: "alice".to_owned(),
+        problem: Some("alice is taken: choose another.".to_owned()),
+    });
+    assert!(client.screen().contains("alice is taken"));
+}
+
+#[test]
+fn a_server_that_wants_the_link_opened_gets_a_screen_without_a_code() {
+    let mut client = Client::new(80, 24);
+    client.report(Report::ServerFound(server()));
+    client.keys("r");
+    client.report(Report::RegistrationStep(MailStep::MailSent {
+        email: "bob@example.org".to_owned(),
+        code: false,
+    }));
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::ContinueRegistration]);
+    client.report(Report::RegistrationStep(MailStep::StillWaiting));
+    assert!(client.screen().contains("Not confirmed yet"));
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::ContinueRegistration]);
+}
+
+#[test]
+fn a_wrong_password_is_told_and_a_new_one_can_be_asked_for() {
+    let mut client = Client::new(80, 24);
+    client.report(Report::ServerFound(server()));
+    client.keys("l");
+    client.types("alice");
+    client.keys("enter");
+    client.types("wrong");
+    client.keys("enter");
+    assert_eq!(
+        client.requests(),
+        [Request::LogIn { user: "alice".to_owned(), password: Secret("wrong".to_owned()) }]
+    );
+    client.report(Report::AuthFailed {
+        reason: "Wrong password: try again or set a new one.".to_owned(),
+    });
+    assert!(client.screen().contains("Wrong password"));
+    client.keys("tab tab");
+    client.keys("enter");
+    assert!(client.screen().contains("Mail me"), "{}", client.screen());
+}
+
+#[test]
+fn the_password_reset_ends_at_the_login() {
+    let mut client = Client::new(80, 24);
+    client.report(Report::ServerFound(server()));
+    client.keys("l tab tab tab enter");
+    client.types("alice@example.org");
+    client.keys("enter");
+    assert_eq!(
+        client.requests(),
+        [Request::StartPasswordReset { email: "alice@example.org".to_owned() }]
+    );
+    client.report(Report::PasswordResetStep(MailStep::MailSent {
+        email: "alice@example.org".to_owned(),
+        code: true,
+    }));
+    client.types("CODE2345");
+    client.keys("enter");
+    client.types("a new secret");
+    client.keys("enter");
+    let expected = Request::FinishPasswordReset {
+        code: Some(Secret("CODE2345".to_owned())),
+        new_password: Secret("a new secret".to_owned()),
+    };
+    assert_eq!(client.requests(), [expected]);
+    client.report(Report::PasswordResetStep(MailStep::Done));
+    assert!(client.screen().contains("The new password is set"));
+}
+
+#[test]
+fn secrets_are_dots_until_they_are_revealed() {
+    let mut client = Client::new(80, 24);
+    client.report(Report::ServerFound(server()));
+    client.keys("l tab");
+    client.types("hunter22");
+    assert!(client.screen().contains("••••••••") && !client.screen().contains("hunter22"));
+    client.keys("ctrl-t");
+    assert!(client.screen().contains("hunter22"));
+}
+
+#[test]
+fn the_end_of_an_open_chat_is_marked_read_only_while_it_is_seen() {
+    let mut client = Client::in_bobs_chat(60, 16);
+    let timeline = |messages: Vec<Message>| Report::Timeline { chat: BOB.to_owned(), messages };
+    let mut all = crate::common::messages();
+    all.push(message("8", false, "one more", NOON + 1));
+    client.report(timeline(all.clone()));
+    assert_eq!(client.requests(), [Request::MarkRead { chat: BOB.to_owned() }]);
+    client.app.act(tern_tui::action::Action::Unfocused).unwrap();
+    all.push(message("9", false, "and another", NOON + 2));
+    client.report(timeline(all.clone()));
+    assert_eq!(client.requests(), []);
+    client.app.act(tern_tui::action::Action::Focused).unwrap();
+    assert_eq!(client.requests(), [Request::MarkRead { chat: BOB.to_owned() }]);
+    client.keys("pageup");
+    all.push(message("10", false, "while reading above", NOON + 3));
+    client.report(timeline(all));
+    assert_eq!(client.app.state.open.as_ref().unwrap().new_below, 1);
+    assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn replying_editing_and_deleting_by_single_keys() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.keys("esc r");
+    client.types("yes");
+    client.keys("enter");
+    let reply = client.requests();
+    assert!(
+        reply.contains(&Request::SendText {
+            chat: BOB.to_owned(),
+            text: "yes".to_owned(),
+            reply_to: Some("7".to_owned()),
+            edits: None
+        }),
+        "{reply:?}"
+    );
+    client.types("kept");
+    client.keys("esc k e");
+    assert_eq!(client.app.state.open.as_ref().unwrap().composer.field.text(), "at seven");
+    client.types("!");
+    client.keys("enter");
+    let edit = Request::SendText {
+        chat: BOB.to_owned(),
+        text: "at seven!".to_owned(),
+        reply_to: None,
+        edits: Some("6".to_owned()),
+    };
+    assert!(client.requests().contains(&edit));
+    assert_eq!(client.app.state.open.as_ref().unwrap().composer.field.text(), "kept");
+    client.keys("esc k d");
+    assert_eq!(client.requests(), [], "deleting asks first");
+    client.keys("d");
+    assert_eq!(
+        client.requests(),
+        [Request::Delete { chat: BOB.to_owned(), message: "6".to_owned() }]
+    );
+}
+
+#[test]
+fn up_in_an_empty_composer_edits_the_last_own_message_and_esc_takes_it_back() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.keys("up");
+    assert!(client.screen().contains("✎ edit: at seven"));
+    client.keys("esc");
+    assert!(client.app.state.open.as_ref().unwrap().composer.is_blank());
+    assert_eq!(client.app.state.pane, Pane::Composer);
+}
+
+#[test]
+fn reactions_are_chosen_by_number_or_typed() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.keys("esc + 2");
+    let react = |reaction: &str| Request::React {
+        chat: BOB.to_owned(),
+        message: "7".to_owned(),
+        reaction: reaction.to_owned(),
+    };
+    assert_eq!(client.requests(), [react("❤️")]);
+    client.keys("+ up");
+    client.types("🦀");
+    client.keys("enter");
+    assert_eq!(client.requests(), [react("🦀")]);
+}
+
+#[test]
+fn a_failed_message_is_retried_and_a_fine_one_is_not() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    let failed = Message { ticks: Some(Ticks::Failed), ..message("9", true, "lost", NOON + 1) };
+    client.report(Report::Timeline {
+        chat: BOB.to_owned(),
+        messages: vec![message("7", false, "fine", NOON), failed],
+    });
+    client.requests();
+    client.keys("esc u");
+    assert_eq!(
+        client.requests(),
+        [Request::RetrySend { chat: BOB.to_owned(), message: "9".to_owned() }]
+    );
+    client.keys("k u");
+    assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn more_history_is_asked_for_once_when_the_top_comes_near() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("j enter");
+    let chat = client.app.state.open.as_ref().unwrap().chat.clone();
+    client.requests();
+    let messages: Vec<Message> =
+        (0..200).map(|n| message(&n.to_string(), false, "text", NOON + n * 1000)).collect();
+    client.report(Report::Timeline { chat: chat.clone(), messages });
+    assert!(!client.requests().contains(&Request::LoadOlder { chat: chat.clone() }));
+    client.keys("pageup pageup pageup pageup pageup pageup pageup pageup pageup pageup pageup");
+    assert_eq!(client.requests(), [Request::LoadOlder { chat: chat.clone() }]);
+    client.report(Report::HistoryEnd { chat });
+    client.keys("pageup");
+    assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn an_invitation_asks_before_it_joins() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("g enter");
+    assert!(client.screen().contains("@bob:example.org invites you to Walks"));
+    client.keys("a");
+    assert_eq!(client.requests(), [Request::Join { chat: "!invited:example.org".to_owned() }]);
+    client.report(Report::ChatReady { chat: "!invited:example.org".to_owned() });
+    assert!(client.app.state.is_open("!invited:example.org"));
+    let mut client = Client::with_chats(80, 24);
+    client.keys("g enter d");
+    assert_eq!(client.requests(), [Request::Leave { chat: "!invited:example.org".to_owned() }]);
+}
+
+#[test]
+fn new_chats_and_groups_are_encrypted_unless_switched_off() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("n");
+    client.types("@bob:example.org");
+    client.keys("enter");
+    assert_eq!(
+        client.requests(),
+        [Request::NewDirectChat { user: "@bob:example.org".to_owned(), encrypted: true }]
+    );
+    client.keys("N");
+    client.types("Choir");
+    client.keys("enter");
+    client.types("@bob:example.org bob");
+    client.keys("enter");
+    assert!(client.screen().contains("Give whole ids"));
+    client.keys("ctrl-w");
+    client.keys("tab space enter");
+    assert_eq!(
+        client.requests(),
+        [Request::NewGroup {
+            name: "Choir".to_owned(),
+            invite: vec!["@bob:example.org".to_owned()],
+            encrypted: false
+        }]
+    );
+}
+
+#[test]
+fn a_first_login_offers_recovery_and_shows_the_key_once() {
+    let mut client = Client::new(80, 24);
+    client.report(logged_in());
+    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Unknown }));
+    assert!(client.app.state.popups.is_empty());
+    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
+    client.requests();
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::EnableRecovery]);
+    client.report(Report::RecoveryKey(Secret("EsTA bcde".to_owned())));
+    assert!(client.screen().contains("EsTA bcde"));
+    client.keys("enter");
+    assert!(!client.screen().contains("EsTA bcde"));
+    assert!(!format!("{:?}", client.app.state).contains("EsTA"));
+}
+
+#[test]
+fn the_next_device_asks_for_the_recovery_key_and_a_wrong_one_is_told() {
+    let mut client = Client::new(80, 24);
+    client.report(logged_in());
+    client
+        .report(Report::Encryption(Encryption { verified: false, recovery: Recovery::Incomplete }));
+    client.types("EsTA bcde");
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::Recover { key: Secret("EsTA bcde".to_owned()) }]);
+    client.report(Report::RecoveryFailed {
+        reason: "That is not the key: check for missing letters.".to_owned(),
+    });
+    assert!(client.screen().contains("That is not the key"));
+    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Enabled }));
+    assert!(client.app.state.popups.is_empty());
+}
+
+#[test]
+fn verification_goes_from_request_to_emoji_to_done() {
+    let mut client = Client::with_chats(80, 24);
+    client.report(Report::Verification(Verification::Requested {
+        by: "@bob:example.org".to_owned(),
+        own: false,
+    }));
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::AcceptVerification]);
+    let emoji = ["Dog", "Cat", "Lion", "Horse", "Unicorn", "Pig", "Elephant"]
+        .map(|name| ("🐶".to_owned(), name.to_owned()));
+    client.report(Report::Verification(Verification::Emoji(emoji.to_vec())));
+    assert!(client.screen().contains("Elephant"));
+    client.keys("enter");
+    assert_eq!(client.requests(), [Request::ConfirmVerification]);
+    client.report(Report::Verification(Verification::Done));
+    assert!(client.app.state.popups.is_empty() && client.screen().contains("Verified."));
+}
+
+#[test]
+fn a_chat_asked_for_at_start_opens_with_the_cursor_in_the_composer() {
+    let mut client = Client::new(80, 24);
+    client.app.state.wanted = Some("@bob:example.org".to_owned());
+    client.report(logged_in());
+    client.report(Report::Chats(Vec::new()));
+    assert!(client.app.state.open.is_none());
+    client.report(Report::Chats(chats()));
+    assert!(client.app.state.is_open(BOB));
+    client.types("hi");
+    client.keys("enter");
+    assert_eq!(sent(&client.requests()), ["hi"]);
+}
+
+#[test]
+fn what_is_written_stays_with_its_chat() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.types("half a sent");
+    client.keys("ctrl-n");
+    assert_eq!(client.app.state.open.as_ref().unwrap().composer.field.text(), "");
+    client.keys("ctrl-6");
+    assert_eq!(client.app.state.open.as_ref().unwrap().composer.field.text(), "half a sent");
+    let snapshot = tern_tui::update::snapshot_of(&client.app.state).unwrap();
+    assert_eq!(snapshot.drafts.get(BOB).map(String::as_str), Some("half a sent"));
+}
+
+#[test]
+fn the_switcher_finds_by_letters_and_runs_commands() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("ctrl-k");
+    client.types("gard");
+    client.keys("enter");
+    assert!(client.app.state.is_open("!garden:example.org"));
+    client.keys("ctrl-k");
+    client.types(">profile");
+    client.keys("enter");
+    assert_eq!(client.requests().last(), Some(&Request::FetchProfile { user: None }));
+}
+
+#[test]
+fn the_leader_needs_no_modifier_in_list_and_history() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("space");
+    assert!(client.screen().contains("next unread chat"));
+    client.keys("u");
+    assert!(client.app.state.is_open(BOB));
+    client.keys("ctrl-space");
+    client.keys("l");
+    assert_eq!(client.app.state.pane, Pane::List);
+}
+
+#[test]
+fn pasted_lines_are_one_message() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.app.act(tern_tui::action::Action::Paste("one\r\ntwo\x1b[31m".to_owned())).unwrap();
+    client.keys("enter");
+    assert_eq!(sent(&client.requests()), ["one\ntwo[31m"]);
+}
+
+#[test]
+fn typing_is_told_once_and_stops_with_sending() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.types("hello");
+    client.keys("enter");
+    let typing: Vec<bool> =
+        client
+            .requests()
+            .iter()
+            .filter_map(|request| {
+                if let Request::Typing { typing, .. } = request { Some(*typing) } else { None }
+            })
+            .collect();
+    assert_eq!(typing, [true, false]);
+}
+
+#[tokio::test]
+async fn quitting_with_something_unsent_asks_first() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    let waiting =
+        Message { ticks: Some(Ticks::Sending), ..message("9", true, "on its way", NOON + 1) };
+    client.report(Report::Timeline { chat: BOB.to_owned(), messages: vec![waiting] });
+    client.keys("ctrl-q");
+    assert!(matches!(client.app.state.popups.last(), Some(Popup::Form(_))));
+    let (_sender, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    // The stream never ends: only quitting ends the loop.
+    let inputs = futures_util::StreamExt::chain(
+        stream::iter([Input::Key(input::Key::parse("q").unwrap())]),
+        stream::pending(),
+    );
+    client.app.run(inputs, &mut reports, stream::pending()).await.unwrap();
+}
+
+#[test]
+fn a_hostile_name_topic_and_body_put_no_control_character_on_the_screen() {
+    let evil = "\u{202e}evil\x1b]52;c;aGk=\x07\u{9b}2J\r\n\u{2066}";
+    let mut client = Client::with_chats(120, 40);
+    let mut chats = chats();
+    for chat in &mut chats {
+        chat.name = evil.to_owned();
+        chat.topic = Some(evil.to_owned());
+        chat.last = crate::common::preview(evil, evil, NOON);
+    }
+    client.report(Report::Chats(chats));
+    client.keys("j enter");
+    let chat = client.app.state.open.as_ref().unwrap().chat.clone();
+    let hostile = Message {
+        sender_name: evil.to_owned(),
+        reply: Some((evil.to_owned(), evil.to_owned())),
+        reactions: vec![(evil.to_owned(), 1, false)],
+        read_by: vec![evil.to_owned()],
+        ..message("1", false, evil, NOON)
+    };
+    let file = Message {
+        body: Body::File {
+            kind: tern_tui::backend::FileKind::File,
+            name: evil.to_owned(),
+            bytes: Some(1),
+            caption: None,
+        },
+        ..hostile.clone()
+    };
+    client.report(Report::Timeline { chat: chat.clone(), messages: vec![hostile, file] });
+    client.report(Report::Typing { chat, names: vec![evil.to_owned()] });
+    client.report(Report::Failed { reason: evil.to_owned() });
+    client.keys("esc i");
+    let screen = client.screen();
+    assert!(screen.contains("evil"));
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || ('\u{202a}'..='\u{202e}').contains(&c)
+            || ('\u{2066}'..='\u{2069}').contains(&c)
+    };
+    assert!(!screen.contains(bad), "{screen:?}");
+    assert!(!client.app.state.title.contains(bad));
+}
+
+#[test]
+fn the_keys_document_is_the_table() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/keys.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(path, keymap::document()).unwrap();
+    }
+    let written = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        written == keymap::document(),
+        "docs/keys.md is behind the table: run this test with UPDATE_DOCS=1"
+    );
+}

@@ -1,0 +1,180 @@
+//! The real binary in a pty: what the terminal gets, and what it is left with.
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// Longer than any machine needs; a test that gets here has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Pty {
+    terminal: vt100::Parser,
+    bytes: Receiver<Vec<u8>>,
+    /// Everything since the last look.
+    heard: Vec<u8>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    _folder: tempfile::TempDir,
+}
+
+impl Pty {
+    fn start() -> Pty {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = native_pty_system()
+            .openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tern"));
+        command.args(["--data", folder.path().to_str().unwrap()]);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, bytes) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Pty {
+            terminal: vt100::Parser::new(24, 80, 0),
+            bytes,
+            heard: Vec::new(),
+            writer,
+            child,
+            master: pair.master,
+            _folder: folder,
+        }
+    }
+
+    fn wait_for(&mut self, what: &str, seen: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !seen(self.terminal.screen()) {
+            let left = end.saturating_duration_since(Instant::now());
+            let bytes = self.bytes.recv_timeout(left);
+            let bytes = bytes.unwrap_or_else(|_| {
+                panic!("{what} never came:\n{}", self.terminal.screen().contents())
+            });
+            self.terminal.process(&bytes);
+            self.heard.extend(bytes);
+        }
+    }
+
+    fn wait_for_text(&mut self, text: &str) {
+        self.wait_for(text, |screen| screen.contents().contains(text));
+    }
+
+    fn types(&mut self, text: &str) {
+        self.writer.write_all(text.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// The bytes since the last look.
+    fn heard(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.heard)
+    }
+
+    /// Reads to the end and waits for the process.
+    fn finish(&mut self) -> portable_pty::ExitStatus {
+        while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
+            self.terminal.process(&bytes);
+            self.heard.extend(bytes);
+        }
+        self.child.wait().unwrap()
+    }
+}
+
+fn assert_given_back(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for code in ["\x1b[?1049l", "\x1b[?2004l", "\x1b[?1004l", "\x1b[?25h"] {
+        assert!(text.contains(code), "{code:?} is missing in {text:?}");
+    }
+}
+
+#[test]
+fn the_first_screen_comes_echoes_keys_cheaply_and_gives_the_terminal_back() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    for (typed, letter) in ["e", "ex", "exa", "exam"].iter().zip("exam".chars()) {
+        pty.heard();
+        pty.types(&letter.to_string());
+        pty.wait_for(typed, |screen| screen.contents().contains(&format!("│ {typed}  ")));
+        let bytes = pty.heard();
+        assert!(
+            bytes.len() <= 45,
+            "{} bytes for one key: {:?}",
+            bytes.len(),
+            String::from_utf8_lossy(&bytes)
+        );
+    }
+    pty.types("\x11");
+    assert!(pty.finish().success());
+    assert_given_back(&pty.heard());
+}
+
+#[test]
+fn a_key_after_a_pause_is_shown_without_another() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    for (letter, text) in [("z", "│ z "), ("q", "│ zq "), ("j", "│ zqj ")] {
+        pty.types(letter);
+        pty.wait_for_text(text);
+        // Nothing more comes, so the next key finds the loop asleep.
+        let more = pty.bytes.recv_timeout(Duration::from_millis(300));
+        assert!(
+            more.is_err(),
+            "idle, and yet {:?}",
+            more.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        );
+    }
+    pty.types("\x11");
+    assert!(pty.finish().success());
+}
+
+#[test]
+fn sigterm_gives_the_terminal_back() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    let process = pty.child.process_id().unwrap();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &process.to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(pty.finish().success());
+    assert_given_back(&pty.heard());
+}
+
+#[test]
+fn a_resized_terminal_is_filled_again() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    pty.master.resize(PtySize { rows: 20, cols: 40, pixel_width: 0, pixel_height: 0 }).unwrap();
+    pty.terminal = vt100::Parser::new(20, 40, 0);
+    pty.wait_for_text("Server, email or user id");
+    pty.types("\x11");
+    assert!(pty.finish().success());
+}
+
+#[test]
+fn a_closed_terminal_ends_the_client() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    let Pty { mut child, master, writer, .. } = pty;
+    drop((writer, master));
+    let (sender, ended) = channel();
+    let mut killer = child.clone_killer();
+    std::thread::spawn(move || sender.send(child.wait().is_ok()));
+    let ended = ended.recv_timeout(PATIENCE);
+    if ended.is_err() {
+        killer.kill().unwrap();
+    }
+    assert_eq!(ended, Ok(true));
+}
