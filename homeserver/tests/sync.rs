@@ -105,7 +105,7 @@ async fn a_gap_is_limited_and_carries_the_state_it_hides() {
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
     let room_id = room(&server, &alice, &[&bob]).await;
     let first = sync(&server, &bob, "").await;
-    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.name/", encoded(&room_id));
+    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.name", encoded(&room_id));
     let (status, answer) = server.put(&path, &alice.token, json!({ "name": "The pond" })).await;
     assert_eq!(status, 200, "{answer}");
     for number in 0..25 {
@@ -179,7 +179,7 @@ async fn history_from_before_a_join_follows_the_rooms_setting() {
     for (setting, expected) in [("joined", vec![]), ("shared", vec!["early"])] {
         let room_id = room(&server, &alice, &[]).await;
         let path = format!(
-            "/_matrix/client/v3/rooms/{}/state/m.room.history_visibility/",
+            "/_matrix/client/v3/rooms/{}/state/m.room.history_visibility",
             encoded(&room_id)
         );
         server.put(&path, &alice.token, json!({ "history_visibility": setting })).await;
@@ -301,7 +301,7 @@ async fn a_waiting_client_is_woken_by_a_message() {
     };
     let both = async { tokio::join!(waiting, sending).0 };
     let woken = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
-    assert_eq!(bodies(&woken["rooms"]["join"][&room_id]), ["wake up"]);
+    assert_eq!(bodies(&woken["rooms"]["join"][&room_id]), ["wake up"], "{first} then {woken}");
 }
 
 #[tokio::test]
@@ -335,7 +335,7 @@ async fn state_after_is_the_state_at_the_end() {
     let alice = server.register("alice").await;
     let room_id = room(&server, &alice, &[]).await;
     let first = sync(&server, &alice, "use_state_after=true").await;
-    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.topic/", encoded(&room_id));
+    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.topic", encoded(&room_id));
     server.put(&path, &alice.token, json!({ "topic": "frogs" })).await;
     let since = first["next_batch"].as_str().unwrap();
     let second = sync(&server, &alice, &format!("use_state_after=true&since={since}")).await;
