@@ -105,7 +105,7 @@ async fn a_gap_is_limited_and_carries_the_state_it_hides() {
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);
     let room_id = room(&server, &alice, &[&bob]).await;
     let first = sync(&server, &bob, "").await;
-    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.name", encoded(&room_id));
+    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.name/", encoded(&room_id));
     let (status, answer) = server.put(&path, &alice.token, json!({ "name": "The pond" })).await;
     assert_eq!(status, 200, "{answer}");
     for number in 0..25 {
