@@ -33,7 +33,7 @@ fn encoded(text: &str) -> String {
 }
 
 async fn send(server: &TestServer, user: &User, room_id: &str, text: &str) -> String {
-    let txn_id = text.replace(' ', "-");
+    let txn_id = format!("{}-{}", encoded(room_id), text.replace(' ', "-"));
     let path = format!(
         "/_matrix/client/v3/rooms/{}/send/m.room.message/{txn_id}",
         encoded(room_id)
@@ -315,7 +315,7 @@ async fn a_transaction_id_is_told_to_the_sending_device_only() {
         let events = answer["rooms"]["join"][&room_id]["timeline"]["events"].clone();
         events.as_array().unwrap().last().unwrap()["unsigned"]["transaction_id"].clone()
     };
-    assert_eq!(transaction(&sync(&server, &alice, "").await), "mine");
+    assert_eq!(transaction(&sync(&server, &alice, "").await), format!("{room_id}-mine"));
     assert_eq!(transaction(&sync(&server, &other, "").await), Value::Null);
 }
 

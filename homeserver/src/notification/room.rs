@@ -68,14 +68,19 @@ pub(super) async fn joined(
     let typing = ephemeral::typing(engine, room_id, typing_since);
     let full_state = look.request.full_state;
     let has_events = since.is_none_or(|since| room.seen().position > since);
-    let has_news =
-        has_events || typing.is_some() || news.receipts.is_some() || news.account_data.is_some();
-    if !has_news && !full_state {
+    let has_asides =
+        typing.is_some() || news.receipts.is_some() || news.account_data.is_some() || full_state;
+    if !has_events && !has_asides {
         return Ok(None);
     }
     let from = Extent { since, upto: look.now.position, full_state };
     let part = timeline(look, &sight, from).await?;
     let state = state(look, &sight, &part, from).await?;
+    // The room may have gone on since this look began: that is the next look's.
+    if since.is_some() && !has_asides && part.events.is_empty() && !part.limited && state.is_empty()
+    {
+        return Ok(None);
+    }
     let mut joined = JoinedRoom {
         timeline: write_timeline(look, &sight, &part).await?,
         unread_notifications: UnreadCounts::from(

@@ -116,6 +116,11 @@ async fn timeline_room(
         Some(told) => now.changes_since(&engine.state_at(told.snapshot).await?),
         None => StateMap::new(),
     };
+    // The room may have gone on since this look began: that is the next look's.
+    let is_quiet = slice.events.is_empty() && !slice.limited && changed.is_empty();
+    if known.is_some() && is_quiet && !(must || is_wider || is_other_state) {
+        return Ok(None);
+    }
     let is_full = known.is_none() || is_other_state;
     let state = required(look, &sight, &slice, (config, is_full), (&now, &changed)).await?;
     let live_since = known.map_or(look.since.map_or(upto, |since| since.position), |told| {
