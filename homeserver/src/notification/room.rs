@@ -273,7 +273,7 @@ async fn lazy_members(
     let mut told = Vec::with_capacity(needed.len());
     let since = look.since.map_or(-1, |since| since.position);
     for user in needed {
-        let slot = db.state_key("m.room.member", &*db.user_name(user).await?).await?;
+        let slot = db.state_key("m.room.member", &db.user_name(user).await?).await?;
         let Some(event) = base.get(slot) else { continue };
         let in_slice = slice.events.iter().any(|pdu| pdu.id == event);
         if is_full || repeat || !(in_slice || look.state.0.lazy.knows(device, event, since)) {

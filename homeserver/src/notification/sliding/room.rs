@@ -103,11 +103,8 @@ async fn timeline_room(
     {
         return Ok(None);
     }
-    let upto = if is_in {
-        look.now.position
-    } else {
-        look.now.position.min(candidate.membership.position)
-    };
+    let end = if is_in { Position::MAX } else { candidate.membership.position };
+    let upto = look.now.position.min(end);
     let sight = Sight::new(engine, room, user);
     let since = known.filter(|_| !is_wider).map(|told| told.position);
     let slice = slice(&sight, Span { since, upto, limit: config.limit }).await?;
