@@ -108,6 +108,13 @@ impl MatrixRoutes for Router<Server> {
                 let class = Class::of(path);
                 method = method.layer(from_fn(move |request, next| limit(class, request, next)));
             }
+            // An empty state key may be left out, with its slash or without.
+            let router = match path.strip_suffix("/{state_key}") {
+                Some(short) => router
+                    .route(short, method.clone())
+                    .route(&format!("{short}/"), method.clone()),
+                None => router,
+            };
             router.route(path, method)
         })
     }

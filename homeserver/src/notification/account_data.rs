@@ -8,38 +8,31 @@ use serde_json::{
 use super::{Error, response::Event};
 use crate::{
     app::App,
-    storage::{Id, Position},
+    storage::{Id, Position, account_data},
 };
 
-/// One piece of account data.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    /// Empty for global data.
-    pub room_id: String,
-    pub data_type: String,
-    pub content: String,
+/// Most pieces in one answer.
+const PIECES_MAX: u32 = 10_000;
+
+pub(super) use crate::storage::account_data::AccountData as Piece;
+
+/// The event that tells a piece; `None` when the stored content is damaged.
+pub(super) fn event(piece: &Piece) -> Option<Event> {
+    let content: &RawValue = serde_json::from_str(&piece.content).ok()?;
+    to_raw_value(&json!({ "type": piece.data_type, "content": content })).ok()
 }
 
-impl Piece {
-    /// The event that tells it; `None` when the stored content is damaged.
-    pub(super) fn event(&self) -> Option<Event> {
-        let content: &RawValue = serde_json::from_str(&self.content).ok()?;
-        to_raw_value(&json!({ "type": self.data_type, "content": content })).ok()
-    }
-}
-
-/// What changed in `(since, upto]`, in order of change.
-#[expect(clippy::unused_async, reason = "asks the account floor")]
+/// What changed in `(since, upto]`, in order of change; global data has no room.
 pub(super) async fn changed(
-    _app: &App,
-    _user: Id,
-    _span: (Position, Position),
+    app: &App,
+    user: Id,
+    span: (Position, Position),
 ) -> Result<Vec<Piece>, Error> {
-    Ok(Vec::new())
+    Ok(account_data::list_account_data(app.db.read(), user, span, PIECES_MAX).await?)
 }
 
 /// Everything of one room.
-#[expect(clippy::unused_async, reason = "asks the account floor")]
-pub(super) async fn of_room(_app: &App, _user: Id, _room_id: &str) -> Result<Vec<Piece>, Error> {
-    Ok(Vec::new())
+pub(super) async fn of_room(app: &App, user: Id, room_id: &str) -> Result<Vec<Piece>, Error> {
+    let db = app.db.read();
+    Ok(account_data::list_account_data_of_room(db, user, room_id, PIECES_MAX).await?)
 }

@@ -28,10 +28,11 @@ pub(super) fn receipts(told: &[ToldReceipt]) -> Option<Event> {
     }
     let mut content: BTreeMap<&str, BTreeMap<&str, Map<String, Value>>> = BTreeMap::new();
     for receipt in told {
-        let mut data = json!({ "ts": receipt.at_ms });
-        if !receipt.thread.is_empty() {
-            data["thread_id"] = receipt.thread.as_str().into();
-        }
+        let data = if receipt.thread.is_empty() {
+            json!({ "ts": receipt.at_ms })
+        } else {
+            json!({ "ts": receipt.at_ms, "thread_id": receipt.thread })
+        };
         let readers = content.entry(&receipt.event_id).or_default().entry(&receipt.kind);
         let readers = readers.or_default();
         // An unthreaded receipt says more than a threaded one of the same event.

@@ -9,16 +9,22 @@ use ruma::{
 use serde::Deserialize;
 
 use super::Error;
-use crate::{app::App, messaging::Pdu, storage::Id};
+use crate::{
+    app::App,
+    messaging::Pdu,
+    storage::{Id, account_data},
+};
 
 /// A filter that the user keeps here.
-#[expect(clippy::unused_async, reason = "asks the account floor")]
 pub async fn stored_filter(
-    _app: &App,
-    _user: Id,
-    _filter_id: &str,
+    app: &App,
+    user: Id,
+    filter_id: &str,
 ) -> Result<FilterDefinition, Error> {
-    Err(Error::UnknownFilter)
+    let id = filter_id.parse().map_err(|_| Error::UnknownFilter)?;
+    let json = account_data::find_filter(app.db.read(), user, id).await?;
+    let json = json.ok_or(Error::UnknownFilter)?;
+    serde_json::from_str(&json).map_err(|error| Error::InvalidParam(error.to_string()))
 }
 
 /// Timeline events a client gets when it names no number, and the most it gets.

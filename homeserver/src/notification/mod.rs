@@ -10,6 +10,7 @@ mod filter;
 mod lazy;
 pub mod response;
 mod room;
+mod sliding;
 mod summary;
 mod sync;
 mod wait;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use crate::messaging::{Engine, tokens::SyncToken};
 
 pub use filter::stored_filter;
+pub use sliding::{Response as SlidingResponse, sliding_sync};
 pub use sync::{SyncRequest, sync};
 
 /// The state of this floor. Cheap to clone.
@@ -30,11 +32,16 @@ struct Inner {
     /// Tells the tokens of this process from those of an earlier one: typing serials begin anew.
     boot: u32,
     lazy: lazy::Told,
+    connections: sliding::Connections,
 }
 
 impl Default for Sync {
     fn default() -> Self {
-        Self(Arc::new(Inner { boot: rand::random(), lazy: lazy::Told::default() }))
+        Self(Arc::new(Inner {
+            boot: rand::random(),
+            lazy: lazy::Told::default(),
+            connections: sliding::Connections::default(),
+        }))
     }
 }
 

@@ -68,14 +68,19 @@ pub(super) async fn joined(
     let typing = ephemeral::typing(engine, room_id, typing_since);
     let full_state = look.request.full_state;
     let has_events = since.is_none_or(|since| room.seen().position > since);
-    let has_news =
-        has_events || typing.is_some() || news.receipts.is_some() || news.account_data.is_some();
-    if !has_news && !full_state {
+    let has_asides =
+        typing.is_some() || news.receipts.is_some() || news.account_data.is_some() || full_state;
+    if !has_events && !has_asides {
         return Ok(None);
     }
     let from = Extent { since, upto: look.now.position, full_state };
     let part = timeline(look, &sight, from).await?;
     let state = state(look, &sight, &part, from).await?;
+    // The room may have gone on since this look began: that is the next look's.
+    if since.is_some() && !has_asides && part.events.is_empty() && !part.limited && state.is_empty()
+    {
+        return Ok(None);
+    }
     let mut joined = JoinedRoom {
         timeline: write_timeline(look, &sight, &part).await?,
         unread_notifications: UnreadCounts::from(
@@ -268,7 +273,7 @@ async fn lazy_members(
     let mut told = Vec::with_capacity(needed.len());
     let since = look.since.map_or(-1, |since| since.position);
     for user in needed {
-        let slot = db.state_key("m.room.member", &*db.user_name(user).await?).await?;
+        let slot = db.state_key("m.room.member", &db.user_name(user).await?).await?;
         let Some(event) = base.get(slot) else { continue };
         let in_slice = slice.events.iter().any(|pdu| pdu.id == event);
         if is_full || repeat || !(in_slice || look.state.0.lazy.knows(device, event, since)) {
@@ -317,6 +322,6 @@ fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {
     pieces
         .iter()
         .filter(|piece| filter::takes_room_type(wanted, &piece.data_type))
-        .filter_map(Piece::event)
+        .filter_map(account_data::event)
         .collect()
 }

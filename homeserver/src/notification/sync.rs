@@ -116,7 +116,8 @@ impl Look<'_> {
             if piece.room_id.is_empty() {
                 let wanted =
                     filter::takes_global(&self.request.filter.account_data, &piece.data_type);
-                response.account_data.events.extend(piece.event().filter(|_| wanted));
+                let event = account_data::event(&piece).filter(|_| wanted);
+                response.account_data.events.extend(event);
             } else {
                 asides.account_data.entry(piece.room_id.clone()).or_default().push(piece);
             }

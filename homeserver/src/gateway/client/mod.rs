@@ -18,4 +18,5 @@ pub(super) mod key_backup;
 pub(super) mod keys;
 pub(super) mod registration;
 pub(super) mod to_device;
+pub(super) mod sliding_sync;
 pub(super) mod sync;
