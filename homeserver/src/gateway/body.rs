@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::{ApiError, Class, Server, matrix::limit_rate};
+use super::{ApiError, Server};
 use crate::{
     auth::{Operation, Submission},
     storage::Id,
@@ -66,9 +66,6 @@ impl<T: DeserializeOwned> FromRequest<Server> for Interactive<T> {
 }
 
 async fn read_object(request: Request, server: &Server) -> Result<Map<String, Value>, ApiError> {
-    let (parts, body) = request.into_parts();
-    limit_rate(&parts, Class::of(parts.uri.path()))?;
-    let request = Request::from_parts(parts, body);
     let bytes = Bytes::from_request(request, server).await.map_err(|rejection| {
         match rejection.status() {
             StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the request body is too large"),

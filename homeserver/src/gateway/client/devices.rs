@@ -5,7 +5,6 @@ use axum::{
     extract::State,
 };
 use ruma::{
-    OwnedDeviceId,
     api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},
 };
 use serde::Deserialize;
@@ -16,7 +15,7 @@ use crate::{
     auth::{self, Auth, Requester},
     gateway::{ApiError, Interactive, Matrix, MatrixRoutes, Path, Server},
     messaging::keys,
-    storage::{self, Id, devices::Device},
+    storage::{Id, devices::Device},
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -74,11 +73,8 @@ async fn update_device(
     Matrix(request): Matrix<update_device::v3::Request>,
 ) -> Result<Matrix<update_device::v3::Response>, ApiError> {
     let (device_id, name) = (request.device_id.as_str(), request.display_name);
-    let renamed = name.is_some();
     auth::rename_device(&app, &auth, requester.user, device_id, name).await?;
-    if renamed {
-        announce_device(&app, requester.user, request.device_id).await?;
-    }
+    keys::device_renamed(&app, requester.user, &request.device_id).await?;
     Ok(Matrix(update_device::v3::Response::new()))
 }
 
@@ -119,22 +115,9 @@ async fn delete_devices(
 
 /// Forgets what other floors keep of deleted devices: the one place where each of those floors is told.
 pub(super) async fn forget(app: &App, user: Id, devices: &[Device]) -> Result<(), ApiError> {
-    let devices: Vec<_> =
-        devices.iter().map(|device| (device.id, device.device_id.clone())).collect();
-    if devices.is_empty() {
+    let ids: Vec<Id> = devices.iter().map(|device| device.id).collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    keys::forget_devices(app, user, devices).await.map_err(ApiError::internal)
-}
-
-/// Tells who shares a room that a device of `user` has another name.
-async fn announce_device(app: &App, user: Id, device_id: OwnedDeviceId) -> Result<(), ApiError> {
-    let write = app.db.write(move |txn| {
-        Box::pin(async move {
-            keys::record_change(txn, user, Some(&device_id)).await?;
-            Ok::<_, storage::Error>(())
-        })
-    });
-    write.await?;
-    keys::announce(app).await.map_err(ApiError::internal)
+    Ok(keys::forget_devices(app, user, &ids).await?)
 }

@@ -21,14 +21,6 @@ CREATE TABLE destinations (
     retry_at_ms {int}
 ) {strict};
 
--- owner: messaging. kept: until delivered. To-device messages and device list updates for other servers, as JSON.
-CREATE TABLE outbound_edus (
-    destination TEXT NOT NULL,
-    position {int} NOT NULL,
-    edu TEXT NOT NULL,
-    PRIMARY KEY (destination, position)
-) {strict};
-
 -- owner: messaging. kept: until worked off, which is at once. Events received and answered for, in the order of `id`.
 CREATE TABLE staged_events (
     id {int} NOT NULL PRIMARY KEY,
