@@ -183,7 +183,7 @@ struct Postgres {
 
 impl Postgres {
     async fn create() -> Option<Self> {
-        let admin_url = std::env::var("TERN_TEST_DATABASE").ok().filter(|url| !url.is_empty())?;
+        let admin_url = std::env::var("TERN_TEST_DATABASE").ok().filter(|url| url.contains("://"))?;
         let name = format!("tern_test_{:016x}", rand::random::<u64>());
         let mut url = url::Url::parse(&admin_url).unwrap();
         url.set_path(&name);
