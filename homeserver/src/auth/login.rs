@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How long a login token lives.
-pub const LOGIN_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
+const LOGIN_TOKEN_LIFETIME: Duration = Duration::from_secs(120);
 
 /// The name under which somebody logs in.
 #[derive(Debug, Clone, PartialEq, Eq)]

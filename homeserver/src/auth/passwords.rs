@@ -12,9 +12,9 @@ use zeroize::Zeroizing;
 use super::AuthError;
 
 /// Fewest characters of a new password.
-pub const PASSWORD_CHARS_MIN: usize = 8;
+const PASSWORD_CHARS_MIN: usize = 8;
 /// Most bytes of a password; more would only cost time.
-pub const PASSWORD_BYTES_MAX: usize = 512;
+const PASSWORD_BYTES_MAX: usize = 512;
 /// Most requests that wait for a thread.
 const WAITING_MAX: usize = 256;
 

@@ -25,7 +25,7 @@ const CACHE_MAX: usize = 50_000;
 /// Last-seen times are written this often.
 const SEEN_WRITE_MS: i64 = 60_000;
 /// How long an access token of a session with refresh tokens lives.
-pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
+const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Most bytes of a device ID or of a device's name.
 const DEVICE_ID_BYTES_MAX: usize = 255;
 
@@ -80,9 +80,8 @@ impl Auth {
 
     /// Writes down when devices were last seen, now.
     pub(super) async fn write_seen(&self, app: &App) -> Result<(), AuthError> {
-        let seen = std::mem::take(
-            &mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let seen =
+            std::mem::take(&mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if seen.is_empty() {
             return Ok(());
         }
@@ -122,7 +121,8 @@ pub async fn authenticate(app: &App, auth: &Auth, token: &str) -> Result<Request
         return Err(AuthError::UnknownToken { soft_logout: false });
     }
     let hash = secrets::hash(token);
-    let known = auth.cache.tokens.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
+    let known =
+        auth.cache.tokens.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
     let known = match known {
         Some(known) => known,
         None => find_known(app, auth, hash).await?,
@@ -229,11 +229,7 @@ impl Tokens {
         }
     }
 
-    async fn write(
-        &self,
-        txn: &storage::Txn,
-        session: (Id, Id),
-    ) -> Result<(), storage::Error> {
+    async fn write(&self, txn: &storage::Txn, session: (Id, Id)) -> Result<(), storage::Error> {
         let refresh = self.refresh.as_deref().map(secrets::hash);
         if let Some(refresh) = &refresh {
             storage::tokens::insert_refresh_token(txn.db(), refresh, session).await?;
@@ -252,9 +248,8 @@ pub async fn open_session(
     user: Id,
     request: SessionRequest,
 ) -> Result<NewSession, AuthError> {
-    let too_long = |text: &Option<String>| {
-        text.as_ref().is_some_and(|text| text.len() > DEVICE_ID_BYTES_MAX)
-    };
+    let too_long =
+        |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > DEVICE_ID_BYTES_MAX);
     if too_long(&request.device_id) || too_long(&request.display_name) {
         return Err(AuthError::InvalidParam("a device's ID and name have at most 255 bytes"));
     }
@@ -274,8 +269,7 @@ pub async fn open_session(
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             let new_device = storage::devices::insert_device(txn.db(), &device, now).await?;
-            let found =
-                storage::devices::find_device(txn.db(), user, &device.device_id).await?;
+            let found = storage::devices::find_device(txn.db(), user, &device.device_id).await?;
             let id = found.ok_or(storage::Error::Damaged { what: "device" })?.id;
             if !new_device {
                 storage::tokens::delete_tokens_of_device(txn.db(), id).await?;

@@ -66,11 +66,11 @@ impl<T: DeserializeOwned> FromRequest<Server> for Interactive<T> {
 }
 
 async fn read_object(request: Request, server: &Server) -> Result<Map<String, Value>, ApiError> {
-    let bytes = Bytes::from_request(request, server).await.map_err(|rejection| {
-        match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the request body is too large"),
-            _ => not_json("the request body could not be read"),
-        }
+    let bytes = Bytes::from_request(request, server).await.map_err(|rejection| match rejection
+        .status()
+    {
+        StatusCode::PAYLOAD_TOO_LARGE => ApiError::too_large("the request body is too large"),
+        _ => not_json("the request body could not be read"),
     })?;
     if bytes.is_empty() {
         return Ok(Map::new());

@@ -76,7 +76,7 @@ fn refusal(error: FromHttpRequestError) -> ApiError {
                 ApiError::bad_json(json)
             }
         }
-        _ if text.contains("missing") => {
+        _ if text.contains("missing field") => {
             ApiError::new(StatusCode::BAD_REQUEST, "M_MISSING_PARAM", text)
         }
         _ => ApiError::invalid_param(text),

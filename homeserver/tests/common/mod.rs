@@ -3,6 +3,12 @@
 //! SQLite in a temporary folder; with `TERN_TEST_DATABASE=postgres://…` (a URL that may create databases) a fresh PostgreSQL
 //! database, dropped at the end. Mails are files; background work runs when a test asks for it.
 
+#![expect(
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at anything unforeseen; the module is shared by test files"
+)]
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
 use std::path::PathBuf;
@@ -10,7 +16,7 @@ use std::path::PathBuf;
 use axum::{
     Router,
     body::Body,
-    http::{Request, StatusCode, header},
+    http::{HeaderMap, Request, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
 use sea_orm::{ConnectionTrait as _, Database};
@@ -79,7 +85,7 @@ impl TestServer {
     }
 
     /// Sends a request with any body and reads the whole answer.
-    pub async fn send(&self, request: Request<Body>) -> (StatusCode, axum::http::HeaderMap, Vec<u8>) {
+    pub async fn send(&self, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
@@ -92,8 +98,7 @@ impl TestServer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
-        let request =
-            request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
+        let request = request.header(header::CONTENT_TYPE, "application/json").body(body).unwrap();
         let (status, _, bytes) = self.send(request).await;
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
@@ -160,18 +165,19 @@ impl User {
     pub fn from_answer((status, body): &Answer) -> Self {
         assert_eq!(*status, StatusCode::OK, "{body}");
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        Self {
-            user_id: text("user_id"),
-            device_id: text("device_id"),
-            token: text("access_token"),
-        }
+        Self { user_id: text("user_id"), device_id: text("device_id"), token: text("access_token") }
     }
 }
 
 /// Asserts the status and errcode of an answer.
 #[track_caller]
 pub fn assert_refused(answer: &Answer, status: u16, errcode: &str) {
-    assert_eq!((answer.0.as_u16(), answer.1["errcode"].as_str()), (status, Some(errcode)), "{}", answer.1);
+    assert_eq!(
+        (answer.0.as_u16(), answer.1["errcode"].as_str()),
+        (status, Some(errcode)),
+        "{}",
+        answer.1
+    );
 }
 
 /// A database made for one test.
@@ -183,7 +189,8 @@ struct Postgres {
 
 impl Postgres {
     async fn create() -> Option<Self> {
-        let admin_url = std::env::var("TERN_TEST_DATABASE").ok().filter(|url| !url.is_empty())?;
+        let admin_url =
+            std::env::var("TERN_TEST_DATABASE").ok().filter(|url| url.contains("://"))?;
         let name = format!("tern_test_{:016x}", rand::random::<u64>());
         let mut url = url::Url::parse(&admin_url).unwrap();
         url.set_path(&name);

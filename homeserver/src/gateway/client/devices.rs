@@ -1,11 +1,8 @@
 //! The door of a user's devices. Spec: <https://spec.matrix.org/v1.19/client-server-api/#client-behaviour-4>.
 
-use axum::{
-    Json, Router,
-    extract::State,
-};
-use ruma::{
-    api::client::device::{delete_device, delete_devices, get_device, get_devices, update_device},
+use axum::{Json, Router, extract::State};
+use ruma::api::client::device::{
+    delete_device, delete_devices, get_device, get_devices, update_device,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, json};

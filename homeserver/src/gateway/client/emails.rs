@@ -107,10 +107,7 @@ async fn no_phones() -> ApiError {
 }
 
 /// `GET /_matrix/client/v3/account/3pid`
-async fn get_3pids(
-    State(app): State<App>,
-    requester: Requester,
-) -> Result<Json<Value>, ApiError> {
+async fn get_3pids(State(app): State<App>, requester: Requester) -> Result<Json<Value>, ApiError> {
     let emails = auth::list_emails(&app, requester.user).await?;
     let threepids: Vec<_> = emails
         .iter()
@@ -262,8 +259,14 @@ struct Link {
 /// `GET /_matrix/client/unstable/chat.tern/confirm_email`: changes nothing, for scanners follow links. Its button posts.
 async fn confirm_page(State(app): State<App>, Query(link): Query<Link>) -> Response {
     let (title, text, label) = match link.purpose.as_str() {
-        "register" => ("Confirm your address", "You are making an account with this address.", "Confirm"),
-        "reset" => ("Set a new password", "Your app is waiting to set a new password for your account.", "Allow"),
+        "register" => {
+            ("Confirm your address", "You are making an account with this address.", "Confirm")
+        }
+        "reset" => (
+            "Set a new password",
+            "Your app is waiting to set a new password for your account.",
+            "Allow",
+        ),
         "add" => ("Confirm your address", "This address is being added to an account.", "Confirm"),
         _ => (
             "This wasn't you?",
