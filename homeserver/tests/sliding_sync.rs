@@ -11,8 +11,7 @@ const SYNC: &str = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync"
 
 async fn room(server: &TestServer, creator: &User, others: &[&User]) -> String {
     let body = json!({ "preset": "public_chat", "visibility": "private" });
-    let (status, answer) =
-        server.post("/_matrix/client/v3/createRoom", &creator.token, body).await;
+    let (status, answer) = server.post("/_matrix/client/v3/createRoom", &creator.token, body).await;
     assert_eq!(status, 200, "{answer}");
     let room_id = answer["room_id"].as_str().unwrap().to_owned();
     for other in others {
@@ -28,8 +27,7 @@ fn encoded(text: &str) -> String {
 }
 
 async fn send(server: &TestServer, user: &User, room_id: &str, text: &str) -> String {
-    let path =
-        format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{text}", encoded(room_id));
+    let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{text}", encoded(room_id));
     let body = json!({ "msgtype": "m.text", "body": text });
     let (status, answer) = server.put(&path, &user.token, body).await;
     assert_eq!(status, 200, "{answer}");

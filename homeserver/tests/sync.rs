@@ -12,8 +12,7 @@ const TIMELINE: &str = "timeline";
 /// Makes a room and joins the others to it.
 async fn room(server: &TestServer, creator: &User, others: &[&User]) -> String {
     let body = json!({ "preset": "public_chat", "visibility": "private" });
-    let (status, answer) =
-        server.post("/_matrix/client/v3/createRoom", &creator.token, body).await;
+    let (status, answer) = server.post("/_matrix/client/v3/createRoom", &creator.token, body).await;
     assert_eq!(status, 200, "{answer}");
     let room_id = answer["room_id"].as_str().unwrap().to_owned();
     for other in others {
@@ -34,10 +33,8 @@ fn encoded(text: &str) -> String {
 
 async fn send(server: &TestServer, user: &User, room_id: &str, text: &str) -> String {
     let txn_id = format!("{}-{}", encoded(room_id), text.replace(' ', "-"));
-    let path = format!(
-        "/_matrix/client/v3/rooms/{}/send/m.room.message/{txn_id}",
-        encoded(room_id)
-    );
+    let path =
+        format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{txn_id}", encoded(room_id));
     let body = json!({ "msgtype": "m.text", "body": text });
     let (status, answer) = server.put(&path, &user.token, body).await;
     assert_eq!(status, 200, "{answer}");

@@ -18,11 +18,14 @@ use ruma::{
             device::get_devices,
             directory::{get_public_rooms, get_public_rooms_filtered},
             discovery::get_server_version,
-            event::{get_event, get_event_by_timestamp, get_missing_events, get_room_state, get_room_state_ids},
+            event::{
+                get_event, get_event_by_timestamp, get_missing_events, get_room_state,
+                get_room_state_ids,
+            },
             keys::{claim_keys, get_keys},
             membership::{
-                RawStrippedState, create_invite, create_join_event, create_knock_event, create_leave_event,
-                prepare_join_event, prepare_knock_event, prepare_leave_event,
+                RawStrippedState, create_invite, create_join_event, create_knock_event,
+                create_leave_event, prepare_join_event, prepare_knock_event, prepare_leave_event,
             },
             openid::get_openid_userinfo,
             query::{get_profile_information, get_room_information},
@@ -41,7 +44,7 @@ use crate::{
     account,
     media::{self, ThumbnailSize, Want},
     messaging::{
-        Engine, Error, Membership, Pdu,
+        Engine, Membership, Pdu,
         aliases::{self, DirectoryQuery},
         federation_reads as reads, inbound, keys, receipts, remote, resident, typing,
     },
@@ -113,7 +116,9 @@ impl Door {
         let (app, engine) = (&self.0.app, self.engine());
         match edu {
             Edu::Typing(typed) if typed.user_id.server_name() == origin => {
-                typing::receive(engine, &typed.room_id, &typed.user_id, typed.typing).await.map_err(refusal)
+                typing::receive(engine, &typed.room_id, &typed.user_id, typed.typing)
+                    .await
+                    .map_err(refusal)
             }
             Edu::Receipt(content) => {
                 for (room_id, receipts) in content.receipts {
@@ -124,16 +129,21 @@ impl Door {
                         let thread = receipt.data.thread.as_str().unwrap_or_default().to_owned();
                         let at_ms = receipt.data.ts.map_or(0, |ts| i64::from(ts.0));
                         for event_id in receipt.event_ids {
-                            receipts::receive(engine, &room_id, &user_id, &thread, &event_id, at_ms)
-                                .await
-                                .map_err(refusal)?;
+                            receipts::receive(
+                                engine, &room_id, &user_id, &thread, &event_id, at_ms,
+                            )
+                            .await
+                            .map_err(refusal)?;
                         }
                     }
                 }
                 Ok(())
             }
             Edu::DeviceListUpdate(update) => {
-                if keys::receive_device_list_update(app, origin, update).await.map_err(keys_refusal)? {
+                if keys::receive_device_list_update(app, origin, update)
+                    .await
+                    .map_err(keys_refusal)?
+                {
                     let app = app.clone();
                     tokio::spawn(async move {
                         if let Err(error) = keys::resync_stale(&app).await {
@@ -154,14 +164,23 @@ impl Door {
     }
 
     async fn public_page(&self, query: DirectoryQuery) -> Result<serde_json::Value, Refusal> {
-        let (summaries, total) = aliases::directory(self.engine(), &query).await.map_err(refusal)?;
+        let (summaries, total) =
+            aliases::directory(self.engine(), &query).await.map_err(refusal)?;
         Ok(directory::page(&summaries, &query, total))
     }
 }
 
-fn directory_query(limit: Option<UInt>, since: Option<&str>, search: Option<String>) -> DirectoryQuery {
+fn directory_query(
+    limit: Option<UInt>,
+    since: Option<&str>,
+    search: Option<String>,
+) -> DirectoryQuery {
     let limit = limit.and_then(|limit| usize::try_from(limit).ok());
-    DirectoryQuery { search, limit, skip: since.and_then(|since| since.parse().ok()).unwrap_or_default() }
+    DirectoryQuery {
+        search,
+        limit,
+        skip: since.and_then(|since| since.parse().ok()).unwrap_or_default(),
+    }
 }
 
 #[async_trait]
@@ -396,14 +415,21 @@ impl Inbound for Door {
 
 fn media_refusal(error: media::MediaError) -> Refusal {
     match error {
-        media::MediaError::NotFound | media::MediaError::NoThumbnail(_) => Refusal::not_found("no such file"),
+        media::MediaError::NotFound | media::MediaError::NoThumbnail(_) => {
+            Refusal::not_found("no such file")
+        }
         other => internal(other),
     }
 }
 
 fn served(content: media::Content) -> FederationMedia {
-    let content_type = content.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
+    let content_type =
+        content.content_type.unwrap_or_else(|| "application/octet-stream".to_owned());
     let content_disposition = Some(content::disposition(&content_type, content.filename));
     let content_type = Some(content_type);
-    FederationMedia::Content(MediaContent { content_type, content_disposition, body: content.stream })
+    FederationMedia::Content(MediaContent {
+        content_type,
+        content_disposition,
+        body: content.stream,
+    })
 }

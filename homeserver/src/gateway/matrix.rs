@@ -110,9 +110,9 @@ impl MatrixRoutes for Router<Server> {
             }
             // An empty state key may be left out, with its slash or without.
             let router = match path.strip_suffix("/{state_key}") {
-                Some(short) => router
-                    .route(short, method.clone())
-                    .route(&format!("{short}/"), method.clone()),
+                Some(short) => {
+                    router.route(short, method.clone()).route(&format!("{short}/"), method.clone())
+                }
                 None => router,
             };
             router.route(path, method)

@@ -4,7 +4,9 @@
 
 use ruma::{
     RoomId,
-    api::client::filter::{Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter},
+    api::client::filter::{
+        Filter, FilterDefinition, LazyLoadOptions, RoomEventFilter, RoomFilter, UrlFilter,
+    },
 };
 use serde::Deserialize;
 

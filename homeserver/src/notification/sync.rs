@@ -58,8 +58,7 @@ pub async fn sync(
     loop {
         let turn = poll.turn();
         let now = state.now(engine).await;
-        let look =
-            Look { engine, state, requester, request: &request, since: since.as_ref(), now };
+        let look = Look { engine, state, requester, request: &request, since: since.as_ref(), now };
         // On the heap, so that a waiting client does not hold the space of a working one.
         let (response, told) = Box::pin(look.assemble()).await?;
         if turn.is_last || at_once || !response.is_empty() {

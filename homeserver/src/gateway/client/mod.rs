@@ -17,5 +17,6 @@ pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
 pub(super) mod rooms;
+pub(super) mod sliding_sync;
 pub(super) mod sync;
 pub(super) mod to_device;

@@ -135,8 +135,7 @@ impl State {
         if self.connections.contains_key(key) {
             return;
         }
-        let of_device =
-            self.connections.iter().filter(|((device, _), _)| *device == key.0).count();
+        let of_device = self.connections.iter().filter(|((device, _), _)| *device == key.0).count();
         let oldest = |state: &Self, of_device: bool| {
             state
                 .connections

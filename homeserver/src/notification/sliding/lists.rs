@@ -156,9 +156,8 @@ pub(super) async fn select<'c>(
     response: &mut Response,
 ) -> Result<Vec<(&'c Candidate, Config)>, Error> {
     let mut wanted: BTreeMap<usize, Config> = BTreeMap::new();
-    let is_gone = |candidate: &Candidate| {
-        matches!(candidate.standing, Membership::Leave | Membership::Ban)
-    };
+    let is_gone =
+        |candidate: &Candidate| matches!(candidate.standing, Membership::Leave | Membership::Ban);
     for (name, list) in &look.request.lists {
         let mut members = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
@@ -169,10 +168,7 @@ pub(super) async fn select<'c>(
         response.lists.insert(name.clone(), List { count: members.len() });
         for index in window(list, &members) {
             let details = &list.room_details;
-            wanted
-                .entry(index)
-                .or_default()
-                .add(&details.required_state, details.timeline_limit);
+            wanted.entry(index).or_default().add(&details.required_state, details.timeline_limit);
         }
     }
     for (index, candidate) in candidates.iter().enumerate() {

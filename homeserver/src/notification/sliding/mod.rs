@@ -52,8 +52,7 @@ pub async fn sliding_sync(
     };
     extensions::acknowledge(app, requester, &request).await?;
     let at_once = base.token.is_none();
-    let timeout =
-        if at_once { Duration::ZERO } else { request.timeout.unwrap_or(Duration::ZERO) };
+    let timeout = if at_once { Duration::ZERO } else { request.timeout.unwrap_or(Duration::ZERO) };
     let poll = wait::Poll::new(&app.bell, requester.user, timeout);
     loop {
         let turn = poll.turn();
@@ -100,8 +99,7 @@ impl Look<'_> {
     /// The answer, what it tells of rooms, and the token it goes up to.
     async fn assemble(self) -> Result<(Response, Vec<(Id, Told)>, SyncToken), Error> {
         let asides = self.asides().await?;
-        let mut response =
-            Response { txn_id: self.request.txn_id.clone(), ..Response::default() };
+        let mut response = Response { txn_id: self.request.txn_id.clone(), ..Response::default() };
         let candidates = lists::candidates(&self).await?;
         let wanted = lists::select(&self, &candidates, &mut response).await?;
         let mut told = Vec::new();

@@ -120,9 +120,8 @@ async fn timeline_room(
     }
     let is_full = known.is_none() || is_other_state;
     let state = required(look, &sight, &slice, (config, is_full), (&now, &changed)).await?;
-    let live_since = known.map_or(look.since.map_or(upto, |since| since.position), |told| {
-        told.position
-    });
+    let live_since =
+        known.map_or(look.since.map_or(upto, |since| since.position), |told| told.position);
     let is_live = |pdu: &&Arc<Pdu>| pdu.place.position.is_some_and(|at| at > live_since);
     let counts = unread::counts(engine, room, user).await?;
     let now_ms = engine.app().clock.now_ms();
@@ -190,11 +189,7 @@ async fn slice(sight: &Sight<'_>, span: Span) -> Result<Slice, Error> {
 }
 
 /// The state that goes with `upto`: today's, unless the room or the user has gone on since.
-async fn state_at(
-    sight: &Sight<'_>,
-    slice: &Slice,
-    upto: Position,
-) -> Result<StateAt, Error> {
+async fn state_at(sight: &Sight<'_>, slice: &Slice, upto: Position) -> Result<StateAt, Error> {
     let (engine, room) = (sight.engine, sight.room);
     if room.seen().position <= upto {
         return Ok(sync_view::state_now(engine, room).await?);
@@ -218,9 +213,8 @@ async fn required(
     let db = &engine.app().db;
     let me = look.requester.user_id.as_str();
     let mut ids: BTreeSet<Id> = BTreeSet::new();
-    let has_wildcard = config.state.iter().any(|(event_type, keys)| {
-        event_type == "*" || keys.contains("*")
-    });
+    let has_wildcard =
+        config.state.iter().any(|(event_type, keys)| event_type == "*" || keys.contains("*"));
     if is_full && !has_wildcard {
         for (event_type, keys) in &config.state {
             for key in keys.iter().filter(|key| *key != "$LAZY") {
@@ -333,11 +327,7 @@ async fn describe(
     Ok(())
 }
 
-async fn said(
-    look: &Look<'_>,
-    room: &Room,
-    event_type: &str,
-) -> Result<Option<Described>, Error> {
+async fn said(look: &Look<'_>, room: &Room, event_type: &str) -> Result<Option<Described>, Error> {
     let event = look.engine.state_event(room, event_type, "").await?;
     Ok(event.and_then(|event| event.content_as()))
 }
