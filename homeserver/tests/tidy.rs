@@ -153,10 +153,6 @@ fn every_file_begins_with_what_it_is_for() {
 fn no_file_is_longer_than_one_can_read() {
     for (path, text) in all_rust_files() {
         let lines = text.lines().count();
-        // Scripts of keys and screens are tables: they may be longer than code.
-        if path.starts_with("tui/tests/") {
-            continue;
-        }
         assert!(lines <= LINES_MAX, "{path} has {lines} lines; split it");
     }
 }

@@ -9,5 +9,6 @@
 
 mod common;
 mod keys;
+mod leaving;
 mod screens;
 mod terminal;
