@@ -3,9 +3,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use clap::Args;
+use lettre::message::header;
 use serde::{Deserialize, Serialize};
 
 use super::{CliError, ConfigFile, print};
@@ -27,8 +29,9 @@ struct Written {
     text: String,
     #[serde(default)]
     html: String,
+    /// When it was written, in milliseconds since 1970.
     #[serde(default)]
-    date: String,
+    date: u64,
     #[serde(skip_deserializing)]
     file: PathBuf,
 }
@@ -49,7 +52,7 @@ pub(super) fn run(options: &Mail) -> Result<(), CliError> {
             print(&format!(
                 "{}\nDate: {}\nTo: {}\nSubject: {}\n\n{}\n\n",
                 "-".repeat(72),
-                printable(&mail.date),
+                date(mail.date),
                 printable(&mail.to),
                 printable(&mail.subject),
                 printable(mail.text.trim_end())
@@ -57,6 +60,13 @@ pub(super) fn run(options: &Mail) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// `Mon, 23 Nov 2026 02:15:12 +0000`, as a mail's own header has it.
+fn date(ms: u64) -> String {
+    let mut headers = header::Headers::new();
+    headers.set(header::Date::from(SystemTime::UNIX_EPOCH + Duration::from_millis(ms)));
+    headers.get_raw("Date").unwrap_or_default().to_owned()
 }
 
 /// A mail holds what its sender's user chose; it must not steer the terminal.
