@@ -128,7 +128,11 @@ async fn a_registration_token_is_good_for_its_uses() {
     };
 
     let wrong = server.post(REGISTER, "", register("alice", "guessed")).await;
-    let right = server.post(REGISTER, "", register("alice", "come-in")).await;
+    let first = server.post(REGISTER, "", register("alice", "come-in")).await;
+    assert_eq!(first.1["completed"], json!(["m.login.registration_token"]), "{}", first.1);
+    let mut whole = register("alice", "come-in");
+    whole["auth"] = json!({ "type": "m.login.dummy", "session": first.1["session"] });
+    let right = server.post(REGISTER, "", whole).await;
     let again = server.post(REGISTER, "", register("bob", "come-in")).await;
 
     assert_refused(&wrong, 401, "M_UNAUTHORIZED");

@@ -34,9 +34,11 @@ class Person:
     async def on_undecrypted(self, room, event):
         self.undecrypted.append(event.event_id)
 
-    async def do_register(self, username, password, auth):
-        self.client.user = username
-        answer = checked(await self.client.register_interactive(username, password, auth))
+    async def do_register(self, username, password, token=None):
+        if token is None:
+            answer = checked(await self.client.register(username, password))
+        else:
+            answer = checked(await self.client.register_with_token(username, password, token))
         return {"user_id": answer.user_id}
 
     async def do_login(self, username, password):

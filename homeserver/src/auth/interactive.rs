@@ -182,8 +182,12 @@ pub fn registration_flows(app: &App) -> Result<Vec<Flow>, AuthError> {
     check_open(app)?;
     Ok(match app.config.registration.mode {
         RegistrationMode::Email => vec![&[Stage::EmailIdentity]],
+        // Ending in the empty stage, as every server's token flow does: there are clients that take it for granted.
         RegistrationMode::Token => {
-            vec![&[Stage::RegistrationToken], &[Stage::RegistrationToken, Stage::EmailIdentity]]
+            vec![
+                &[Stage::RegistrationToken, Stage::Dummy],
+                &[Stage::RegistrationToken, Stage::EmailIdentity],
+            ]
         }
         RegistrationMode::Open | RegistrationMode::Closed => {
             vec![&[Stage::Dummy], &[Stage::EmailIdentity]]

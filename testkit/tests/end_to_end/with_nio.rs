@@ -23,30 +23,15 @@ async fn nio_registers_logs_in_and_talks_encrypted_with_tern() -> Result<()> {
         return Ok(());
     }
     let loopback = Loopback::new()?;
-    let ternd = loopback.ternd("localhost").start().await?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/nio_person.py");
-    let (store, authority) = (loopback.subfolder("nio")?, loopback.authority().file().to_owned());
-    let (store, authority) = (store.to_string_lossy(), authority.to_string_lossy());
-    let log = loopback.folder().join("nio.log");
-    let mut bob = Person::start(&script, &[&ternd.url(), &authority, &store], &log)?;
-
-    // The mail's part is the same for every client; nio takes the finished stage.
-    let session = ternd.api().start_registration("bob", people::PASSWORD).await?;
-    let email = ternd.api().email_session("register", "bob@example.org").await?;
-    let code = ternd.wait_for_mail("bob@example.org", 0).await?.code()?;
-    ternd.api().submit_code(&email, &code).await?.ok()?;
-    let auth = json!({
-        "type": "m.login.email.identity",
-        "session": session,
-        "threepid_creds": { "sid": email.sid, "client_secret": email.client_secret },
-    });
-    let details = json!({ "username": "bob", "password": people::PASSWORD, "auth": auth });
-    let registered = bob.ask("register", details).await?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let mut bob = nio(&loopback, &ternd.url(), "bob")?;
+    let person = json!({ "username": "bob", "password": people::PASSWORD });
+    let registered = bob.ask("register", person.clone()).await?;
     assert_eq!(registered["user_id"], ternd.user_id("bob"));
-    bob.ask("login", json!({ "username": "bob", "password": people::PASSWORD })).await?;
+    bob.ask("login", person).await?;
 
     let mut alice = Tern::open(&loopback, "alice", Size::STANDARD)?;
-    people::register(&mut alice, &ternd, "alice").await?;
+    people::register_without_email(&mut alice, &ternd, "alice").await?;
     let invite = json!({ "invite": [ternd.user_id("alice")] });
     let room = bob.ask("create_room", invite).await?["room_id"].clone();
     people::accept_invitation(&mut alice, "bob").await?;
@@ -63,6 +48,32 @@ async fn nio_registers_logs_in_and_talks_encrypted_with_tern() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn nio_registers_with_a_registration_token() -> Result<()> {
+    if !nio_is_here() {
+        return Ok(());
+    }
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("token").start().await?;
+    let token = String::from_utf8(ternd.run(&["token"])?.stdout)?.trim().to_owned();
+    let mut bob = nio(&loopback, &ternd.url(), "bob")?;
+
+    let details = json!({ "username": "bob", "password": people::PASSWORD, "token": token });
+    let registered = bob.ask("register", details).await?;
+
+    assert_eq!(registered["user_id"], ternd.user_id("bob"));
+    Ok(())
+}
+
+/// A person with a store of their own, whose client trusts the test's authority.
+fn nio(loopback: &Loopback, url: &str, name: &str) -> Result<Person> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/nio_person.py");
+    let authority = loopback.authority().file().to_string_lossy().into_owned();
+    let store = loopback.subfolder(&format!("nio-{name}"))?;
+    let log = loopback.folder().join(format!("nio-{name}.log"));
+    Person::start(&script, &[url, &authority, &store.to_string_lossy()], &log)
+}
+
 /// The same library against Synapse, which is known to be right: it shows that the script itself is.
 #[tokio::test]
 async fn two_nio_clients_talk_encrypted_through_synapse() -> Result<()> {
@@ -71,15 +82,10 @@ async fn two_nio_clients_talk_encrypted_through_synapse() -> Result<()> {
     }
     let loopback = Loopback::new()?;
     let synapse = loopback.synapse().await?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/nio_person.py");
-    let authority = loopback.authority().file().to_string_lossy().into_owned();
     let mut people = Vec::new();
     for name in ["alice", "bob"] {
         synapse.register(name, people::PASSWORD).await?;
-        let store = loopback.subfolder(&format!("nio-{name}"))?;
-        let log = loopback.folder().join(format!("nio-{name}.log"));
-        let args = [synapse.api().base_url(), &authority, &store.to_string_lossy()];
-        let mut person = Person::start(&script, &args, &log)?;
+        let mut person = nio(&loopback, synapse.api().base_url(), name)?;
         person.ask("login", json!({ "username": name, "password": people::PASSWORD })).await?;
         people.push(person);
     }
