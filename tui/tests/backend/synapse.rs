@@ -1,98 +1,46 @@
-//! Starts Synapse on a free loopback port with SQLite in a temp folder; it ends with the value.
+//! How a Synapse is configured and run, with SQLite in a folder.
 
 use std::{
-    net::TcpListener,
+    ffi::OsString,
     path::Path,
     process::{Command as StdCommand, Stdio},
     time::Duration,
 };
 
-use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader, Lines},
     process::{Child, ChildStderr, Command},
 };
 
-pub(crate) struct Synapse {
-    pub(crate) url: String,
-    process: Child,
-    dir: TempDir,
+/// Writes the configuration and the signing key of a Synapse on `port`.
+pub(super) async fn prepare(dir: &Path, port: u16, sliding_sync: bool) {
+    std::fs::write(dir.join("homeserver.yaml"), homeserver_yaml(dir, port, sliding_sync))
+        .expect("a config file");
+    std::fs::write(dir.join("log.yaml"), LOG_YAML).expect("a log config");
+    let keys = synapse(dir).arg("--generate-keys").output().await.expect("Synapse makes its keys");
+    assert!(keys.status.success(), "{}", String::from_utf8_lossy(&keys.stderr));
 }
 
-/// A Synapse that is down, with everything it had.
-pub(crate) struct Stopped {
-    url: String,
-    dir: TempDir,
+/// Whether this machine has it.
+pub(super) fn installed() -> bool {
+    let tried =
+        StdCommand::new(python()).args(["-c", "import synapse"]).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
 }
 
-impl Stopped {
-    /// The same server again, at the same address.
-    pub(crate) async fn start_again(self) -> Synapse {
-        let process = run(self.dir.path()).await.expect("Synapse starts again");
-        Synapse { url: self.url, process, dir: self.dir }
-    }
-}
-
-impl Synapse {
-    /// A running Synapse, or `None` with a line on stderr where it is not installed.
-    pub(crate) async fn start(sliding_sync: bool) -> Option<Self> {
-        crate::log();
-        let installed = StdCommand::new("python3")
-            .args(["-c", "import synapse"])
-            .stderr(Stdio::null())
-            .status();
-        if !installed.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: Synapse is not installed here (pip install matrix-synapse)");
-            return None;
-        }
-        for _ in 0..3 {
-            if let Some(running) = Self::try_start(sliding_sync).await {
-                return Some(running);
-            }
-        }
-        panic!("Synapse does not start");
-    }
-
-    /// A folder that lives as long as the server.
-    pub(crate) fn folder(&self, name: &str) -> std::path::PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Ends the server at once, as a crash would.
-    pub(crate) async fn stop_keeping_files(mut self) -> Stopped {
-        self.process.kill().await.expect("Synapse ends");
-        Stopped { url: self.url, dir: self.dir }
-    }
-
-    async fn try_start(sliding_sync: bool) -> Option<Self> {
-        let dir = tempfile::tempdir().expect("a temp folder");
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port")
-            .port();
-        let config = dir.path().join("homeserver.yaml");
-        std::fs::write(&config, homeserver_yaml(dir.path(), port, sliding_sync))
-            .expect("a config file");
-        std::fs::write(dir.path().join("log.yaml"), LOG_YAML).expect("a log config");
-        let keys = synapse(dir.path())
-            .arg("--generate-keys")
-            .output()
-            .await
-            .expect("Synapse makes its keys");
-        assert!(keys.status.success(), "{}", String::from_utf8_lossy(&keys.stderr));
-        let process = run(dir.path()).await?;
-        Some(Self { url: format!("http://127.0.0.1:{port}"), process, dir })
-    }
+/// The interpreter whose packages have Synapse.
+fn python() -> OsString {
+    std::env::var_os("TERN_PYTHON").unwrap_or_else(|| "python3".into())
 }
 
 fn synapse(dir: &Path) -> Command {
-    let mut command = Command::new("python3");
+    let mut command = Command::new(python());
     command.args(["-m", "synapse.app.homeserver", "-c", "homeserver.yaml"]).current_dir(dir);
     command
 }
 
 /// Runs Synapse in `dir` until it listens; `None` when it ends instead, say because the port was taken.
-async fn run(dir: &Path) -> Option<Child> {
+pub(super) async fn run(dir: &Path) -> Option<Child> {
     let mut process = synapse(dir)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

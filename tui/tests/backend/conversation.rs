@@ -1,8 +1,9 @@
-//! The backend against a real Synapse: two people from registration to the second tick, on both kinds of sync.
+//! The backend against real servers: two people from registration to the second tick, on both kinds of sync.
 
 use crate::{
+    on_every_server,
     person::{PASSWORD, Person},
-    synapse::Synapse,
+    server::{Kind, Server},
 };
 use tern_tui::backend::{Body, Chat, ChatKind, Message, Report, Request, Secret, Ticks};
 
@@ -10,19 +11,18 @@ fn says(message: &Message, text: &str) -> bool {
     matches!(&message.body, Body::Text { text: body, .. } if body == text)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_people_talk_encrypted_over_sliding_sync() {
-    let Some(server) = Synapse::start(true).await else { return };
-    conversation(&server).await;
+on_every_server! {
+    two_people_talk_encrypted => super::conversation;
+    wrong_passwords_taken_names_and_missing_servers_are_explained => super::refusals;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_people_talk_encrypted_over_classic_sync() {
-    let Some(server) = Synapse::start(false).await else { return };
-    conversation(&server).await;
+    let Some(server) = Server::start(Kind::SynapseWithoutSlidingSync).await else { return };
+    conversation(server).await;
 }
 
-async fn conversation(server: &Synapse) {
+async fn conversation(server: Server) {
     let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
     let mut bob = Person::register("bob", &server.url, server.folder("bob")).await;
     let chat = meet(&mut alice, &mut bob).await;
@@ -203,9 +203,7 @@ async fn profile(person: &mut Person, user: &str) -> tern_tui::backend::Profile 
         .await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_passwords_taken_names_and_missing_servers_are_explained() {
-    let Some(server) = Synapse::start(true).await else { return };
+async fn refusals(server: Server) {
     let alice = Person::register("alice", &server.url, server.folder("alice")).await;
     let mut other = Person::new("other", server.folder("other"));
     other.ask(Request::FindServer { input: "http://127.0.0.1:1".to_owned() });

@@ -1,6 +1,6 @@
-//! Recovery, emoji verification and coming back offline, against a real Synapse.
+//! Recovery, emoji verification and coming back offline, against real servers.
 
-use crate::{person::Person, synapse::Synapse};
+use crate::{on_every_server, person::Person, server::Server};
 use tern_tui::backend::{
     Body, Connection, Message, Recovery, Report, Request, Secret, Verification,
 };
@@ -9,8 +9,14 @@ fn says(message: &Message, text: &str) -> bool {
     matches!(&message.body, Body::Text { text: body, .. } if body == text)
 }
 
+on_every_server! {
+    a_recovery_key_opens_the_history_on_a_new_session => super::recovery;
+    emoji_verify_ones_own_sessions_and_other_people => super::emoji;
+    a_restart_without_the_server_shows_the_history_and_sends_later => super::restart;
+}
+
 /// Alice and bob in an encrypted chat with one message of each.
-async fn two_in_a_chat(server: &Synapse) -> (Person, Person, String) {
+async fn two_in_a_chat(server: &Server) -> (Person, Person, String) {
     let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
     let mut bob = Person::register("bob", &server.url, server.folder("bob")).await;
     alice.ask(Request::NewDirectChat { user: "@bob:example.org".to_owned(), encrypted: true });
@@ -61,9 +67,7 @@ async fn compare_emoji(asker: &mut Person, asked: &mut Person) {
     verification(asked, "the end", |state| *state == Verification::Done).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_recovery_key_opens_the_history_on_a_new_session() {
-    let Some(server) = Synapse::start(true).await else { return };
+async fn recovery(server: Server) {
     let (mut alice, _bob, chat) = two_in_a_chat(&server).await;
     alice.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
     alice.ask(Request::EnableRecovery);
@@ -108,9 +112,7 @@ async fn a_recovery_key_opens_the_history_on_a_new_session() {
     second.message(&chat, "the history opened", |message| says(message, "from bob")).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn emoji_verify_ones_own_sessions_and_other_people() {
-    let Some(server) = Synapse::start(true).await else { return };
+async fn emoji(server: Server) {
     let (mut alice, mut bob, _chat) = two_in_a_chat(&server).await;
     let mut second = Person::log_in("alice", &server.url, server.folder("second")).await;
     second.ask(Request::StartVerification { user: None });
@@ -139,9 +141,7 @@ async fn emoji_verify_ones_own_sessions_and_other_people() {
     assert!(!told.await.is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_restart_without_the_server_shows_the_history_and_sends_later() {
-    let Some(server) = Synapse::start(true).await else { return };
+async fn restart(server: Server) {
     let (alice, bob, chat) = two_in_a_chat(&server).await;
     let dir = alice.dir.clone();
     let keep = server.stop_keeping_files().await;
