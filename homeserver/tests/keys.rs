@@ -176,9 +176,9 @@ async fn device_keys_that_do_not_hold_together_are_refused() {
     forged["algorithms"] = json!(["m.olm.v1.curve25519-aes-sha2"]);
     assert_refused(&upload(forged).await, 400, "M_INVALID_SIGNATURE");
 
-    let mut unsigned = good.clone();
-    unsigned["signatures"] = json!({});
-    assert_refused(&upload(unsigned).await, 400, "M_INVALID_SIGNATURE");
+    let mut short = good.clone();
+    short["keys"][format!("ed25519:{}", alice.device_id)] = json!("c2hvcnQ");
+    assert_refused(&upload(short).await, 400, "M_INVALID_PARAM");
 
     let other = User { user_id: "@bob:example.org".to_owned(), ..alice.clone() };
     assert_refused(&upload(device_keys(&other, &account)).await, 400, "M_INVALID_PARAM");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ruma::{OwnedServerName, api::federation::backfill::get_backfill};
 
 use super::{Engine, Error, Pdu, Room, build, funnel, pdu::Place};
-use crate::storage::{EventBatch, gaps};
+use crate::storage::{EventBatch, events, gaps};
 
 /// Most events asked for at once.
 const BACKFILL_MAX: u64 = 100;
@@ -16,7 +16,10 @@ const SERVERS_MAX: usize = 3;
 pub(super) async fn fill_before(engine: &Engine, room: &Arc<Room>, before: i64, limit: u64) {
     match gaps::list_gaps_before(&engine.app().db, room.id, before, limit).await {
         Ok(gaps) if gaps.is_empty() => {}
-        Ok(gaps) => {
+        Ok(mut gaps) => {
+            // The one next to the reader; those further down wait for their page.
+            let nearest = gaps.first().map(|gap| gap.timeline_order);
+            gaps.retain(|gap| Some(gap.timeline_order) == nearest);
             if let Err(error) = fill(engine, room, &gaps, limit).await {
                 tracing::info!(room.id = %room.room_id, %error, "history could not be fetched");
             }
@@ -71,8 +74,8 @@ async fn fill(
     Ok(())
 }
 
-/// Stores fetched events below everything known, newest first, with the state that the room had at the gap: what they
-/// change themselves is the past's, so only who may see them hangs on it.
+/// Stores fetched events right below the gap, newest first, with the state that the room had at the gap: what they change
+/// themselves is the past's, so only who may see them hangs on it.
 async fn store(
     engine: &Engine,
     room: &Arc<Room>,
@@ -81,7 +84,8 @@ async fn store(
 ) -> Result<(), Error> {
     let app = engine.app();
     let Some(above) = gaps.iter().map(|gap| gap.timeline_order).min() else { return Ok(()) };
-    let mut order = gaps::lowest_order(&app.db, room.id).await?.min(above);
+    let below = gaps::find_order_below(&app.db, room.id, above).await?;
+    let mut order = above;
     let state = state_at_gap(engine, room, above).await?;
     let known = engine
         .find_pdus(room, &pdus.iter().map(|pdu| pdu.event_id.clone()).collect::<Vec<_>>())
@@ -95,6 +99,9 @@ async fn store(
         if outlier.is_some_and(|known| known.place.order.is_some()) {
             continue;
         }
+        if below == Some(order - 1) {
+            break;
+        }
         order -= 1;
         pdu.id = outlier.map_or_else(|| app.db.new_id(), |outlier| outlier.id);
         pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
@@ -102,6 +109,7 @@ async fn store(
             order: Some(order),
             state_before: state,
             state_after: state,
+            flags: events::HISTORY,
             ..Place::default()
         };
         let slot = match &pdu.state_key {
@@ -128,8 +136,6 @@ async fn state_at_gap(
     room: &Room,
     above: i64,
 ) -> Result<Option<crate::storage::Id>, Error> {
-    use crate::storage::events;
-
     let next =
         events::list_timeline_after(&engine.app().db, room.id, above.saturating_sub(1), 1).await?;
     Ok(next.first().and_then(|event| event.state_before))

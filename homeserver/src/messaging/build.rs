@@ -271,9 +271,9 @@ impl<'a> Building<'a> {
         self.record(pdu).await
     }
 
-    /// Gives an event the next place in the timeline.
+    /// Gives an event the next place in the timeline; after a gap, with room for what is missing.
     pub(super) fn count(&mut self, pdu: &mut Pdu) {
-        self.next.last_order += 1;
+        self.next.last_order += if pdu.place.is_after_gap() { GAP_ROOM } else { 1 };
         self.next.countable += i64::from(pdu.is_countable());
         pdu.place.order = Some(self.next.last_order);
         pdu.place.countable = self.next.countable;
@@ -425,6 +425,9 @@ impl<'a> Building<'a> {
         answered.await.unwrap_or(Err(Error::Storage(storage::Error::Stopping)))
     }
 }
+
+/// Places left free in the timeline for the events of a gap.
+const GAP_ROOM: i64 = 1 << 20;
 
 /// The largest depth canonical JSON can say.
 const MAX_DEPTH: i64 = 9_007_199_254_740_991;

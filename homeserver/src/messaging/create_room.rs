@@ -265,15 +265,15 @@ async fn first_state(
     let given = |event_type: &str| {
         request.initial_state.iter().any(|(given, key, _)| given == event_type && key.is_empty())
     };
-    let (join_rule, guests) = match preset {
-        RoomPreset::PublicChat => ("public", "forbidden"),
-        _ => ("invite", "can_join"),
-    };
-    let defaults = [
-        ("m.room.join_rules", json!({ "join_rule": join_rule })),
+    let public = preset == RoomPreset::PublicChat;
+    let mut defaults = vec![
+        ("m.room.join_rules", json!({ "join_rule": if public { "public" } else { "invite" } })),
         ("m.room.history_visibility", json!({ "history_visibility": "shared" })),
-        ("m.room.guest_access", json!({ "guest_access": guests })),
     ];
+    // Guests are forbidden where nothing is said.
+    if !public {
+        defaults.push(("m.room.guest_access", json!({ "guest_access": "can_join" })));
+    }
     for (event_type, content) in defaults {
         if !given(event_type) {
             push(event_type, content)?;
@@ -312,9 +312,11 @@ fn power_levels(
     }
     // Since version 12 only creators and who they trust above 100 may upgrade a room.
     let tombstone = if creators_stand_above { 150 } else { 100 };
+    // Anybody may come into a public room: who is asked in by name is for those who run it.
+    let invite = if *preset == RoomPreset::PublicChat { 50 } else { 0 };
     object(json!({
         "users": users, "users_default": 0, "events_default": 0, "state_default": 50, "ban": 50, "kick": 50,
-        "redact": 50, "invite": 0, "historical": 100, "notifications": { "room": 50 },
+        "redact": 50, "invite": invite, "historical": 100, "notifications": { "room": 50 },
         "events": {
             "m.room.name": 50, "m.room.power_levels": 100, "m.room.history_visibility": 100, "m.room.canonical_alias": 50,
             "m.room.avatar": 50, "m.room.tombstone": tombstone, "m.room.server_acl": 100, "m.room.encryption": 100,

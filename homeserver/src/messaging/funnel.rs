@@ -18,9 +18,12 @@ use ruma::{
     state_res::check_state_independent_auth_rules,
 };
 
+use tern_federation::EventError;
+
 use super::{
     Building, Engine, Error, Pdu, Room,
     build::{self, AuthState},
+    import,
     pdu::{self, Place},
     resolve,
     room::Extremity,
@@ -55,7 +58,7 @@ pub(super) async fn verify_all(
     results
         .into_iter()
         .map(|result| {
-            let verified = result.map_err(|error| Error::Forbidden(error.to_string()))?;
+            let verified = result.map_err(unbelieved)?;
             read(verified.into_json(), rules)
         })
         .collect()
@@ -68,7 +71,14 @@ pub(super) async fn verify(
     rules: &RoomVersionRules,
 ) -> Result<Verified, Error> {
     let verified = app.key_ring.verify_event(object, rules).await;
-    read(verified.map_err(|error| Error::Forbidden(error.to_string()))?.into_json(), rules)
+    read(verified.map_err(unbelieved)?.into_json(), rules)
+}
+
+fn unbelieved(error: EventError) -> Error {
+    match error {
+        EventError::Malformed(_) => Error::BadEvent(error.to_string()),
+        _ => Error::Forbidden(error.to_string()),
+    }
 }
 
 fn read(mut object: CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified, Error> {
@@ -120,7 +130,13 @@ pub(super) async fn append(
         return Ok(Verdict::Accepted);
     }
     let auth = engine.find_pdus(room, &pdu.auth_events).await?;
-    let before = state_before(engine, room, &pdu).await?;
+    let prevs = engine.find_pdus(room, &pdu.prev_events).await?;
+    let missing: Vec<String> = prevs
+        .iter()
+        .filter(|prev| prev.event_type.to_string() == import::MISSING)
+        .map(|prev| prev.event_id.to_string())
+        .collect();
+    let before = state_before(engine, room, &pdu, &prevs).await?;
     let mut verdict = match against_auth_events(room, &pdu, &auth, engine).await? {
         Err(reason) => Verdict::Rejected(reason),
         Ok(()) => match allowed_in(engine, room, &pdu, &before).await? {
@@ -144,14 +160,18 @@ pub(super) async fn append(
             Verdict::Rejected(_) => events::REJECTED,
             Verdict::SoftFailed(_) => events::SOFT_FAILED,
         };
-    building.place_received(pdu, before, flags).await?;
+    building.place_received(pdu, before, flags, missing).await?;
     building.commit().await?;
     Ok(verdict)
 }
 
 /// The state before an event: its prev events' states, resolved.
-async fn state_before(engine: &Engine, room: &Room, pdu: &Pdu) -> Result<Lineage, Error> {
-    let prevs = engine.find_pdus(room, &pdu.prev_events).await?;
+async fn state_before(
+    engine: &Engine,
+    room: &Room,
+    pdu: &Pdu,
+    prevs: &[Arc<Pdu>],
+) -> Result<Lineage, Error> {
     let mut snapshots: Vec<Id> = prevs.iter().filter_map(|prev| prev.place.state_after).collect();
     snapshots.sort_unstable();
     snapshots.dedup();
@@ -218,12 +238,14 @@ async fn allowed_in(
 }
 
 impl Building<'_> {
-    /// Gives a received event its place: in the timeline when it is accepted, in the graph in any case.
+    /// Gives a received event its place: in the timeline when it is accepted, in the graph in any case. `missing`: those of its
+    /// prev events that are known by name only.
     async fn place_received(
         &mut self,
         mut pdu: Pdu,
         before: Lineage,
         flags: i64,
+        missing: Vec<String>,
     ) -> Result<(), Error> {
         let at_head = before.id().is_some() && before.id() == self.next().lineage.id();
         let on_head =
@@ -250,7 +272,12 @@ impl Building<'_> {
             self.record(pdu).await?;
             return Ok(());
         }
+        if !missing.is_empty() {
+            pdu.place.flags |= events::AFTER_GAP;
+        }
         self.count(&mut pdu);
+        let order = pdu.place.order.unwrap_or_default();
+        self.batch_mut().gaps.extend(missing.into_iter().map(|prev| (prev, order)));
         let (end, prevs, after) = (Extremity::from(&pdu), pdu.prev_events.clone(), lineage.state());
         self.own_event(&pdu);
         self.advance_fork(end, &prevs, after).await?;

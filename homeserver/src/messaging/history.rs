@@ -93,12 +93,13 @@ pub struct Page {
     pub room: Arc<Room>,
     /// In the order asked for.
     pub events: Vec<Arc<Pdu>>,
-    /// Where the next page goes on: events beyond this order. `None`: nothing more.
+    /// Where the next page goes on: the [place](super::tokens::TimelineToken) behind the last event looked at. `None`:
+    /// nothing more.
     pub next: Option<i64>,
 }
 
-/// A page of a room's timeline from `from` (exclusive), backwards or forwards, by position in the timeline, not by what
-/// is visible: a page may be short, or empty, and still have a next one.
+/// A page of a room's timeline from the [place](super::tokens::TimelineToken) `from`, backwards or forwards, by position in the
+/// timeline, not by what is visible: a page may be short, or empty, and still have a next one.
 pub async fn page(
     engine: &Engine,
     requester: &Requester,
@@ -114,7 +115,9 @@ pub async fn page(
     }
     let stored = timeline(engine, &room, from, backwards, limit).await?;
     let next = match stored.last() {
-        Some(last) if stored.len() as u64 == limit => last.timeline_order,
+        Some(last) if stored.len() as u64 == limit => {
+            last.timeline_order.map(|order| if backwards { order } else { order + 1 })
+        }
         _ => None,
     };
     let mut events = Vec::with_capacity(stored.len());
@@ -138,7 +141,8 @@ async fn timeline(
     Ok(if backwards {
         events::list_timeline_before(db, room.id, from.unwrap_or(i64::MAX), limit).await?
     } else {
-        events::list_timeline_after(db, room.id, from.unwrap_or(i64::MIN), limit).await?
+        let after = from.map_or(i64::MIN, |from| from.saturating_sub(1));
+        events::list_timeline_after(db, room.id, after, limit).await?
     })
 }
 
@@ -171,7 +175,8 @@ pub async fn context(
         if half == 0 {
             continue;
         }
-        for stored in timeline(engine, &room, Some(order), backwards, half).await? {
+        let from = if backwards { order } else { order.saturating_add(1) };
+        for stored in timeline(engine, &room, Some(from), backwards, half).await? {
             let pdu = engine.read(stored, &room)?;
             if visibility::may_see(engine, &room, requester.user, &pdu).await? {
                 side.push(pdu);

@@ -25,6 +25,9 @@ use crate::{
     storage::{self, EventBatch, Id, NewEvent, NewRoom, RoomUpdate, events, rooms},
 };
 
+/// The type of an event known by name only, as a place for the state after it.
+pub(super) const MISSING: &str = "chat.tern.missing";
+
 /// What a server in the room answered.
 pub(super) struct Answer {
     pub state: Vec<Box<RawValue>>,
@@ -333,14 +336,14 @@ async fn placeholder(
     let sender = app.db.user(event.sender.as_str()).await?;
     let stored = events::find_event(&app.db, prev.as_str()).await?;
     let json = serde_json::json!({
-        "type": "chat.tern.missing", "room_id": event.room_id, "sender": event.sender, "content": {},
+        "type": MISSING, "room_id": event.room_id, "sender": event.sender, "content": {},
         "origin_server_ts": event.origin_server_ts, "depth": event.depth.saturating_sub(1),
         "prev_events": [], "auth_events": [],
     });
     Ok(NewEvent {
         id: stored.map_or_else(|| app.db.new_id(), |stored| stored.id),
         event_id: prev.to_string(),
-        event_type: "chat.tern.missing".to_owned(),
+        event_type: MISSING.to_owned(),
         sender,
         state_key: None,
         depth: event.depth.saturating_sub(1),

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use ruma::{
     CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId, ServerName,
-    api::federation::event::{get_event, get_missing_events, get_room_state},
+    api::federation::{
+        authorization::get_event_authorization,
+        event::{get_event, get_missing_events, get_room_state},
+    },
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,7 +17,7 @@ use serde_json::value::RawValue;
 use super::{
     Engine, Error, Room, acl, funnel,
     funnel::{Verdict, Verified},
-    import,
+    import, remote,
 };
 use crate::storage::{
     EventBatch,
@@ -49,7 +52,13 @@ pub async fn receive(
         };
         let Ok(room_id) = RoomId::parse(&*room_id) else { continue };
         let Some(room) = engine.find_room(&room_id).await? else { continue };
-        if room.seen().local_joined.is_empty() || !acl::allows(engine, &room, origin).await? {
+        if room.seen().local_joined.is_empty() {
+            if let Err(error) = remote::receive_removal(engine, origin, &room, pdu).await {
+                tracing::info!(room.id = %room_id, %origin, %error, "an event of a room that is elsewhere was dropped");
+            }
+            continue;
+        }
+        if !acl::allows(engine, &room, origin).await? {
             continue;
         }
         staged.push(Staged {
@@ -203,15 +212,19 @@ async fn fetch_missing(
     Ok(())
 }
 
-/// Fetches auth events we do not have, and theirs, as outliers.
+/// Fetches auth events we do not have, and theirs, as outliers: all at once, then one by one what is still missing.
 async fn fetch_auth(
     engine: &Engine,
     room: &Arc<Room>,
     origin: &ServerName,
     event: &Verified,
 ) -> Result<(), Error> {
-    let app = engine.app();
-    let (mut fetched, mut open) = (Vec::new(), event.pdu().auth_events.clone());
+    let wanted = &event.pdu().auth_events;
+    if engine.find_pdus(room, wanted).await?.len() == wanted.len() {
+        return Ok(());
+    }
+    fetch_auth_chain(engine, room, origin, event).await?;
+    let (mut fetched, mut open) = (Vec::new(), wanted.clone());
     while let Some(id) = open.pop() {
         let known = engine.find_pdus(room, std::slice::from_ref(&id)).await?;
         if !known.is_empty() || fetched.iter().any(|event: &Verified| event.pdu().event_id == id) {
@@ -220,23 +233,65 @@ async fn fetch_auth(
         if fetched.len() >= AUTH_FETCH_MAX {
             return Err(Error::BadEvent("too many auth events are missing".to_owned()));
         }
-        let answer = app.federation.send(origin, get_event::v1::Request::new(id.clone())).await;
-        let answer = answer.map_err(|error| Error::Remote {
-            server: origin.to_string(),
-            reason: error.to_string(),
-        })?;
-        let object = serde_json::from_str(answer.pdu.get()).map_err(Error::bad_event)?;
-        let verified = funnel::verify(app, object, &room.rules).await?;
-        if verified.pdu().event_id != id || verified.pdu().room_id != room.room_id {
-            return Err(Error::BadEvent("the other server answered with another event".to_owned()));
-        }
-        open.extend(verified.pdu().auth_events.iter().cloned());
-        fetched.push(verified);
+        let auth = fetch_event(engine, room, origin, &id).await?;
+        open.extend(auth.pdu().auth_events.iter().cloned());
+        fetched.push(auth);
     }
     if fetched.is_empty() {
         return Ok(());
     }
     import::outliers(engine, room, fetched).await
+}
+
+/// Stores what is new to us in the event's auth chain as the sender has it. That it gives none is no error.
+async fn fetch_auth_chain(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<(), Error> {
+    let app = engine.app();
+    let request = get_event_authorization::v1::Request::new(
+        room.room_id.clone(),
+        event.pdu().event_id.clone(),
+    );
+    let chain = match app.federation.send(origin, request).await {
+        Ok(answer) => answer.auth_chain,
+        Err(error) => {
+            tracing::debug!(%origin, %error, "an auth chain was not given");
+            return Ok(());
+        }
+    };
+    let objects = chain.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
+    let verified = funnel::verify_all(app, objects, &room.rules).await;
+    let mut chain: Vec<Verified> = verified
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|auth| auth.pdu().room_id == room.room_id)
+        .collect();
+    let ids: Vec<_> = chain.iter().map(|auth| auth.pdu().event_id.clone()).collect();
+    let known = engine.find_pdus(room, &ids).await?;
+    chain.retain(|auth| !known.iter().any(|known| known.event_id == auth.pdu().event_id));
+    if chain.is_empty() { Ok(()) } else { import::outliers(engine, room, chain).await }
+}
+
+/// One event by its id.
+async fn fetch_event(
+    engine: &Engine,
+    room: &Room,
+    origin: &ServerName,
+    id: &OwnedEventId,
+) -> Result<Verified, Error> {
+    let app = engine.app();
+    let answer = app.federation.send(origin, get_event::v1::Request::new(id.clone())).await;
+    let answer = answer
+        .map_err(|error| Error::Remote { server: origin.to_string(), reason: error.to_string() })?;
+    let object = serde_json::from_str(answer.pdu.get()).map_err(Error::bad_event)?;
+    let verified = funnel::verify(app, object, &room.rules).await?;
+    if verified.pdu().event_id != *id || verified.pdu().room_id != room.room_id {
+        return Err(Error::BadEvent("the other server answered with another event".to_owned()));
+    }
+    Ok(verified)
 }
 
 /// Where prev events are still missing, asks for the state before the event and stores it under them.

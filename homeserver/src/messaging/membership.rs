@@ -171,7 +171,8 @@ pub async fn leave(
     let content = with_reason(plain_content(Membership::Leave), reason);
     let not_in = || Error::Forbidden("you are not in this room".to_owned());
     match engine.find_room(room_id).await? {
-        Some(room) if !room.seen().local_joined.is_empty() => {
+        // A room that everybody has left is as much here as anywhere.
+        Some(room) if !room.seen().local_joined.is_empty() || is_empty(&room) => {
             match room.seen().membership(requester.user) {
                 Some(Membership::Leave) => return Ok(()),
                 None | Some(Membership::Ban) => return Err(not_in()),
@@ -195,6 +196,12 @@ pub async fn leave(
     }
     let room = engine.room(room_id).await?;
     send(engine, &room, member_draft(user_id, user_id, content)).await
+}
+
+/// Whether nobody is in a room whose state is here.
+fn is_empty(room: &Room) -> bool {
+    let seen = room.seen();
+    seen.servers.is_empty() && seen.snapshot.is_some()
 }
 
 /// Asks to be let in.

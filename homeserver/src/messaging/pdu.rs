@@ -11,7 +11,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::storage::{Id, Position};
+use crate::storage::{Id, Position, events};
 
 /// Most bytes an event may have as canonical JSON ([spec]): 65,536 passes, 65,537 does not.
 ///
@@ -50,7 +50,7 @@ pub struct Pdu {
 pub struct Place {
     /// `None` until committed, and for outliers.
     pub position: Option<Position>,
-    /// Live events upward from 0, backfilled ones downward; `None` for outliers.
+    /// Live events upward from 0, the history before our join downward, with room left in gaps; `None` for outliers.
     pub order: Option<i64>,
     pub state_before: Option<Id>,
     pub state_after: Option<Id>,
@@ -59,6 +59,18 @@ pub struct Place {
     pub flags: i64,
     /// The redaction that took this event back.
     pub redacted_by: Option<Id>,
+}
+
+impl Place {
+    /// Whether the event came to this server as it happened: only then do positions and order agree.
+    pub fn is_live(&self) -> bool {
+        self.flags & events::HISTORY == 0 && self.order.is_some_and(|order| order >= 0)
+    }
+
+    /// Whether what came right before the event was missing when it came.
+    pub fn is_after_gap(&self) -> bool {
+        self.flags & events::AFTER_GAP != 0
+    }
 }
 
 /// Why JSON is no event of this room version.

@@ -8,14 +8,17 @@ use std::sync::Arc;
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedServerName, OwnedUserId, RoomId,
     RoomVersionId, ServerName, UserId,
-    api::federation::membership::{
-        RawStrippedState, create_invite, create_join_event, create_knock_event, create_leave_event,
-        prepare_join_event, prepare_knock_event, prepare_leave_event,
+    api::{
+        error::ErrorKind,
+        federation::membership::{
+            RawStrippedState, create_invite, create_join_event, create_knock_event,
+            create_leave_event, prepare_join_event, prepare_knock_event, prepare_leave_event,
+        },
     },
     room_version_rules::RoomVersionRules,
 };
 use serde::Deserialize;
-use serde_json::{json, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 
 use super::{
     Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import,
@@ -65,6 +68,14 @@ fn refused(server: &ServerName, error: impl std::fmt::Display) -> Error {
 fn answered(server: &ServerName, error: &tern_federation::RequestError) -> Error {
     match error.status().map(|status| status.as_u16()) {
         Some(403) => Error::Forbidden(error.to_string()),
+        // A resident that cannot tell whether the user may join does not let them in.
+        _ if matches!(
+            error.kind(),
+            Some(ErrorKind::UnableToAuthorizeJoin | ErrorKind::UnableToGrantJoin)
+        ) =>
+        {
+            Error::Forbidden(error.to_string())
+        }
         Some(404) => Error::RoomNotFound,
         _ => refused(server, error),
     }
@@ -221,7 +232,7 @@ pub(super) async fn invite(engine: &Engine, room: &Arc<Room>, draft: Draft) -> R
         building.checked(draft).await?
     };
     let mut shown = Vec::new();
-    for event in stripped::events(engine, room).await? {
+    for event in stripped::events(engine, room, Some(&pdu.sender)).await? {
         shown.push(RawStrippedState::Pdu(raw(&event)?));
     }
     let request = create_invite::v2::Request::new(
@@ -258,11 +269,31 @@ pub(super) async fn leave(
     let room_id = RoomId::parse(&standing.room_id).map_err(Error::bad_event)?;
     for server in candidates(engine, requester, &room_id, &[]).await.unwrap_or_default() {
         match leave_by(engine, requester, &room_id, &server, content.clone()).await {
-            Ok(()) => break,
+            Ok((version, leave)) => {
+                return outside(engine, requester, &room_id, &version, leave, None).await;
+            }
             Err(error) => tracing::info!(%server, %error, "declining over federation failed"),
         }
     }
-    set_standing(engine, requester, standing.room, standing.event, Membership::Leave, None).await
+    let (version, leave) = lonely_leave(engine, requester, &room_id, content).await?;
+    outside(engine, requester, &room_id, &version, leave, None).await
+}
+
+/// A leave that nobody else hears of, hanging on nothing.
+async fn lonely_leave(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    content: CanonicalJsonObject,
+) -> Result<(RoomVersionId, Pdu), Error> {
+    let stored = rooms::find_room(&engine.app().db, room_id.as_str()).await?;
+    let version = stored.map(|room| room.version).ok_or(Error::RoomNotFound)?;
+    let version = RoomVersionId::try_from(version.as_str()).map_err(Error::bad_event)?;
+    let rules = create_room::supported(&version)?;
+    let template = json!({ "prev_events": [], "auth_events": [], "depth": 1 }).to_string();
+    let template = RawValue::from_string(template).map_err(Error::bad_event)?;
+    let leave = from_template(engine, &template, room_id, &requester.user_id, content, &rules)?;
+    Ok((version, leave))
 }
 
 async fn leave_by(
@@ -271,7 +302,7 @@ async fn leave_by(
     room_id: &RoomId,
     server: &OwnedServerName,
     content: CanonicalJsonObject,
-) -> Result<(), Error> {
+) -> Result<(RoomVersionId, Pdu), Error> {
     let app = engine.app();
     let request =
         prepare_leave_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
@@ -287,7 +318,7 @@ async fn leave_by(
         raw(&leave)?,
     );
     app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
-    Ok(())
+    Ok((version, leave))
 }
 
 /// Knocks at a room that is elsewhere.
@@ -331,23 +362,25 @@ pub(super) async fn knock(
             .send(&server, request)
             .await
             .map_err(|error| answered(&server, &error))?;
-        let shown = serde_json::to_vec(&answer.knock_room_state).map_err(Error::bad_event)?;
-        return outside(engine, requester, room_id, &version, knock, Membership::Knock, shown)
-            .await;
+        let shown = import::shown_state(&answer.knock_room_state, &knock);
+        return outside(engine, requester, room_id, &version, knock, Some(shown)).await;
     }
     Err(last)
 }
 
 /// Stores a membership event of a user of ours in a room that this server is not in, with what it was shown of the room.
-pub(super) async fn outside(
+async fn outside(
     engine: &Engine,
     requester: &Requester,
     room_id: &RoomId,
     version: &RoomVersionId,
     mut pdu: Pdu,
-    membership: Membership,
-    shown: Vec<u8>,
+    shown: Option<Vec<Value>>,
 ) -> Result<(), Error> {
+    let membership = build::standing(&pdu)
+        .ok_or_else(|| Error::BadEvent("the event says no membership".to_owned()))?;
+    let stripped_state =
+        shown.map(|shown| serde_json::to_vec(&shown)).transpose().map_err(Error::bad_event)?;
     let app = engine.app();
     let known = rooms::find_room(&app.db, room_id.as_str()).await?;
     let room = known.as_ref().map_or_else(|| app.db.new_id(), |room| room.id);
@@ -366,7 +399,7 @@ pub(super) async fn outside(
             user: requester.user,
             membership: membership.as_str().to_owned(),
             event: id,
-            stripped_state: Some(shown),
+            stripped_state,
         }],
         ..EventBatch::default()
     };
@@ -375,20 +408,43 @@ pub(super) async fn outside(
     Ok(())
 }
 
-async fn set_standing(
+/// Takes another server's word that an invitation was withdrawn or a knock refused, in a room that this server is not in
+/// and whose state it cannot check. An invitation is withdrawn only by the inviter's server.
+pub(super) async fn receive_removal(
     engine: &Engine,
-    requester: &Requester,
-    room: storage::Id,
-    event: storage::Id,
-    membership: Membership,
-    stripped_state: Option<Vec<u8>>,
+    origin: &ServerName,
+    room: &Room,
+    json: &RawValue,
 ) -> Result<(), Error> {
     let app = engine.app();
-    let membership = membership.as_str().to_owned();
-    let row = storage::Membership { user: requester.user, membership, event, stripped_state };
-    app.db.append(EventBatch { room, memberships: vec![row], ..EventBatch::default() }).await?;
-    app.bell.ring_users([requester.user]);
-    Ok(())
+    let object = serde_json::from_str(json.get()).map_err(Error::bad_event)?;
+    let pdu = funnel::verify(app, object, &room.rules).await?.into_pdu();
+    let Some(Ok(target)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
+        return Ok(());
+    };
+    let removes = pdu.event_type == ruma::events::TimelineEventType::RoomMember
+        && matches!(build::standing(&pdu), Some(Membership::Leave | Membership::Ban))
+        && pdu.room_id == room.room_id
+        && pdu.sender.server_name() == origin
+        && app.is_ours(target.server_name());
+    let user = if removes { app.db.find_user(target.as_str()).await? } else { None };
+    let Some(user) = user else { return Ok(()) };
+    let Some(standing) = rooms::find_membership(&app.db, user, room.id).await? else {
+        return Ok(());
+    };
+    let may = match Membership::parse(&standing.membership) {
+        Some(Membership::Knock) => true,
+        Some(Membership::Invite) => {
+            let inviter = inviter(engine, &standing).await?;
+            inviter.is_some_and(|inviter| inviter.server_name() == origin)
+        }
+        _ => false,
+    };
+    if !may {
+        return Ok(());
+    }
+    let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
+    outside(engine, &requester, &room.room_id, &room.version, pdu, None).await
 }
 
 /// Takes an invitation for a user of ours, signs it, and returns it so signed. Only an invitation of the sender's own
@@ -428,19 +484,9 @@ pub async fn receive_invite(
     };
     if !in_room {
         let shown = import::shown_state(&request.invite_room_state, &pdu);
-        let shown = serde_json::to_vec(&shown).map_err(Error::bad_event)?;
         let room_id = pdu.room_id.clone();
         let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
-        outside(
-            engine,
-            &requester,
-            &room_id,
-            &request.room_version,
-            pdu,
-            Membership::Invite,
-            shown,
-        )
-        .await?;
+        outside(engine, &requester, &room_id, &request.room_version, pdu, Some(shown)).await?;
     }
     RawValue::from_string(serde_json::to_string(&signed).map_err(Error::bad_event)?)
         .map_err(Error::bad_event)

@@ -82,11 +82,19 @@ async fn authoriser(
     let Some(allowed) = super::membership::restricted_rooms(engine, room).await? else {
         return Ok(None);
     };
-    let mut in_one = false;
+    let (mut in_one, mut all_known) = (false, true);
     for room_id in allowed {
-        if let (Some(other), Some(user)) = (engine.find_room(&room_id).await?, user) {
+        let other = engine.find_room(&room_id).await?;
+        let other = other.filter(|other| !other.seen().local_joined.is_empty());
+        all_known &= other.is_some();
+        if let (Some(other), Some(user)) = (other, user) {
             in_one |= other.seen().is_joined(user);
         }
+    }
+    if !in_one && all_known {
+        return Err(Error::Forbidden(
+            "that user is in none of the rooms whose members may join".to_owned(),
+        ));
     }
     if !in_one {
         return Err(Error::UnableToAuthoriseJoin);
@@ -203,5 +211,5 @@ pub async fn accept_knock(
 ) -> Result<Vec<Arc<Pdu>>, Error> {
     let room = resident_room(engine, origin, room_id).await?;
     accept(engine, origin, &room, event_id, json, Membership::Knock).await?;
-    stripped::events(engine, &room).await
+    stripped::events(engine, &room, None).await
 }

@@ -2,6 +2,9 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#stripped-state
 
+use std::sync::Arc;
+
+use ruma::UserId;
 use serde_json::{Value, json};
 
 use super::{Engine, Error, Pdu, Room};
@@ -26,16 +29,24 @@ pub fn event(pdu: &Pdu) -> Value {
     })
 }
 
-/// The events of a room that describe it to outsiders.
-pub async fn events(engine: &Engine, room: &Room) -> Result<Vec<std::sync::Arc<Pdu>>, Error> {
-    let mut events = Vec::with_capacity(SHOWN.len());
+/// The events of a room that describe it to outsiders; for who is invited, with the membership of `inviter`, whose name an
+/// invitation shows.
+pub async fn events(
+    engine: &Engine,
+    room: &Room,
+    inviter: Option<&UserId>,
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let mut events = Vec::with_capacity(SHOWN.len() + 1);
     for event_type in SHOWN {
         events.extend(engine.state_event(room, event_type, "").await?);
+    }
+    if let Some(inviter) = inviter {
+        events.extend(engine.state_event(room, "m.room.member", inviter.as_str()).await?);
     }
     Ok(events)
 }
 
 /// The stripped state of a room.
 pub async fn state(engine: &Engine, room: &Room) -> Result<Vec<Value>, Error> {
-    Ok(events(engine, room).await?.iter().map(|pdu| event(pdu)).collect())
+    Ok(events(engine, room, None).await?.iter().map(|pdu| event(pdu)).collect())
 }

@@ -42,7 +42,7 @@ impl Span {
     /// Where an event stands to the span.
     fn place(&self, pdu: &Pdu) -> Standing {
         let position = pdu.place.position.unwrap_or_default();
-        let is_live = pdu.place.order.is_some_and(|order| order >= 0);
+        let is_live = pdu.place.is_live();
         // History that was fetched later has a new position and an old place: it is no news.
         match self.since {
             Some(since) if !is_live || position <= since => Standing::Before,
@@ -81,7 +81,7 @@ impl<F: Fn(&Pdu) -> bool> Reading<'_, F> {
         }
         self.scanned += 1;
         if !(self.wanted)(pdu) {
-            let go_on = self.scanned < SCANNED_MAX;
+            let go_on = self.scanned < SCANNED_MAX && !pdu.place.is_after_gap();
             self.slice.limited |= !go_on;
             return go_on;
         }
@@ -91,7 +91,9 @@ impl<F: Fn(&Pdu) -> bool> Reading<'_, F> {
         }
         self.slice.start = pdu.place.order.unwrap_or_default();
         self.events.push(pdu.clone());
-        true
+        // Below it something is missing that a client must ask for.
+        self.slice.limited |= pdu.place.is_after_gap();
+        !pdu.place.is_after_gap()
     }
 
     fn finish(mut self) -> Slice {
@@ -152,7 +154,7 @@ pub async fn last_event_at(
         for pdu in seen.recent.iter().rev() {
             oldest = pdu.place.order.unwrap_or(oldest);
             if is_last(pdu) {
-                return Ok(is_live(pdu).then(|| pdu.clone()));
+                return Ok(pdu.place.is_live().then(|| pdu.clone()));
             }
         }
     }
@@ -165,14 +167,10 @@ pub async fn last_event_at(
             let pdu = engine.read(stored, room)?;
             oldest = pdu.place.order.unwrap_or(oldest);
             if is_last(&pdu) {
-                return Ok(is_live(&pdu).then_some(pdu));
+                return Ok(pdu.place.is_live().then_some(pdu));
             }
         }
     }
-}
-
-fn is_live(pdu: &Pdu) -> bool {
-    pdu.place.order.is_some_and(|order| order >= 0)
 }
 
 /// The room's state after `event`; empty without one.

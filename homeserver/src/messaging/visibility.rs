@@ -100,7 +100,7 @@ impl<'a> Sight<'a> {
     /// The user's membership right after `pdu`, where that takes no look at old state.
     pub fn membership_after(&self, pdu: &Pdu) -> Option<Membership> {
         let standing = self.standing?;
-        (is_live(pdu) && pdu.place.position? >= standing.position).then_some(standing.membership)
+        (pdu.place.is_live() && pdu.place.position? >= standing.position).then_some(standing.membership)
     }
 
     /// The events that the user may see, in the order given.
@@ -208,9 +208,4 @@ impl<'a> Sight<'a> {
         }
         Ok(false)
     }
-}
-
-/// Whether the event came to this server as it happened: only then do positions and order agree.
-fn is_live(pdu: &Pdu) -> bool {
-    pdu.place.order.is_some_and(|order| order >= 0)
 }

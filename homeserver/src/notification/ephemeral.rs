@@ -12,10 +12,10 @@ use crate::{
 };
 
 /// An `m.typing` event if typing changed in the room after `since`.
-pub(super) fn typing(engine: &Engine, room_id: &RoomId, since: u64) -> Option<Event> {
-    let users = engine.typing().changed_since(room_id, since)?;
+pub(super) fn typing(engine: &Engine, room_id: &RoomId, since: Option<u64>) -> Option<Event> {
+    let users = engine.typing().changed_since(room_id, since.unwrap_or_default())?;
     // Somebody who never heard that anybody types need not hear that nobody does.
-    if users.is_empty() && since == 0 {
+    if users.is_empty() && since.is_none() {
         return None;
     }
     to_raw_value(&json!({ "type": "m.typing", "content": { "user_ids": users } })).ok()

@@ -64,7 +64,7 @@ pub(super) async fn joined(
     {
         since = None;
     }
-    let typing_since = look.since.filter(|_| since.is_some()).map_or(0, |since| since.serial);
+    let typing_since = look.since.filter(|_| since.is_some()).map(|since| since.serial);
     let typing = ephemeral::typing(engine, room_id, typing_since);
     let full_state = look.request.full_state;
     let has_events = since.is_none_or(|since| room.seen().position > since);
@@ -74,7 +74,9 @@ pub(super) async fn joined(
         return Ok(None);
     }
     let from = Extent { since, upto: look.now.position, full_state };
-    let part = timeline(look, &sight, from).await?;
+    let mut part = timeline(look, &sight, from).await?;
+    // To a device that follows, a room it came into is new whole: what came before is left out.
+    part.limited |= look.since.is_some() && since.is_none();
     let state = state(look, &sight, &part, from).await?;
     // The room may have gone on since this look began: that is the next look's.
     if since.is_some() && !has_asides && part.events.is_empty() && !part.limited && state.is_empty()
@@ -119,6 +121,18 @@ pub(super) async fn left(
     let engine = look.engine;
     let Some(room) = engine.find_room(room_id).await? else { return Ok(LeftRoom::default()) };
     let sight = Sight::new(engine, &room, look.requester.user);
+    let going = engine.pdu(&room, membership.event).await?;
+    if going.place.order.is_none() {
+        // The room is elsewhere: of it, only the going itself is known.
+        let events = vec![client_event::plain_event(
+            &room,
+            &going,
+            Form::Sync,
+            engine.app().clock.now_ms(),
+        )?];
+        let timeline = Timeline { events, limited: false, prev_batch: None };
+        return Ok(LeftRoom { timeline, ..LeftRoom::default() });
+    }
     let mut since = look.since.map(|since| since.position);
     if let Some(position) = since
         && membership_at(&sight, position).await? != Some(Membership::Join)
@@ -131,7 +145,6 @@ pub(super) async fn left(
     let mut left =
         LeftRoom { timeline: write_timeline(look, &sight, &part).await?, ..LeftRoom::default() };
     // Who turned an invite down was never shown the room's state.
-    let going = engine.pdu(&room, membership.event).await?;
     let before = engine.state_at(going.place.state_before).await?;
     let slot = sight.member_slot().await?;
     let was_in = sync_view::membership_in(engine, &room, &before, slot).await?;
@@ -159,8 +172,10 @@ pub(super) async fn stripped(
         return Ok(events);
     }
     let Some(room) = engine.find_room(room_id).await? else { return Ok(Vec::new()) };
-    let mut events = stripped::events(engine, &room).await?;
-    events.extend(engine.pdus(&room, &[membership.event]).await?);
+    let own = engine.pdu(&room, membership.event).await?;
+    let inviter = (membership.membership == "invite").then_some(&*own.sender);
+    let mut events = stripped::events(engine, &room, inviter).await?;
+    events.push(own);
     Ok(events.iter().filter_map(|pdu| to_raw_value(&stripped::event(pdu)).ok()).collect())
 }
 

@@ -8,6 +8,10 @@ pub const REJECTED: i64 = 1;
 pub const SOFT_FAILED: i64 = 2;
 /// Made by this server, so sent on to others.
 pub const LOCAL: i64 = 4;
+/// Fetched after what follows it, to fill a gap: never news, whatever its position.
+pub const HISTORY: i64 = 8;
+/// What came right before it was missing when it came.
+pub const AFTER_GAP: i64 = 16;
 
 /// Most events one call reads.
 pub const PAGE_MAX: u64 = 1_000;

@@ -29,10 +29,10 @@ pub async fn list_gaps_before(
     rows.iter().map(|row| Ok(Gap { event_id: row.get(0)?, timeline_order: row.get(1)? })).collect()
 }
 
-/// The lowest order of a room's timeline; 0 when it is empty.
-pub async fn lowest_order(db: &Database, room: Id) -> Result<i64, Error> {
-    const LOWEST: &str =
-        "SELECT MIN(timeline_order) FROM events WHERE room = $1 AND timeline_order IS NOT NULL";
-    let row = query_one(db.read(), LOWEST, values![room]).await?;
-    Ok(row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
+/// The order of the event that stands next below `above` in a room's timeline.
+pub async fn find_order_below(db: &Database, room: Id, above: i64) -> Result<Option<i64>, Error> {
+    const BELOW: &str =
+        "SELECT MAX(timeline_order) FROM events WHERE room = $1 AND timeline_order < $2";
+    let row = query_one(db.read(), BELOW, values![room, above]).await?;
+    Ok(row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten())
 }

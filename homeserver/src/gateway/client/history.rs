@@ -32,7 +32,8 @@ use crate::{
     messaging::{
         Engine, Error, Membership, Pdu, Room, client_event,
         history::{self, Kind, Page},
-        tokens::TimelineToken,
+        sync_view,
+        tokens::{SyncToken, TimelineToken},
     },
     storage::events,
 };
@@ -54,13 +55,30 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
 
 /// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM.
 fn order(token: Option<&str>) -> Result<Option<i64>, ApiError> {
-    token
-        .filter(|token| !token.is_empty())
-        .map(|token| TimelineToken::parse(token).map(|token| token.order))
-        .map(|order| {
-            order.ok_or_else(|| ApiError::invalid_param("the token is not one of this server's"))
-        })
-        .transpose()
+    let token = token.filter(|token| !token.is_empty());
+    let order = token.map(|token| {
+        TimelineToken::parse(token).map(|token| token.order).ok_or_else(not_ours)
+    });
+    order.transpose()
+}
+
+/// [`order`], which takes a sync's `next_batch` too: the place behind everything that sync told of the room.
+async fn place(
+    engine: &Engine,
+    room_id: &ruma::RoomId,
+    token: Option<&str>,
+) -> Result<Option<i64>, ApiError> {
+    let Some(sync) = token.and_then(SyncToken::parse) else { return order(token) };
+    if sync.epoch != engine.app().db.epoch() {
+        return Err(not_ours());
+    }
+    let Some(room) = engine.find_room(room_id).await? else { return Ok(None) };
+    let last = sync_view::last_event_at(engine, &room, sync.position).await?;
+    Ok(Some(last.and_then(|last| last.place.order).map_or(i64::MIN, |order| order + 1)))
+}
+
+fn not_ours() -> ApiError {
+    ApiError::invalid_param("the token is not one of this server's")
 }
 
 fn token(order: i64) -> String {
@@ -84,13 +102,15 @@ async fn messages(
     Matrix(request): Matrix<get_message_events::v3::Request>,
 ) -> Result<Response, ApiError> {
     let backwards = request.dir == Direction::Backward;
-    let (from, to) = (order(request.from.as_deref())?, order(request.to.as_deref())?);
+    let room_id = &request.room_id;
+    let from = place(&engine, room_id, request.from.as_deref()).await?;
+    let to = place(&engine, room_id, request.to.as_deref()).await?;
     let limit = u64::from(request.limit);
     let mut page =
         history::page(&engine, &requester, &request.room_id, from, backwards, limit).await?;
     if let Some(to) = to {
         let inside = |pdu: &Arc<Pdu>| {
-            pdu.place.order.is_some_and(|order| if backwards { order > to } else { order <= to })
+            pdu.place.order.is_some_and(|order| if backwards { order >= to } else { order < to })
         };
         let before = page.events.len();
         page.events.retain(inside);
@@ -155,11 +175,12 @@ async fn context(
     let room = &context.room;
     let own = context.event.place.order.unwrap_or_default();
     let edge = |side: &[Arc<Pdu>]| side.last().and_then(|pdu| pdu.place.order).unwrap_or(own);
+    let after = edge(&context.after).saturating_add(1);
     let event =
         client_events(&engine, room, &requester, std::slice::from_ref(&context.event)).await?;
     Ok(Json(json!({
         "start": token(edge(&context.before)),
-        "end": token(edge(&context.after)),
+        "end": token(after),
         "event": event.get(0),
         "events_before": client_events(&engine, room, &requester, &context.before).await?,
         "events_after": client_events(&engine, room, &requester, &context.after).await?,

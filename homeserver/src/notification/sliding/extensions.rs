@@ -130,9 +130,9 @@ async fn receipts(
 }
 
 fn typing(look: &Look<'_>, joined: &[(&Candidate, bool)]) -> ByRoom {
-    let since = look.since.map_or(0, |since| since.serial);
+    let since = look.since.map(|since| since.serial);
     let of_room = |(candidate, is_initial): &(&Candidate, bool)| {
-        let since = if *is_initial { 0 } else { since };
+        let since = since.filter(|_| !*is_initial);
         let event = ephemeral::typing(look.engine, &candidate.room_id, since)?;
         Some((candidate.room_id.clone(), event))
     };
