@@ -12,20 +12,31 @@ const BACKFILL_MAX: u64 = 100;
 /// Servers asked, one after the other.
 const SERVERS_MAX: usize = 3;
 
-/// Fills a gap that a page backwards from `before` would touch. Best effort: a page can always be shown without.
+/// Fills the gaps that a page backwards from `before` would touch. Best effort: a page can always be shown without.
 pub(super) async fn fill_before(engine: &Engine, room: &Arc<Room>, before: i64, limit: u64) {
-    match gaps::list_gaps_before(&engine.app().db, room.id, before, limit).await {
-        Ok(gaps) if gaps.is_empty() => {}
-        Ok(mut gaps) => {
-            // The one next to the reader; those further down wait for their page.
-            let nearest = gaps.first().map(|gap| gap.timeline_order);
-            gaps.retain(|gap| Some(gap.timeline_order) == nearest);
-            if let Err(error) = fill(engine, room, &gaps, limit).await {
+    for _ in 0..limit.div_ceil(BACKFILL_MAX) + 1 {
+        match fill_nearest(engine, room, before, limit).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
                 tracing::info!(room.id = %room.room_id, %error, "history could not be fetched");
+                return;
             }
         }
-        Err(error) => tracing::warn!(%error, "gaps could not be read"),
     }
+}
+
+/// Fills the gap next to `before`; whether there was one, and something came.
+async fn fill_nearest(
+    engine: &Engine,
+    room: &Arc<Room>,
+    before: i64,
+    limit: u64,
+) -> Result<bool, Error> {
+    let mut gaps = gaps::list_gaps_before(&engine.app().db, room.id, before, limit).await?;
+    let Some(nearest) = gaps.first().map(|gap| gap.timeline_order) else { return Ok(false) };
+    gaps.retain(|gap| gap.timeline_order == nearest);
+    fill(engine, room, &gaps, limit).await
 }
 
 async fn fill(
@@ -33,7 +44,7 @@ async fn fill(
     room: &Arc<Room>,
     gaps: &[gaps::Gap],
     limit: u64,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let app = engine.app();
     // One at a time a room: two readers at one gap would give its events two places.
     let _turn = room.backfilling.lock().await;
@@ -69,9 +80,13 @@ async fn fill(
             verified.into_iter().filter_map(Result::ok).map(funnel::Verified::into_pdu).collect();
         pdus.retain(|pdu| pdu.room_id == room.room_id);
         pdus.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
-        return store(engine, room, gaps, pdus).await;
+        if pdus.is_empty() {
+            continue;
+        }
+        store(engine, room, gaps, pdus).await?;
+        return Ok(true);
     }
-    Ok(())
+    Ok(false)
 }
 
 /// Stores fetched events right below the gap, newest first, with the state that the room had at the gap: what they change
@@ -127,8 +142,7 @@ async fn store(
         .into_iter()
         .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
         .collect();
-    app.db.append(batch).await?;
-    Ok(())
+    engine.append_aside(batch).await
 }
 
 async fn state_at_gap(

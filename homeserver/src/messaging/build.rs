@@ -427,7 +427,7 @@ impl<'a> Building<'a> {
 }
 
 /// Places left free in the timeline for the events of a gap.
-const GAP_ROOM: i64 = 1 << 20;
+pub(super) const GAP_ROOM: i64 = 1 << 20;
 
 /// The largest depth canonical JSON can say.
 const MAX_DEPTH: i64 = 9_007_199_254_740_991;

@@ -123,7 +123,7 @@ async fn unsigned(sight: &Sight<'_>, device: Id, pdu: &Pdu, form: Form) -> Resul
     let now_ms = app.clock.now_ms();
     let mut unsigned = Unsigned {
         age: age(pdu, now_ms),
-        membership: sight.membership_after(pdu).map(Membership::as_str),
+        membership: sight.membership_at(pdu).await?.map(Membership::as_str),
         ..Unsigned::default()
     };
     // Only the device that sent it has a use for its transaction id, and only it may know it.

@@ -79,6 +79,13 @@ impl PduCache {
         Some(pdu)
     }
 
+    fn forget(&mut self, ids: &[Id]) {
+        for id in ids {
+            self.young.remove(id);
+            self.old.remove(id);
+        }
+    }
+
     fn insert(&mut self, pdu: Arc<Pdu>) {
         self.young_bytes += pdu.json.len() * 2 + 512;
         self.young.insert(pdu.id, pdu);
@@ -351,6 +358,14 @@ impl Engine {
         let pdu = Arc::new(pdu);
         self.cache(pdu.clone());
         Ok(pdu)
+    }
+
+    /// Appends a batch that gives events already here another place, and forgets how they stood.
+    pub(super) async fn append_aside(&self, batch: storage::EventBatch) -> Result<(), Error> {
+        let ids: Vec<Id> = batch.events.iter().map(|event| event.id).collect();
+        self.0.app.db.append(batch).await?;
+        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).forget(&ids);
+        Ok(())
     }
 
     pub(super) fn cache(&self, pdu: Arc<Pdu>) {

@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 use ruma::{EventId, OwnedEventId, RoomId, ServerName};
 
 use super::{
-    Engine, Error, Membership, Pdu, Room, acl, build, import::MISSING, pdu::Place, visibility,
+    Engine, Error, Membership, Pdu, Room, acl, build, import::is_missing, pdu::Place, visibility,
 };
 use crate::storage::{Id, events};
 
@@ -78,7 +78,7 @@ async fn placed_event(engine: &Engine, room: &Room, event_id: &EventId) -> Resul
 
 /// Whether we have the event itself and not only its name.
 fn is_real(pdu: &Pdu) -> bool {
-    pdu.event_type.to_string() != MISSING
+    !is_missing(pdu)
 }
 
 /// One event by its id, pruned when `origin` may not see what it says.

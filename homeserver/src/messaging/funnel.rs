@@ -23,7 +23,6 @@ use tern_federation::EventError;
 use super::{
     Building, Engine, Error, Pdu, Room,
     build::{self, AuthState},
-    import,
     pdu::{self, Place},
     resolve,
     room::Extremity,
@@ -133,7 +132,7 @@ pub(super) async fn append(
     let prevs = engine.find_pdus(room, &pdu.prev_events).await?;
     let missing: Vec<String> = prevs
         .iter()
-        .filter(|prev| prev.event_type.to_string() == import::MISSING)
+        .filter(|prev| prev.place.flags & events::STAND_IN != 0)
         .map(|prev| prev.event_id.to_string())
         .collect();
     let before = state_before(engine, room, &pdu, &prevs).await?;

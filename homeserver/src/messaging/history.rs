@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ruma::{EventId, RoomId};
 
-use super::{Engine, Error, Membership, Pdu, Room, visibility};
+use super::{Engine, Error, Membership, Pdu, Room, sync_view, visibility};
 use crate::{
     auth::Requester,
     storage::{
-        Id,
+        Id, Position,
         events::{self, StoredEvent},
     },
 };
@@ -50,6 +50,24 @@ pub async fn state(
         Membership::Join => room.seen().state.values().copied().collect(),
         _ => state_at_leave(engine, &room, requester).await?,
     };
+    let events = engine.pdus(&room, &ids).await?;
+    Ok((room, events))
+}
+
+/// The room's state at an earlier position of the requester's sync, as far as they could see it then.
+pub async fn state_at_position(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    position: Position,
+) -> Result<(Arc<Room>, Vec<Arc<Pdu>>), Error> {
+    let (room, membership) = readable_room(engine, requester, room_id).await?;
+    if membership != Membership::Join {
+        return state(engine, requester, room_id).await;
+    }
+    let last = sync_view::last_event_at(engine, &room, position).await?;
+    let then = sync_view::state_after(engine, last.as_deref()).await?;
+    let ids: Vec<Id> = then.all().into_values().collect();
     let events = engine.pdus(&room, &ids).await?;
     Ok((room, events))
 }

@@ -28,6 +28,11 @@ use crate::{
 /// The type of an event known by name only, as a place for the state after it.
 pub(super) const MISSING: &str = "chat.tern.missing";
 
+/// Whether of an event only the name is here.
+pub(super) fn is_missing(pdu: &Pdu) -> bool {
+    pdu.event_type.to_string() == MISSING
+}
+
 /// What a server in the room answered.
 pub(super) struct Answer {
     pub state: Vec<Box<RawValue>>,
@@ -58,8 +63,12 @@ pub(super) async fn joined_room(
 
     let state_ids = ids_of(&answer.state, &rules);
     let all = answer.auth_chain.into_iter().chain(answer.state);
-    let mut authorised = authorised(engine, &shell, all).await?;
-    let last_order = known.as_ref().map_or(-1, |room| room.last_order);
+    let mut authorised = authorised(engine, &shell, all, &Known::new()).await?;
+    // Coming back, with room for what was said in between.
+    let order = known
+        .as_ref()
+        .filter(|room| room.snapshot.is_some())
+        .map_or(0, |room| room.last_order + build::GAP_ROOM);
     let countable = known.as_ref().map_or(0, |room| room.countable);
 
     let mut batch = EventBatch { room: id, ..EventBatch::default() };
@@ -84,9 +93,10 @@ pub(super) async fn joined_room(
         .map_or_else(|| app.db.new_id(), |stored| stored.id);
     join.sender_id = requester.user;
     join.place = Place {
-        order: Some(last_order + 1),
+        order: Some(order),
         state_before: lineage.id(),
         countable,
+        flags: if order > 0 { events::AFTER_GAP } else { 0 },
         ..Place::default()
     };
     let slot = app.db.state_key("m.room.member", requester.user_id.as_str()).await?;
@@ -98,14 +108,14 @@ pub(super) async fn joined_room(
         batch.events.push(outlier_row(app, pdu).await?);
     }
     batch.events.push(NewEvent { state_key: Some(slot), ..build::row(&join, Some(slot)) });
-    batch.gaps = join.prev_events.iter().map(|prev| (prev.to_string(), last_order + 1)).collect();
+    batch.gaps = join.prev_events.iter().map(|prev| (prev.to_string(), order)).collect();
     standings(app, &authorised, &state_ids, &join, &mut batch).await?;
     let snapshot =
         lineage.id().ok_or(Error::Storage(storage::Error::Damaged { what: "snapshot" }))?;
     let extremities = state::pack_ids([join.id]);
-    batch.head = Some(RoomUpdate { snapshot, extremities, last_order: last_order + 1, countable });
+    batch.head = Some(RoomUpdate { snapshot, extremities, last_order: order, countable });
     engine.forget_loaded(room_id);
-    app.db.append(batch).await?;
+    engine.append_aside(batch).await?;
     // Whoever loaded it while the commit was on its way has the room as it was.
     engine.forget_loaded(room_id);
     Ok(())
@@ -119,11 +129,15 @@ fn ids_of(state: &[Box<RawValue>], rules: &RoomVersionRules) -> Vec<OwnedEventId
     state.iter().filter_map(|raw| id(raw)).collect()
 }
 
-/// Verifies the events and keeps those whose auth events are among them and allow them, in topological order.
+/// Events that are here already and not rejected, by their names.
+pub(super) type Known = BTreeMap<OwnedEventId, Arc<Pdu>>;
+
+/// Verifies the events and keeps those whose auth events are among them, or `known`, and allow them, in topological order.
 async fn authorised(
     engine: &Engine,
     room: &Room,
     raw: impl Iterator<Item = Box<RawValue>>,
+    known: &Known,
 ) -> Result<BTreeMap<OwnedEventId, Arc<Pdu>>, Error> {
     let app = engine.app();
     let objects = raw.filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
@@ -148,6 +162,7 @@ async fn authorised(
     let mut accepted: BTreeMap<OwnedEventId, Arc<Pdu>> = BTreeMap::new();
     let create = pending
         .iter()
+        .chain(known.values().map(Arc::as_ref))
         .find(|pdu| pdu.event_type == TimelineEventType::RoomCreate)
         .map(|pdu| pdu.event_id.clone());
     // Depth is the sender's word: rounds until nothing more can be decided, so that a wrong depth only costs time.
@@ -155,7 +170,8 @@ async fn authorised(
         let before = pending.len();
         let mut undecided = Vec::new();
         for mut pdu in pending {
-            if pdu.auth_events.iter().any(|auth| !accepted.contains_key(auth)) {
+            let find = |name: &OwnedEventId| accepted.get(name).or_else(|| known.get(name)).cloned();
+            if pdu.auth_events.iter().any(|auth| find(auth).is_none()) {
                 undecided.push(pdu);
                 continue;
             }
@@ -163,7 +179,7 @@ async fn authorised(
                 .auth_events
                 .iter()
                 .chain(&create)
-                .filter_map(|name| accepted.get(name).cloned());
+                .filter_map(find);
             let auth: Vec<Arc<Pdu>> = auth.collect();
             if let Err(reason) = funnel::check_auth(room, &pdu, &auth) {
                 tracing::info!(event.id = %pdu.event_id, reason, "an event of a joined room breaks the rules");
@@ -257,7 +273,12 @@ pub(super) fn shown_state(given: &[RawStrippedState], invite: &Pdu) -> Vec<Value
             let field = |name: &str| event.get(name).filter(|value| value.is_string()).cloned();
             let content = event.get("content").filter(|content| content.is_object())?.clone();
             let (event_type, state_key, sender) = (field("type")?, field("state_key")?, field("sender")?);
-            Some(serde_json::json!({ "type": event_type, "state_key": state_key, "sender": sender, "content": content }))
+            let mut shown = serde_json::json!({ "type": event_type, "state_key": state_key, "sender": sender, "content": content });
+            // Of whole events clients may know the date too; of the create event they must.
+            if let (Some(at), Some(shown)) = (event.get("origin_server_ts").filter(|at| at.is_u64()), shown.as_object_mut()) {
+                shown.insert("origin_server_ts".to_owned(), at.clone());
+            }
+            Some(shown)
         })
         .collect();
     shown.push(stripped::event(invite));
@@ -278,15 +299,39 @@ pub(super) async fn outliers(
     for event in fetched {
         let mut pdu = event.into_pdu();
         let mut auth = engine.find_pdus(room, &pdu.auth_events).await?;
-        auth.extend(stored.iter().cloned());
-        pdu.id = app.db.new_id();
+        let is_create = |pdu: &Pdu| pdu.event_type == TimelineEventType::RoomCreate;
+        let names = |auth: &&Arc<Pdu>| pdu.auth_events.contains(&auth.event_id) || is_create(auth);
+        auth.extend(stored.iter().filter(names).cloned());
+        match engine.find_pdu(room, &pdu.event_id).await? {
+            // What stood in for it lends it its place.
+            Some(stand_in) => (pdu.id, pdu.place) = (stand_in.id, stand_in.place),
+            None => pdu.id = app.db.new_id(),
+        }
         if funnel::check_auth(room, &pdu, &auth).is_err() {
-            pdu.place.flags = events::REJECTED;
+            pdu.place.flags |= events::REJECTED;
         }
         rows.push(outlier_row(app, &pdu).await?);
         stored.push(Arc::new(pdu));
     }
     super::inbound::store_outliers(engine, room, rows).await
+}
+
+/// The state before an event, as another server says.
+pub(super) struct StateAnswer {
+    pub state: Vec<OwnedEventId>,
+    /// Those of the state and its auth chain that are not here.
+    pub events: Vec<Box<RawValue>>,
+    /// Those that are.
+    pub known: Known,
+}
+
+impl StateAnswer {
+    /// From an answer with the events themselves.
+    pub(super) fn whole(answer: Answer, rules: &RoomVersionRules) -> Self {
+        let state = ids_of(&answer.state, rules);
+        let events = answer.auth_chain.into_iter().chain(answer.state).collect();
+        Self { state, events, known: Known::new() }
+    }
 }
 
 /// Stores the state that another server says stood before `event`, and hangs it under the missing prev event `prev`: an
@@ -296,18 +341,17 @@ pub(super) async fn state_before(
     room: &Arc<Room>,
     event: &Pdu,
     prev: &OwnedEventId,
-    answer: Answer,
+    answer: StateAnswer,
 ) -> Result<(), Error> {
     let app = engine.app();
-    let state_ids = ids_of(&answer.state, &room.rules);
-    let all = answer.auth_chain.into_iter().chain(answer.state);
-    let authorised = authorised(engine, room, all).await?;
+    let authorised = authorised(engine, room, answer.events.into_iter(), &answer.known).await?;
     let mut slots = StateMap::new();
     let mut rows = Vec::with_capacity(authorised.len());
-    for pdu in authorised.values() {
+    for pdu in authorised.values().filter(|pdu| pdu.event_id != *prev) {
         rows.push(outlier_row(app, pdu).await?);
     }
-    for pdu in state_ids.iter().filter_map(|event_id| authorised.get(event_id)) {
+    let find = |event_id| authorised.get(event_id).or_else(|| answer.known.get(event_id));
+    for pdu in answer.state.iter().filter_map(find) {
         if let Some(state_key) = &pdu.state_key {
             slots.insert(app.db.state_key(&pdu.event_type.to_string(), state_key).await?, pdu.id);
         }
@@ -321,9 +365,20 @@ pub(super) async fn state_before(
     let snapshot = lineage.advance(app.db.new_id(), &slots);
     let mut batch = EventBatch { room: room.id, events: rows, ..EventBatch::default() };
     batch.snapshots.push(snapshot);
-    batch.events.push(placeholder(app, event, prev, lineage.id()).await?);
-    app.db.append(batch).await?;
-    Ok(())
+    batch.events.push(match find(prev) {
+        Some(prev) => {
+            let mut prev = Pdu::clone(prev);
+            prev.place = Place {
+                state_before: lineage.id(),
+                state_after: lineage.id(),
+                flags: events::STAND_IN,
+                ..Place::default()
+            };
+            outlier_row(app, &prev).await?
+        }
+        None => placeholder(app, event, prev, lineage.id()).await?,
+    });
+    engine.append_aside(batch).await
 }
 
 /// A stand-in for a prev event that nobody gave us: only its name and the state after it are known.
@@ -352,7 +407,7 @@ async fn placeholder(
         state_before: state,
         state_after: state,
         countable: 0,
-        flags: events::SOFT_FAILED,
+        flags: events::SOFT_FAILED | events::STAND_IN,
         json: serde_json::to_vec(&json).map_err(Error::bad_event)?,
     })
 }

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, stream};
 use ruma::{
     CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId, ServerName,
     api::federation::{
         authorization::get_event_authorization,
-        event::{get_event, get_missing_events, get_room_state},
+        event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
     },
 };
 use serde::Deserialize;
@@ -17,10 +18,11 @@ use serde_json::value::RawValue;
 use super::{
     Engine, Error, Room, acl, funnel,
     funnel::{Verdict, Verified},
-    import, remote,
+    import::{self, Known, StateAnswer},
+    remote,
 };
 use crate::storage::{
-    EventBatch,
+    EventBatch, events,
     staging::{self, Staged},
 };
 
@@ -28,6 +30,8 @@ use crate::storage::{
 const MISSING_MAX: u32 = 50;
 /// Most auth events fetched one by one for an event.
 const AUTH_FETCH_MAX: usize = 100;
+/// Events asked for at the same time.
+const FETCHES_AT_ONCE: usize = 8;
 
 /// The room an event says it is of.
 #[derive(Deserialize)]
@@ -51,13 +55,13 @@ pub async fn receive(
             continue;
         };
         let Ok(room_id) = RoomId::parse(&*room_id) else { continue };
-        let Some(room) = engine.find_room(&room_id).await? else { continue };
-        if room.seen().local_joined.is_empty() {
-            if let Err(error) = remote::receive_removal(engine, origin, &room, pdu).await {
+        let room = engine.find_room(&room_id).await?;
+        let Some(room) = room.filter(|room| !room.seen().local_joined.is_empty()) else {
+            if let Err(error) = remote::receive_removal(engine, origin, &room_id, pdu).await {
                 tracing::info!(room.id = %room_id, %origin, %error, "an event of a room that is elsewhere was dropped");
             }
             continue;
-        }
+        };
         if !acl::allows(engine, &room, origin).await? {
             continue;
         }
@@ -127,13 +131,23 @@ async fn receive_one(engine: &Engine, room: &Arc<Room>, staged: &Staged) -> Resu
     let origin = OwnedServerName::try_from(staged.origin.as_str()).map_err(Error::bad_event)?;
     let object: CanonicalJsonObject =
         serde_json::from_str(&staged.json).map_err(Error::bad_event)?;
+    take(engine, room, &origin, object).await
+}
+
+/// Takes one event of a room that is here: fetches what it builds on from `origin`, and appends it.
+pub(super) async fn take(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    object: CanonicalJsonObject,
+) -> Result<(), Error> {
     let verified = funnel::verify(engine.app(), object, &room.rules).await?;
     let known = engine.find_pdu(room, &verified.pdu().event_id).await?;
     if known.is_some_and(|known| known.place.state_before.is_some()) {
         return Ok(());
     }
-    fetch_missing(engine, room, &origin, &verified).await?;
-    append(engine, room, &origin, verified).await
+    fetch_missing(engine, room, origin, &verified).await?;
+    append(engine, room, origin, verified).await
 }
 
 async fn append(
@@ -142,8 +156,9 @@ async fn append(
     origin: &ServerName,
     verified: Verified,
 ) -> Result<(), Error> {
-    fetch_auth(engine, room, origin, &verified).await?;
+    // The state first: with it comes most of what authorises the event.
     fetch_state(engine, room, origin, &verified).await?;
+    fetch_auth(engine, room, origin, &verified).await?;
     let event_id = verified.pdu().event_id.clone();
     match funnel::append(engine, room, verified, 0).await? {
         Verdict::Accepted => {}
@@ -164,6 +179,18 @@ async fn placeless(
         known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
     };
     Ok(ids.iter().filter(|id| !placed(id)).cloned().collect())
+}
+
+/// The ids among `ids` of which there is no event here, or only the name.
+async fn unknown(
+    engine: &Engine,
+    room: &Room,
+    ids: &[OwnedEventId],
+) -> Result<Vec<OwnedEventId>, Error> {
+    let known = engine.find_pdus(room, ids).await?;
+    let is_here =
+        |id: &OwnedEventId| known.iter().any(|pdu| pdu.event_id == *id && !import::is_missing(pdu));
+    Ok(ids.iter().filter(|id| !is_here(id)).cloned().collect())
 }
 
 /// Asks the sender for what lies between its event and what we have, and appends that first, oldest first.
@@ -220,14 +247,14 @@ async fn fetch_auth(
     event: &Verified,
 ) -> Result<(), Error> {
     let wanted = &event.pdu().auth_events;
-    if engine.find_pdus(room, wanted).await?.len() == wanted.len() {
+    if unknown(engine, room, wanted).await?.is_empty() {
         return Ok(());
     }
     fetch_auth_chain(engine, room, origin, event).await?;
     let (mut fetched, mut open) = (Vec::new(), wanted.clone());
     while let Some(id) = open.pop() {
-        let known = engine.find_pdus(room, std::slice::from_ref(&id)).await?;
-        if !known.is_empty() || fetched.iter().any(|event: &Verified| event.pdu().event_id == id) {
+        let missing = unknown(engine, room, std::slice::from_ref(&id)).await?;
+        if missing.is_empty() || fetched.iter().any(|event: &Verified| event.pdu().event_id == id) {
             continue;
         }
         if fetched.len() >= AUTH_FETCH_MAX {
@@ -270,8 +297,8 @@ async fn fetch_auth_chain(
         .filter(|auth| auth.pdu().room_id == room.room_id)
         .collect();
     let ids: Vec<_> = chain.iter().map(|auth| auth.pdu().event_id.clone()).collect();
-    let known = engine.find_pdus(room, &ids).await?;
-    chain.retain(|auth| !known.iter().any(|known| known.event_id == auth.pdu().event_id));
+    let unknown = unknown(engine, room, &ids).await?;
+    chain.retain(|auth| unknown.contains(&auth.pdu().event_id));
     if chain.is_empty() { Ok(()) } else { import::outliers(engine, room, chain).await }
 }
 
@@ -301,16 +328,73 @@ async fn fetch_state(
     origin: &ServerName,
     event: &Verified,
 ) -> Result<(), Error> {
-    let app = engine.app();
     let missing = placeless(engine, room, &event.pdu().prev_events).await?;
     let Some(prev) = missing.first() else { return Ok(()) };
+    let answer = match state_by_ids(engine, room, origin, event).await? {
+        Some(answer) => answer,
+        None => whole_state(engine, room, origin, event).await?,
+    };
+    import::state_before(engine, room, event.pdu(), prev, answer).await
+}
+
+/// The state before an event by its names, and of the events only those that are not here. `None` when the server gives no
+/// names, or too much is missing to ask one by one.
+async fn state_by_ids(
+    engine: &Engine,
+    room: &Room,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<Option<StateAnswer>, Error> {
+    let app = engine.app();
+    let event_id = event.pdu().event_id.clone();
+    let request = get_room_state_ids::v1::Request::new(event_id, room.room_id.clone());
+    let answer = match app.federation.send(origin, request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            tracing::debug!(%origin, %error, "the names of a state were not given");
+            return Ok(None);
+        }
+    };
+    let mut names: Vec<_> =
+        answer.pdu_ids.iter().chain(&answer.auth_chain_ids).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut known = Known::new();
+    for pdu in engine.find_pdus(room, &names).await? {
+        if import::is_missing(&pdu) {
+            continue;
+        }
+        names.retain(|name| *name != pdu.event_id);
+        if pdu.place.flags & events::REJECTED == 0 {
+            known.insert(pdu.event_id.clone(), pdu);
+        }
+    }
+    if names.len() > AUTH_FETCH_MAX {
+        return Ok(None);
+    }
+    let fetched = stream::iter(names).map(|name| async move {
+        let answer = app.federation.send(origin, get_event::v1::Request::new(name)).await;
+        answer.inspect_err(|error| tracing::debug!(%error, "an event of a state was not given"))
+    });
+    let fetched: Vec<_> = fetched.buffer_unordered(FETCHES_AT_ONCE).collect().await;
+    let events = fetched.into_iter().filter_map(|answer| Some(answer.ok()?.pdu)).collect();
+    Ok(Some(StateAnswer { state: answer.pdu_ids, events, known }))
+}
+
+/// The state before an event with all its events.
+async fn whole_state(
+    engine: &Engine,
+    room: &Room,
+    origin: &ServerName,
+    event: &Verified,
+) -> Result<StateAnswer, Error> {
     let request =
         get_room_state::v1::Request::new(event.pdu().event_id.clone(), room.room_id.clone());
-    let answer = app.federation.send(origin, request).await;
+    let answer = engine.app().federation.send(origin, request).await;
     let answer = answer
         .map_err(|error| Error::Remote { server: origin.to_string(), reason: error.to_string() })?;
     let answer = import::Answer { state: answer.pdus, auth_chain: answer.auth_chain };
-    import::state_before(engine, room, event.pdu(), prev, answer).await
+    Ok(StateAnswer::whole(answer, &room.rules))
 }
 
 /// Appends rows of events without a place.
@@ -320,6 +404,5 @@ pub(super) async fn store_outliers(
     events: Vec<crate::storage::NewEvent>,
 ) -> Result<(), Error> {
     let batch = EventBatch { room: room.id, events, ..EventBatch::default() };
-    engine.app().db.append(batch).await?;
-    Ok(())
+    engine.append_aside(batch).await
 }

@@ -2,8 +2,10 @@
 //!
 //! Where the room is here, the event is made here; where it is elsewhere, `remote` asks a server that is in it.
 
+use std::collections::BTreeSet;
+
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, RoomId, UserId,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, OwnedUserId, RoomId, UserId,
     events::TimelineEventType,
 };
 
@@ -72,26 +74,37 @@ pub async fn join(
         return Ok(());
     }
     let mut content = content;
-    if let Some(authoriser) = restricted_authoriser(engine, &room, requester).await? {
-        let authoriser = authoriser.to_string();
-        content.insert(
-            "join_authorised_via_users_server".to_owned(),
-            CanonicalJsonValue::String(authoriser),
-        );
+    match restricted_voucher(engine, &room, requester).await? {
+        Voucher::NotNeeded => {}
+        Voucher::Ours(authoriser) => {
+            let authoriser = CanonicalJsonValue::String(authoriser.to_string());
+            content.insert("join_authorised_via_users_server".to_owned(), authoriser);
+        }
+        Voucher::Elsewhere(servers) => {
+            return remote::join_through(engine, requester, &room, &servers, content).await;
+        }
     }
     send(engine, &room, member_draft(user_id, user_id, content)).await
 }
 
-/// For a restricted room that the user was not invited to: who of this server's members vouches for the join.
-async fn restricted_authoriser(
+/// Who vouches for a join of a restricted room.
+enum Voucher {
+    NotNeeded,
+    Ours(OwnedUserId),
+    /// None of ours may: servers of users who may.
+    Elsewhere(Vec<OwnedServerName>),
+}
+
+/// For a restricted room that the user was not invited to: who of the members vouches for the join.
+async fn restricted_voucher(
     engine: &Engine,
     room: &Room,
     requester: &Requester,
-) -> Result<Option<ruma::OwnedUserId>, Error> {
+) -> Result<Voucher, Error> {
     if room.seen().membership(requester.user) == Some(Membership::Invite) {
-        return Ok(None);
+        return Ok(Voucher::NotNeeded);
     }
-    let Some(rooms) = restricted_rooms(engine, room).await? else { return Ok(None) };
+    let Some(rooms) = restricted_rooms(engine, room).await? else { return Ok(Voucher::NotNeeded) };
     let mut allowed = false;
     for room_id in rooms {
         if let Some(other) = engine.find_room(&room_id).await? {
@@ -105,8 +118,15 @@ async fn restricted_authoriser(
     }
     let levels = power::of_room(engine, room).await?;
     let seen = room.seen();
-    let members = seen.local_joined.iter().filter_map(|user| seen.members.get(user));
-    Ok(members.map(|member| member.user_id.clone()).find(|user_id| levels.may_invite(user_id)))
+    let joined = seen.members.values().filter(|member| member.membership == Membership::Join);
+    let mut servers = BTreeSet::new();
+    for member in joined.filter(|member| levels.may_invite(&member.user_id)) {
+        if engine.app().is_ours(member.user_id.server_name()) {
+            return Ok(Voucher::Ours(member.user_id.clone()));
+        }
+        servers.insert(member.user_id.server_name().to_owned());
+    }
+    Ok(Voucher::Elsewhere(servers.into_iter().collect()))
 }
 
 /// The rooms whose members may join a restricted room; `None` when the room is not restricted.

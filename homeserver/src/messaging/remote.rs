@@ -21,7 +21,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import,
+    Building, Draft, Engine, Error, Pdu, Room, build, create_room, funnel, import, inbound,
     room::Membership, stripped,
 };
 use crate::{
@@ -113,7 +113,7 @@ fn raw(pdu: &Pdu) -> Result<Box<RawValue>, Error> {
     serde_json::from_slice(&pdu.json).map_err(Error::bad_event)
 }
 
-/// Who may know the room: `via`, whoever invited the user, the server in an old room id.
+/// Who may know the room: whoever invited the user and `via`; failing both, the server in an old room id.
 async fn candidates(
     engine: &Engine,
     requester: &Requester,
@@ -129,11 +129,29 @@ async fn candidates(
         servers.push(inviter.server_name().to_owned());
     }
     servers.extend(via.iter().cloned());
-    servers.extend(room_id.server_name().map(ToOwned::to_owned));
+    if servers.is_empty() {
+        servers.extend(room_id.server_name().map(ToOwned::to_owned));
+    }
     let mut seen = std::collections::BTreeSet::new();
     servers.retain(|server| !app.is_ours(server) && seen.insert(server.clone()));
     servers.truncate(SERVERS_MAX);
     if servers.is_empty() { Err(Error::RoomNotFound) } else { Ok(servers) }
+}
+
+/// The membership event by which a user of ours went from a room that is elsewhere, as clients are shown it.
+pub async fn going(
+    engine: &Engine,
+    membership: &StoredMembership,
+) -> Result<Option<Value>, Error> {
+    let db = &engine.app().db;
+    let Some(room) = rooms::find_room(db, &membership.room_id).await? else { return Ok(None) };
+    let found = events::list_events(db, &[membership.event]).await?;
+    let Some(stored) = found.into_iter().next() else { return Ok(None) };
+    let version = RoomVersionId::try_from(room.version.as_str()).map_err(Error::bad_event)?;
+    let rules = create_room::supported(&version)?;
+    let event_id = OwnedEventId::try_from(stored.event_id).map_err(Error::bad_event)?;
+    let pdu = Pdu::parse(event_id, stored.json.into(), &rules).map_err(Error::bad_event)?;
+    Ok(Some(stripped::event(&pdu)))
 }
 
 async fn inviter(
@@ -170,13 +188,47 @@ pub(super) async fn join(
     Err(last)
 }
 
-async fn join_by(
+/// Joins a restricted room that is here, where only users of other servers may vouch for the join.
+pub(super) async fn join_through(
+    engine: &Engine,
+    requester: &Requester,
+    room: &Arc<Room>,
+    servers: &[OwnedServerName],
+    content: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let mut last = Error::UnableToGrantJoin;
+    for server in servers.iter().take(SERVERS_MAX) {
+        match ask_to_join(engine, requester, &room.room_id, server, content.clone()).await {
+            Ok(asked) => {
+                let object =
+                    serde_json::from_slice(&asked.join.json).map_err(Error::bad_event)?;
+                return inbound::take(engine, room, server, object).await;
+            }
+            Err(error) => {
+                tracing::info!(%server, room.id = %room.room_id, %error, "a join by this server failed");
+                last = error;
+            }
+        }
+    }
+    Err(last)
+}
+
+/// A join that a server in the room has let in.
+struct Asked {
+    version: RoomVersionId,
+    rules: RoomVersionRules,
+    /// With the other server's signature, where one was needed.
+    join: Pdu,
+    answer: import::Answer,
+}
+
+async fn ask_to_join(
     engine: &Engine,
     requester: &Requester,
     room_id: &RoomId,
     server: &OwnedServerName,
     content: CanonicalJsonObject,
-) -> Result<(), Error> {
+) -> Result<Asked, Error> {
     let app = engine.app();
     let mut request =
         prepare_join_event::v1::Request::new(room_id.to_owned(), requester.user_id.clone());
@@ -201,8 +253,20 @@ async fn join_by(
         None => join,
     };
     let answer = import::Answer { state: answer.state, auth_chain: answer.auth_chain };
+    Ok(Asked { version, rules, join, answer })
+}
+
+async fn join_by(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    server: &OwnedServerName,
+    content: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let Asked { version, rules, join, answer } =
+        ask_to_join(engine, requester, room_id, server, content).await?;
     import::joined_room(engine, requester, room_id, (version, rules), join, answer).await?;
-    app.bell.ring_users([requester.user]);
+    engine.app().bell.ring_users([requester.user]);
     Ok(())
 }
 
@@ -409,22 +473,25 @@ async fn outside(
 }
 
 /// Takes another server's word that an invitation was withdrawn or a knock refused, in a room that this server is not in
-/// and whose state it cannot check. An invitation is withdrawn only by the inviter's server.
+/// and whose state it cannot check. An invitation is withdrawn only by who sent it.
 pub(super) async fn receive_removal(
     engine: &Engine,
     origin: &ServerName,
-    room: &Room,
+    room_id: &RoomId,
     json: &RawValue,
 ) -> Result<(), Error> {
     let app = engine.app();
+    let Some(room) = rooms::find_room(&app.db, room_id.as_str()).await? else { return Ok(()) };
+    let version = RoomVersionId::try_from(room.version.as_str()).map_err(Error::bad_event)?;
+    let rules = create_room::supported(&version)?;
     let object = serde_json::from_str(json.get()).map_err(Error::bad_event)?;
-    let pdu = funnel::verify(app, object, &room.rules).await?.into_pdu();
+    let pdu = funnel::verify(app, object, &rules).await?.into_pdu();
     let Some(Ok(target)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
         return Ok(());
     };
     let removes = pdu.event_type == ruma::events::TimelineEventType::RoomMember
         && matches!(build::standing(&pdu), Some(Membership::Leave | Membership::Ban))
-        && pdu.room_id == room.room_id
+        && pdu.room_id == room_id
         && pdu.sender.server_name() == origin
         && app.is_ours(target.server_name());
     let user = if removes { app.db.find_user(target.as_str()).await? } else { None };
@@ -436,7 +503,7 @@ pub(super) async fn receive_removal(
         Some(Membership::Knock) => true,
         Some(Membership::Invite) => {
             let inviter = inviter(engine, &standing).await?;
-            inviter.is_some_and(|inviter| inviter.server_name() == origin)
+            inviter.is_some_and(|inviter| inviter == pdu.sender)
         }
         _ => false,
     };
@@ -444,7 +511,7 @@ pub(super) async fn receive_removal(
         return Ok(());
     }
     let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
-    outside(engine, &requester, &room.room_id, &room.version, pdu, None).await
+    outside(engine, &requester, room_id, &version, pdu, None).await
 }
 
 /// Takes an invitation for a user of ours, signs it, and returns it so signed. Only an invitation of the sender's own

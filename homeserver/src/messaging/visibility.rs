@@ -103,6 +103,21 @@ impl<'a> Sight<'a> {
         (pdu.place.is_live() && pdu.place.position? >= standing.position).then_some(standing.membership)
     }
 
+    /// The user's membership right after `pdu`: `leave` for who was never in the room; `None` where the state is not known.
+    pub async fn membership_at(&self, pdu: &Pdu) -> Result<Option<Membership>, Error> {
+        if let Some(membership) = self.membership_after(pdu) {
+            return Ok(Some(membership));
+        }
+        if pdu.place.state_after.is_none() {
+            return Ok(None);
+        }
+        let state = self.engine.state_at(pdu.place.state_after).await?;
+        match state.get(self.member_slot().await?) {
+            Some(id) => Ok(standing(&*self.engine.pdu(self.room, id).await?)),
+            None => Ok(Some(Membership::Leave)),
+        }
+    }
+
     /// The events that the user may see, in the order given.
     pub async fn filter(&self, pdus: Vec<Arc<Pdu>>) -> Result<Vec<Arc<Pdu>>, Error> {
         let mut visible = Vec::with_capacity(pdus.len());

@@ -17,6 +17,7 @@ use crate::{
     messaging::{
         Engine, Membership, Pdu, Room,
         client_event::{self, Form},
+        remote,
         state::StateMap,
         state_at::StateAt,
         stripped,
@@ -119,20 +120,17 @@ pub(super) async fn left(
     membership: &StoredMembership,
 ) -> Result<LeftRoom, Error> {
     let engine = look.engine;
-    let Some(room) = engine.find_room(room_id).await? else { return Ok(LeftRoom::default()) };
-    let sight = Sight::new(engine, &room, look.requester.user);
+    let Some(room) = engine.find_room(room_id).await? else {
+        return only_going(engine, membership).await;
+    };
     let going = engine.pdu(&room, membership.event).await?;
-    if going.place.order.is_none() {
-        // The room is elsewhere: of it, only the going itself is known.
-        let events = vec![client_event::plain_event(
-            &room,
-            &going,
-            Form::Sync,
-            engine.app().clock.now_ms(),
-        )?];
-        let timeline = Timeline { events, limited: false, prev_batch: None };
-        return Ok(LeftRoom { timeline, ..LeftRoom::default() });
+    let slot = engine.app().db.state_key("m.room.member", look.requester.user_id.as_str()).await?;
+    let before = engine.state_at(going.place.state_before).await?;
+    // Who turned an invitation down, or took back a knock, was never in the room.
+    if sync_view::membership_in(engine, &room, &before, slot).await? != Some(Membership::Join) {
+        return only_going(engine, membership).await;
     }
+    let sight = Sight::new(engine, &room, look.requester.user);
     let mut since = look.since.map(|since| since.position);
     if let Some(position) = since
         && membership_at(&sight, position).await? != Some(Membership::Join)
@@ -144,20 +142,22 @@ pub(super) async fn left(
     let part = timeline(look, &sight, from).await?;
     let mut left =
         LeftRoom { timeline: write_timeline(look, &sight, &part).await?, ..LeftRoom::default() };
-    // Who turned an invite down was never shown the room's state.
-    let before = engine.state_at(going.place.state_before).await?;
-    let slot = sight.member_slot().await?;
-    let was_in = sync_view::membership_in(engine, &room, &before, slot).await?;
-    if since.is_some() || was_in == Some(Membership::Join) {
-        let state = state(look, &sight, &part, from).await?;
-        let told = plain(look, &room, &state)?;
-        if look.request.use_state_after {
-            left.state_after = Some(told);
-        } else {
-            left.state = Some(told);
-        }
+    let state = state(look, &sight, &part, from).await?;
+    let told = plain(look, &room, &state)?;
+    if look.request.use_state_after {
+        left.state_after = Some(told);
+    } else {
+        left.state = Some(told);
     }
     Ok(left)
+}
+
+/// A room of which the user is told no more than that they are out.
+async fn only_going(engine: &Engine, membership: &StoredMembership) -> Result<LeftRoom, Error> {
+    let going = remote::going(engine, membership).await?;
+    let events = going.iter().filter_map(|event| to_raw_value(event).ok()).collect();
+    let timeline = Timeline { events, limited: false, prev_batch: None };
+    Ok(LeftRoom { timeline, ..LeftRoom::default() })
 }
 
 /// The stripped state of a room the user is invited to or knocks on.

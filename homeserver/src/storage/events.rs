@@ -12,6 +12,8 @@ pub const LOCAL: i64 = 4;
 pub const HISTORY: i64 = 8;
 /// What came right before it was missing when it came.
 pub const AFTER_GAP: i64 = 16;
+/// Not in the timeline; keeps the state after it, as another server told it, for what builds on it.
+pub const STAND_IN: i64 = 32;
 
 /// Most events one call reads.
 pub const PAGE_MAX: u64 = 1_000;

@@ -1,6 +1,7 @@
 //! Everything together, as users and other servers meet it: real programs, real terminals, real TLS, real mail.
 
 mod bad_input;
+mod history;
 mod peer;
 mod people;
 mod two_people;

@@ -230,7 +230,14 @@ async fn members(
     requester: Requester,
     Matrix(request): Matrix<get_member_events::v3::Request>,
 ) -> Result<Response, ApiError> {
-    let (room, events) = history::state(&engine, &requester, &request.room_id).await?;
+    let at = request.at.as_deref().and_then(SyncToken::parse);
+    let at = at.filter(|at| at.epoch == engine.app().db.epoch());
+    let (room, events) = match at {
+        Some(at) => {
+            history::state_at_position(&engine, &requester, &request.room_id, at.position).await?
+        }
+        None => history::state(&engine, &requester, &request.room_id).await?,
+    };
     let (only, not) = (
         request.membership.map(|wanted| wanted.to_string()),
         request.not_membership.map(|not| not.to_string()),
