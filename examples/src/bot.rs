@@ -87,9 +87,16 @@ async fn join(event: StrippedRoomMemberEvent, client: Client, room: Room) {
     }
 }
 
+/// What it says when it comes in.
+const GREETING: &str = "Hello! Say something and I will say it back. Try also: ↑ changes your last message, Esc goes to the list, \
+    and there n starts a chat, / searches and ? shows all keys.";
+
 async fn accept(room: &Room) {
     if let Err(error) = room.join().await {
-        eprintln!("bot: could not join {}: {error}", room.room_id());
+        return eprintln!("bot: could not join {}: {error}", room.room_id());
+    }
+    if let Err(error) = room.send(RoomMessageEventContent::text_plain(GREETING)).await {
+        eprintln!("bot: could not greet in {}: {error}", room.room_id());
     }
 }
 

@@ -8,8 +8,9 @@ use super::{CliError, block_on};
 use crate::{config::Config, serve};
 
 pub(super) fn run(config: &Config) -> Result<(), CliError> {
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn,ruma_state_res=warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
+        EnvFilter::new("info,sqlx=warn,sea_orm_migration=warn,ruma_state_res=warn")
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(stderr)

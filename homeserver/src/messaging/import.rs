@@ -170,16 +170,13 @@ async fn authorised(
         let before = pending.len();
         let mut undecided = Vec::new();
         for mut pdu in pending {
-            let find = |name: &OwnedEventId| accepted.get(name).or_else(|| known.get(name)).cloned();
+            let find =
+                |name: &OwnedEventId| accepted.get(name).or_else(|| known.get(name)).cloned();
             if pdu.auth_events.iter().any(|auth| find(auth).is_none()) {
                 undecided.push(pdu);
                 continue;
             }
-            let auth = pdu
-                .auth_events
-                .iter()
-                .chain(&create)
-                .filter_map(find);
+            let auth = pdu.auth_events.iter().chain(&create).filter_map(find);
             let auth: Vec<Arc<Pdu>> = auth.collect();
             if let Err(reason) = funnel::check_auth(room, &pdu, &auth) {
                 tracing::info!(event.id = %pdu.event_id, reason, "an event of a joined room breaks the rules");

@@ -355,8 +355,7 @@ async fn state_by_ids(
             return Ok(None);
         }
     };
-    let mut names: Vec<_> =
-        answer.pdu_ids.iter().chain(&answer.auth_chain_ids).cloned().collect();
+    let mut names: Vec<_> = answer.pdu_ids.iter().chain(&answer.auth_chain_ids).cloned().collect();
     names.sort_unstable();
     names.dedup();
     let mut known = Known::new();

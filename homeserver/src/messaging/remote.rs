@@ -139,10 +139,7 @@ async fn candidates(
 }
 
 /// The membership event by which a user of ours went from a room that is elsewhere, as clients are shown it.
-pub async fn going(
-    engine: &Engine,
-    membership: &StoredMembership,
-) -> Result<Option<Value>, Error> {
+pub async fn going(engine: &Engine, membership: &StoredMembership) -> Result<Option<Value>, Error> {
     let db = &engine.app().db;
     let Some(room) = rooms::find_room(db, &membership.room_id).await? else { return Ok(None) };
     let found = events::list_events(db, &[membership.event]).await?;
@@ -200,8 +197,7 @@ pub(super) async fn join_through(
     for server in servers.iter().take(SERVERS_MAX) {
         match ask_to_join(engine, requester, &room.room_id, server, content.clone()).await {
             Ok(asked) => {
-                let object =
-                    serde_json::from_slice(&asked.join.json).map_err(Error::bad_event)?;
+                let object = serde_json::from_slice(&asked.join.json).map_err(Error::bad_event)?;
                 return inbound::take(engine, room, server, object).await;
             }
             Err(error) => {

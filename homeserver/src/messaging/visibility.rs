@@ -100,7 +100,8 @@ impl<'a> Sight<'a> {
     /// The user's membership right after `pdu`, where that takes no look at old state.
     pub fn membership_after(&self, pdu: &Pdu) -> Option<Membership> {
         let standing = self.standing?;
-        (pdu.place.is_live() && pdu.place.position? >= standing.position).then_some(standing.membership)
+        (pdu.place.is_live() && pdu.place.position? >= standing.position)
+            .then_some(standing.membership)
     }
 
     /// The user's membership right after `pdu`: `leave` for who was never in the room; `None` where the state is not known.

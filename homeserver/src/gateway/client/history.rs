@@ -56,9 +56,8 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
 /// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM.
 fn order(token: Option<&str>) -> Result<Option<i64>, ApiError> {
     let token = token.filter(|token| !token.is_empty());
-    let order = token.map(|token| {
-        TimelineToken::parse(token).map(|token| token.order).ok_or_else(not_ours)
-    });
+    let order = token
+        .map(|token| TimelineToken::parse(token).map(|token| token.order).ok_or_else(not_ours));
     order.transpose()
 }
 
