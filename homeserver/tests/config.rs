@@ -1,5 +1,11 @@
 //! The config file and the command line: defaults, errors that name the place, `ternd init` and what it writes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

@@ -1,5 +1,7 @@
 //! What anybody may ask before they know anyone, and what every route answers: CORS, gzip, unknown paths.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+
 mod common;
 
 use axum::{
@@ -120,7 +122,7 @@ async fn a_request_has_a_number_to_find_it_in_the_log() {
 #[tokio::test]
 async fn only_larger_json_is_compressed() {
     let server = TestServer::with(|config| {
-        config.admin.email = format!("{}@example.org", "a".repeat(2_000))
+        config.admin.email = format!("{}@example.org", "a".repeat(2_000));
     })
     .await;
     let ask = async |path: &str| {

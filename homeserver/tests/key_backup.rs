@@ -1,5 +1,11 @@
 //! Key backups: versions, counts, the merge rule. Through HTTP, on a real database.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 mod common;
 
 use common::{TestServer, User, assert_refused};

@@ -1,5 +1,11 @@
 //! End-to-end keys, device lists, messages between devices and key backups, with real keys.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 mod common;
 
 use common::{PASSWORD, TestServer, User, assert_refused};

@@ -1,5 +1,7 @@
 //! Rate limits as a client meets them: 429 with the time to wait, per address and per user.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+
 mod common;
 
 use std::{net::IpAddr, time::Duration};

@@ -1,5 +1,11 @@
 //! Files: up, down, in parts, as thumbnails; and that nothing in them runs in a browser.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 mod common;
 
 use std::io::Cursor;
@@ -20,7 +26,7 @@ async fn server() -> (TestServer, User) {
     (server, alice)
 }
 
-fn request(method: &str, path: &str, user: &User) -> axum::http::request::Builder {
+fn request(method: &str, path: &str, user: &User) -> http::request::Builder {
     let bearer = format!("Bearer {}", user.token);
     Request::builder().method(method).uri(path).header(header::AUTHORIZATION, bearer)
 }

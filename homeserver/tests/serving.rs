@@ -1,8 +1,15 @@
 //! The real binary: listeners, TLS, the addresses file, systemd's socket, proxies, stopping.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 use std::{
     fs,
-    io::{Read as _, Write as _},
+    io::Read as _,
     net::TcpStream,
     os::unix::net::{UnixDatagram, UnixStream},
     process::{Child, Command, Stdio},
@@ -138,7 +145,7 @@ fn certify(folder: &std::path::Path) -> String {
 }
 
 /// Asks over TLS, trusting one certificate only; the version of HTTP, or none when it is not trusted.
-async fn ask_tls(address: &str, certificate: &str) -> Option<axum::http::Version> {
+async fn ask_tls(address: &str, certificate: &str) -> Option<http::Version> {
     let port = address.rsplit_once(':').unwrap().1;
     let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
     let client = reqwest::Client::builder().tls_certs_only([certificate]).build().unwrap();
@@ -159,7 +166,7 @@ async fn tls_speaks_http_2_and_takes_a_new_certificate_at_sighup() {
     let text = fs::read(server.folder.path().join("data/listening.json")).unwrap();
     let addresses: serde_json::Value = serde_json::from_slice(&text).unwrap();
     let address = addresses["tls"][0].as_str().unwrap();
-    assert_eq!(ask_tls(address, &first).await, Some(axum::http::Version::HTTP_2));
+    assert_eq!(ask_tls(address, &first).await, Some(http::Version::HTTP_2));
 
     let second = certify(certificates.path());
     assert_eq!(ask_tls(address, &second).await, None);
@@ -167,6 +174,6 @@ async fn tls_speaks_http_2_and_takes_a_new_certificate_at_sighup() {
     let log = std::io::BufReader::new(server.child.stderr.take().unwrap());
     let read_again = |line: &Result<String, _>| line.as_ref().unwrap().contains("read again");
     assert!(std::io::BufRead::lines(log).any(|line| read_again(&line)));
-    assert_eq!(ask_tls(address, &second).await, Some(axum::http::Version::HTTP_2));
+    assert_eq!(ask_tls(address, &second).await, Some(http::Version::HTTP_2));
     assert_eq!(ask_tls(address, &first).await, None);
 }

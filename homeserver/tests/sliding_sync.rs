@@ -1,5 +1,11 @@
 //! Sliding sync through its door: windows, connections and extensions.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 mod common;
 
 use std::time::Duration;

@@ -1,5 +1,11 @@
 //! v3 sync through the doors: nothing twice, nothing missing, and only what a user may see.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
+
 mod common;
 
 use std::time::Duration;

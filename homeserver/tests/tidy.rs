@@ -1,5 +1,7 @@
 //! House rules, read from the source text: the staircase, one place for each foreign library, file sizes, docs.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -30,7 +30,10 @@ use ruma::{
             openid::get_openid_userinfo,
             query::{get_profile_information, get_room_information},
             space::get_hierarchy,
-            transactions::{edu::Edu, send_transaction_message},
+            transactions::{
+                edu::{Edu, ReceiptContent},
+                send_transaction_message,
+            },
         },
     },
 };
@@ -42,6 +45,7 @@ use tern_federation::{
 use super::{Server, client::directory, client::messaging_errors::refusal, content};
 use crate::{
     account,
+    app::App,
     media::{self, ThumbnailSize, Want},
     messaging::{
         Engine, Membership, Pdu,
@@ -101,6 +105,13 @@ fn typed<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> Result<T, 
     serde_json::from_value(value).map_err(internal)
 }
 
+/// Fetches the device lists again that are known to be out of date.
+async fn resync_stale(app: App) {
+    if let Err(error) = keys::resync_stale(&app).await {
+        tracing::info!(%error, "device lists could not be fetched again");
+    }
+}
+
 impl Door {
     fn engine(&self) -> &Engine {
         &self.0.engine
@@ -120,36 +131,11 @@ impl Door {
                     .await
                     .map_err(refusal)
             }
-            Edu::Receipt(content) => {
-                for (room_id, receipts) in content.receipts {
-                    for (user_id, receipt) in receipts.read {
-                        if user_id.server_name() != origin {
-                            continue;
-                        }
-                        let thread = receipt.data.thread.as_str().unwrap_or_default().to_owned();
-                        let at_ms = receipt.data.ts.map_or(0, |ts| i64::from(ts.0));
-                        for event_id in receipt.event_ids {
-                            receipts::receive(
-                                engine, &room_id, &user_id, &thread, &event_id, at_ms,
-                            )
-                            .await
-                            .map_err(refusal)?;
-                        }
-                    }
-                }
-                Ok(())
-            }
+            Edu::Receipt(content) => self.receive_receipts(origin, content).await,
             Edu::DeviceListUpdate(update) => {
-                if keys::receive_device_list_update(app, origin, update)
-                    .await
-                    .map_err(keys_refusal)?
-                {
-                    let app = app.clone();
-                    tokio::spawn(async move {
-                        if let Err(error) = keys::resync_stale(&app).await {
-                            tracing::info!(%error, "device lists could not be fetched again");
-                        }
-                    });
+                let received = keys::receive_device_list_update(app, origin, update).await;
+                if received.map_err(keys_refusal)? {
+                    tokio::spawn(resync_stale(app.clone()));
                 }
                 Ok(())
             }
@@ -161,6 +147,26 @@ impl Door {
             }
             _ => Ok(()),
         }
+    }
+
+    async fn receive_receipts(
+        &self,
+        origin: &ServerName,
+        content: ReceiptContent,
+    ) -> Result<(), Refusal> {
+        for (room_id, receipts) in content.receipts {
+            let theirs = receipts.read.into_iter().filter(|(user, _)| user.server_name() == origin);
+            for (user_id, receipt) in theirs {
+                let thread = receipt.data.thread.as_str().unwrap_or_default().to_owned();
+                let at_ms = receipt.data.ts.map_or(0, |ts| i64::from(ts.0));
+                for event_id in receipt.event_ids {
+                    receipts::receive(self.engine(), &room_id, &user_id, &thread, &event_id, at_ms)
+                        .await
+                        .map_err(refusal)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn public_page(&self, query: DirectoryQuery) -> Result<serde_json::Value, Refusal> {

@@ -27,7 +27,11 @@ fn yes() -> bool {
 }
 
 /// Whether the room lets `server` take part.
-pub async fn allows(engine: &Engine, room: &Room, server: &ServerName) -> Result<bool, Error> {
+pub(super) async fn allows(
+    engine: &Engine,
+    room: &Room,
+    server: &ServerName,
+) -> Result<bool, Error> {
     let Some(event) = engine.state_event(room, "m.room.server_acl", "").await? else {
         return Ok(true);
     };

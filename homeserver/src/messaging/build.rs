@@ -360,11 +360,7 @@ impl<'a> Building<'a> {
     }
 
     /// Replaces the state that the room goes on from: the outcome of a resolution, or of a join by another server.
-    pub(super) async fn set_state(
-        &mut self,
-        state: StateMap,
-        extremities: Vec<Extremity>,
-    ) -> Result<(), Error> {
+    pub(super) fn set_state(&mut self, state: StateMap, extremities: Vec<Extremity>) {
         let before = self.state();
         self.next.extremities = extremities;
         let changed: StateMap = state
@@ -374,7 +370,7 @@ impl<'a> Building<'a> {
             .collect();
         let removed = before.keys().any(|slot| !state.contains_key(slot));
         if changed.is_empty() && !removed {
-            return Ok(());
+            return;
         }
         let id = self.engine.app().db.new_id();
         if removed {
@@ -386,7 +382,6 @@ impl<'a> Building<'a> {
         self.change.replaces_state = true;
         self.changes = changed;
         self.next.state = state;
-        Ok(())
     }
 
     /// Standing changes that a resolution brought: members whose state event is another now.

@@ -90,8 +90,8 @@ pub async fn create_room(
     {
         return Err(Error::AliasTaken);
     }
-    let made =
-        first_events(engine, requester, &room, &request, preset, create, alias.as_ref()).await;
+    let plan = Plan { request: &request, preset, alias: alias.as_ref() };
+    let made = first_events(engine, requester, &room, create, plan).await;
     if let (Err(_), Some(alias)) = (&made, &alias) {
         rooms::delete_alias(&app.db, alias.as_str()).await?;
     }
@@ -105,7 +105,7 @@ pub async fn create_room(
             Ok(()) => {}
             // The room stands; whoever could not be reached can be invited again.
             Err(Error::Remote { server, reason }) => {
-                tracing::warn!(%server, %reason, "an invitation was not delivered")
+                tracing::warn!(%server, %reason, "an invitation was not delivered");
             }
             Err(error) => return Err(error),
         }
@@ -204,24 +204,27 @@ fn create_event(
     build::sign(app, object, rules)
 }
 
+/// What was asked for, once it is known to be good.
+struct Plan<'a> {
+    request: &'a NewRoomRequest,
+    preset: RoomPreset,
+    alias: Option<&'a OwnedRoomAliasId>,
+}
+
 /// Everything of a room up to and without its invitations, in one commit.
 async fn first_events(
     engine: &Engine,
     requester: &Requester,
     room: &Arc<Room>,
-    request: &NewRoomRequest,
-    preset: RoomPreset,
     mut create: Pdu,
-    alias: Option<&OwnedRoomAliasId>,
+    plan: Plan<'_>,
 ) -> Result<(), Error> {
     let mut building = Building::begin(engine, room).await?;
     let new_room = NewRoom { room_id: room.room_id.to_string(), version: room.version.to_string() };
     building.batch_mut().new_room = Some(new_room);
     create.sender_id = requester.user;
     building.place_create(create).await?;
-    for (event_type, state_key, content) in
-        first_state(engine, requester, room, request, preset, alias).await?
-    {
+    for (event_type, state_key, content) in first_state(engine, requester, room, &plan).await? {
         let event_type = TimelineEventType::from(event_type);
         let draft = Draft::state(requester.user_id.clone(), event_type, state_key, content);
         building.add(draft).await.map_err(|error| match error {
@@ -245,9 +248,7 @@ async fn first_state(
     engine: &Engine,
     requester: &Requester,
     room: &Room,
-    request: &NewRoomRequest,
-    preset: RoomPreset,
-    alias: Option<&OwnedRoomAliasId>,
+    Plan { request, preset, alias }: &Plan<'_>,
 ) -> Result<Vec<State>, Error> {
     let member = membership::join_content(engine, &requester.user_id).await?;
     let mut state: Vec<State> =
@@ -256,7 +257,7 @@ async fn first_state(
         state.push((event_type.to_owned(), String::new(), object(value)?));
         Ok(())
     };
-    let mut levels = power_levels(requester, room, request, &preset)?;
+    let mut levels = power_levels(requester, room, request, preset)?;
     levels.extend(request.power_levels.clone());
     push("m.room.power_levels", serde_json::to_value(levels).map_err(Error::bad_event)?)?;
     if let Some(alias) = alias {
@@ -265,7 +266,7 @@ async fn first_state(
     let given = |event_type: &str| {
         request.initial_state.iter().any(|(given, key, _)| given == event_type && key.is_empty())
     };
-    let public = preset == RoomPreset::PublicChat;
+    let public = *preset == RoomPreset::PublicChat;
     let mut defaults = vec![
         ("m.room.join_rules", json!({ "join_rule": if public { "public" } else { "invite" } })),
         ("m.room.history_visibility", json!({ "history_visibility": "shared" })),

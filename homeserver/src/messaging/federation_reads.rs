@@ -183,7 +183,8 @@ pub async fn backfill(
     limit: usize,
 ) -> Result<Vec<Arc<Pdu>>, Error> {
     let room = shared_room(engine, origin, room_id).await?;
-    walk(engine, origin, &room, from.to_vec(), &HashSet::new(), 0, limit.min(EVENTS_MAX)).await
+    let walk = Walk { from: from.to_vec(), limit, ..Walk::default() };
+    walk.run(engine, origin, &room).await
 }
 
 /// `/get_missing_events`: what lies between `latest` (without them) and `earliest`, oldest first.
@@ -198,37 +199,46 @@ pub async fn missing_events(
     let latest = engine.find_pdus(&room, latest).await?;
     let from = latest.iter().flat_map(|pdu| pdu.prev_events.iter().cloned()).collect();
     let stop: HashSet<OwnedEventId> = earliest.iter().cloned().collect();
-    let mut events =
-        walk(engine, origin, &room, from, &stop, min_depth, limit.min(EVENTS_MAX)).await?;
+    let walk = Walk { from, stop, min_depth, limit };
+    let mut events = walk.run(engine, origin, &room).await?;
     events.sort_by_key(|pdu| pdu.depth);
     Ok(events)
 }
 
-/// Walks the graph backwards from `from`, breadth first.
-async fn walk(
-    engine: &Engine,
-    origin: &ServerName,
-    room: &Room,
+/// A walk backwards through the graph, breadth first.
+#[derive(Default)]
+struct Walk {
     from: Vec<OwnedEventId>,
-    stop: &HashSet<OwnedEventId>,
+    /// Events it does not go through and leaves out.
+    stop: HashSet<OwnedEventId>,
     min_depth: i64,
     limit: usize,
-) -> Result<Vec<Arc<Pdu>>, Error> {
-    let (mut seen, mut open, mut found) = (stop.clone(), from, Vec::new());
-    while !open.is_empty() && found.len() < limit {
-        open.retain(|event_id| seen.insert(event_id.clone()));
-        let mut layer = engine.find_pdus(room, &std::mem::take(&mut open)).await?;
-        layer.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
-        for pdu in layer {
-            let placed = pdu.place != Place::default() && is_real(&pdu);
-            if !placed || pdu.depth < min_depth || found.len() >= limit {
-                continue;
+}
+
+impl Walk {
+    async fn run(
+        self,
+        engine: &Engine,
+        origin: &ServerName,
+        room: &Room,
+    ) -> Result<Vec<Arc<Pdu>>, Error> {
+        let limit = self.limit.min(EVENTS_MAX);
+        let (mut seen, mut open, mut found) = (self.stop, self.from, Vec::new());
+        while !open.is_empty() && found.len() < limit {
+            open.retain(|event_id| seen.insert(event_id.clone()));
+            let mut layer = engine.find_pdus(room, &std::mem::take(&mut open)).await?;
+            layer.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
+            for pdu in layer {
+                let placed = pdu.place != Place::default() && is_real(&pdu);
+                if !placed || pdu.depth < self.min_depth || found.len() >= limit {
+                    continue;
+                }
+                open.extend(pdu.prev_events.iter().cloned());
+                found.push(shown(engine, origin, room, pdu).await?);
             }
-            open.extend(pdu.prev_events.iter().cloned());
-            found.push(shown(engine, origin, room, pdu).await?);
         }
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// `/timestamp_to_event`.

@@ -308,7 +308,7 @@ impl Building<'_> {
         let (engine, room) = (self.engine, self.room.clone());
         let resolved = resolve::resolve(engine, &room, states).await?;
         let before = self.state();
-        self.set_state(resolved.clone(), ends).await?;
+        self.set_state(resolved.clone(), ends);
         let changed: Vec<Id> = resolved
             .iter()
             .filter(|(slot, id)| before.get(slot) != Some(id))

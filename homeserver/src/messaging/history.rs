@@ -227,11 +227,9 @@ async fn event_in_timeline(
 pub async fn relations(
     engine: &Engine,
     requester: &Requester,
-    room_id: &RoomId,
-    event_id: &EventId,
+    (room_id, event_id): (&RoomId, &EventId),
     kind: Kind<'_>,
-    from: Option<i64>,
-    limit: u64,
+    (from, limit): (Option<i64>, u64),
 ) -> Result<Page, Error> {
     let (room, _) = event(engine, requester, room_id, event_id).await?;
     let limit = limit.clamp(1, PAGE_MAX);

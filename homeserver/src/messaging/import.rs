@@ -6,18 +6,16 @@ use std::{
 };
 
 use ruma::{
-    CanonicalJsonObject, OwnedEventId, RoomId, RoomVersionId,
-    api::federation::membership::RawStrippedState, events::TimelineEventType,
+    CanonicalJsonObject, OwnedEventId, RoomId, RoomVersionId, events::TimelineEventType,
     room_version_rules::RoomVersionRules,
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{
     Engine, Error, Pdu, Room, build, funnel,
     pdu::Place,
     room::{Head, Membership, Seen},
     state::{self, Lineage, StateMap},
-    stripped,
 };
 use crate::{
     app::App,
@@ -146,7 +144,7 @@ async fn authorised(
         match result {
             Ok(event) => drop(verified.insert(event.pdu().event_id.clone(), event.into_pdu())),
             Err(error) => {
-                tracing::info!(room.id = %room.room_id, %error, "an event of a joined room is not believed")
+                tracing::info!(room.id = %room.room_id, %error, "an event of a joined room is not believed");
             }
         }
     }
@@ -248,38 +246,6 @@ pub(super) async fn outlier_row(app: &App, pdu: &Pdu) -> Result<NewEvent, Error>
     };
     let sender = app.db.user(pdu.sender.as_str()).await?;
     Ok(NewEvent { sender, ..build::row(pdu, slot) })
-}
-
-/// What an inviting server shows of its room, as stripped state for clients: lenient, item by item, bounded.
-pub(super) fn shown_state(given: &[RawStrippedState], invite: &Pdu) -> Vec<Value> {
-    const ITEMS_MAX: usize = 100;
-    const BYTES_MAX: usize = 65_536;
-    let mut shown: Vec<Value> = given
-        .iter()
-        .take(ITEMS_MAX)
-        .filter_map(|item| {
-            let json = match item {
-                RawStrippedState::Stripped(raw) => raw.json().get(),
-                RawStrippedState::Pdu(raw) => raw.get(),
-                _ => return None,
-            };
-            if json.len() > BYTES_MAX {
-                return None;
-            }
-            let event: Value = serde_json::from_str(json).ok()?;
-            let field = |name: &str| event.get(name).filter(|value| value.is_string()).cloned();
-            let content = event.get("content").filter(|content| content.is_object())?.clone();
-            let (event_type, state_key, sender) = (field("type")?, field("state_key")?, field("sender")?);
-            let mut shown = serde_json::json!({ "type": event_type, "state_key": state_key, "sender": sender, "content": content });
-            // Of whole events clients may know the date too; of the create event they must.
-            if let (Some(at), Some(shown)) = (event.get("origin_server_ts").filter(|at| at.is_u64()), shown.as_object_mut()) {
-                shown.insert("origin_server_ts".to_owned(), at.clone());
-            }
-            Some(shown)
-        })
-        .collect();
-    shown.push(stripped::event(invite));
-    shown
 }
 
 /// Stores verified events without a place; those whose auth events are here and do not allow them as rejected.

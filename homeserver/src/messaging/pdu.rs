@@ -284,6 +284,6 @@ impl ruma::state_res::Event for Pdu {
     }
 
     fn rejected(&self) -> bool {
-        self.place.flags & crate::storage::events::REJECTED != 0
+        self.place.flags & events::REJECTED != 0
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ruma::UserId;
+use ruma::{UserId, api::federation::membership::RawStrippedState};
 use serde_json::{Value, json};
 
 use super::{Engine, Error, Pdu, Room};
@@ -49,4 +49,37 @@ pub async fn events(
 /// The stripped state of a room.
 pub async fn state(engine: &Engine, room: &Room) -> Result<Vec<Value>, Error> {
     Ok(events(engine, room, None).await?.iter().map(|pdu| event(pdu)).collect())
+}
+
+/// What an inviting server shows of its room, as stripped state for clients: lenient, item by item, bounded.
+pub(super) fn of_another_server(given: &[RawStrippedState], invite: &Pdu) -> Vec<Value> {
+    const ITEMS_MAX: usize = 100;
+    let mut shown: Vec<Value> = given.iter().take(ITEMS_MAX).filter_map(strip).collect();
+    shown.push(event(invite));
+    shown
+}
+
+fn strip(given: &RawStrippedState) -> Option<Value> {
+    const BYTES_MAX: usize = 65_536;
+    let json = json_of(given).filter(|json| json.len() <= BYTES_MAX)?;
+    let event: Value = serde_json::from_str(json).ok()?;
+    let text = |name: &str| event.get(name).filter(|value| value.is_string()).cloned();
+    let mut shown = json!({
+        "type": text("type")?, "state_key": text("state_key")?, "sender": text("sender")?,
+        "content": event.get("content").filter(|content| content.is_object())?,
+    });
+    // Of whole events clients may know the date too; of the create event they must.
+    if let Some(at) = event.get("origin_server_ts").filter(|at| at.is_u64()) {
+        shown.as_object_mut()?.insert("origin_server_ts".to_owned(), at.clone());
+    }
+    Some(shown)
+}
+
+#[expect(deprecated, reason = "servers of before Matrix 1.16 send stripped events")]
+fn json_of(given: &RawStrippedState) -> Option<&str> {
+    match given {
+        RawStrippedState::Stripped(raw) => Some(raw.json().get()),
+        RawStrippedState::Pdu(raw) => Some(raw.get()),
+        _ => None,
+    }
 }

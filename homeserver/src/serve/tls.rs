@@ -65,7 +65,7 @@ pub(super) fn reload(certificates: &[Arc<Certificate>]) {
     for certificate in certificates {
         match certificate.reload() {
             Ok(()) => {
-                tracing::info!(file = %certificate.certificate.display(), "certificate read again")
+                tracing::info!(file = %certificate.certificate.display(), "certificate read again");
             }
             Err(error) => tracing::error!(%error, "the old certificate stays in use"),
         }

@@ -28,7 +28,20 @@ pub struct Names {
 
 #[derive(Debug)]
 struct Cache<K> {
-    maps: RwLock<(HashMap<K, Id>, HashMap<Id, Arc<K>>)>,
+    maps: RwLock<Maps<K>>,
+}
+
+/// Both directions of the same names.
+#[derive(Debug)]
+struct Maps<K> {
+    ids: HashMap<K, Id>,
+    names: HashMap<Id, Arc<K>>,
+}
+
+impl<K> Default for Maps<K> {
+    fn default() -> Self {
+        Self { ids: HashMap::new(), names: HashMap::new() }
+    }
 }
 
 impl<K> Default for Cache<K> {
@@ -39,21 +52,21 @@ impl<K> Default for Cache<K> {
 
 impl<K: Clone + Eq + Hash> Cache<K> {
     fn id(&self, key: &K) -> Option<Id> {
-        self.maps.read().unwrap_or_else(PoisonError::into_inner).0.get(key).copied()
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).ids.get(key).copied()
     }
 
     fn name(&self, id: Id) -> Option<Arc<K>> {
-        self.maps.read().unwrap_or_else(PoisonError::into_inner).1.get(&id).cloned()
+        self.maps.read().unwrap_or_else(PoisonError::into_inner).names.get(&id).cloned()
     }
 
     fn keep(&self, id: Id, key: K) -> Arc<K> {
         let mut maps = self.maps.write().unwrap_or_else(PoisonError::into_inner);
-        if maps.0.len() >= CACHE_MAX {
-            *maps = Default::default();
+        if maps.ids.len() >= CACHE_MAX {
+            *maps = Maps::default();
         }
-        maps.0.insert(key.clone(), id);
+        maps.ids.insert(key.clone(), id);
         let key = Arc::new(key);
-        maps.1.insert(id, key.clone());
+        maps.names.insert(id, key.clone());
         key
     }
 }

@@ -144,7 +144,6 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .auto_vacuum(SqliteAutoVacuum::Incremental)
         .foreign_keys(true)
         .busy_timeout(WAIT_MAX)
         .pragma("cache_size", "-16000")
@@ -154,12 +153,16 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
     let database_error = |error: sea_orm::sqlx::Error| {
         Error::Unusable(format!("cannot open {}: {error}", file.display()))
     };
+    // Setting `auto_vacuum` writes to the file: a reader that is opened later must not.
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(WAIT_MAX)
         .idle_timeout(None)
         .max_lifetime(None);
-    let writer = writer.connect_with(options.clone()).await.map_err(database_error)?;
+    let writer = writer
+        .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
+        .await
+        .map_err(database_error)?;
     let reader = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WAIT_MAX);
     let reader =
         reader.connect_with(options.pragma("query_only", "true")).await.map_err(database_error)?;
@@ -190,4 +193,54 @@ async fn open_postgres(url: &str) -> Result<(DatabaseConnection, DatabaseConnect
 /// Whether `db` is SQLite.
 pub(super) fn is_sqlite(db: &DatabaseConnection) -> bool {
     db.get_database_backend() == DbBackend::Sqlite
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::sqlx::{ConnectOptions as _, Executor as _};
+
+    use super::*;
+    use crate::storage::execute;
+
+    const RAISE: &str = "UPDATE counters SET value = value + 1 WHERE name = $1";
+
+    #[tokio::test]
+    async fn a_transaction_that_reads_before_it_writes_lets_nobody_write_in_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open("sqlite:tern.db", folder.path(), "example.org").await.unwrap();
+        let other = SqliteConnectOptions::new().filename(folder.path().join("tern.db"));
+        let mut other = other.busy_timeout(Duration::ZERO).connect().await.unwrap();
+        let work = db.write(move |txn| {
+            Box::pin(async move {
+                query_one(txn.db(), "SELECT value FROM counters", values![]).await?;
+                let refused = other.execute("UPDATE counters SET value = value").await.is_err();
+                execute(txn.db(), RAISE, values!["id"]).await?;
+                Ok::<_, Error>(refused)
+            })
+        });
+        assert!(work.await.unwrap(), "another connection wrote");
+        db.close().await;
+    }
+
+    #[tokio::test]
+    async fn opening_a_connection_that_reads_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open("sqlite:tern.db", folder.path(), "example.org").await.unwrap();
+        let other = SqliteConnectOptions::new().filename(folder.path().join("tern.db"));
+        let other = SqlitePoolOptions::new().max_connections(1).connect_with(other).await.unwrap();
+        let other = SqlxSqliteConnector::from_sqlx_sqlite_pool(other);
+        let version = async || {
+            let row = query_one(&other, "PRAGMA data_version", values![]).await.unwrap().unwrap();
+            row.get::<i64>(0).unwrap()
+        };
+        let before = version().await;
+        let pool = db.read().get_sqlite_connection_pool();
+        let mut held = Vec::new();
+        for _ in 0..READERS {
+            held.push(pool.acquire().await.unwrap());
+        }
+        assert_eq!(version().await, before);
+        drop(held);
+        db.close().await;
+    }
 }

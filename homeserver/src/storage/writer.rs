@@ -18,7 +18,10 @@ use std::{
     },
 };
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Error, EventBatch, Position, append, execute, ids::Ids, values};
@@ -79,7 +82,7 @@ impl Positions {
 }
 
 enum Job {
-    Append { batch: EventBatch, answer: oneshot::Sender<Result<Written, Error>> },
+    Append { batch: Box<EventBatch>, answer: oneshot::Sender<Result<Written, Error>> },
     Work { work: Work, answer: oneshot::Sender<Result<Outcome, Error>> },
     Stop { answer: oneshot::Sender<()> },
 }
@@ -102,7 +105,7 @@ impl Writer {
         batch: EventBatch,
     ) -> impl Future<Output = Result<Written, Error>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        let enqueued = self.batches.send(Job::Append { batch, answer }).is_ok();
+        let enqueued = self.batches.send(Job::Append { batch: Box::new(batch), answer }).is_ok();
         async move {
             if !enqueued {
                 return Err(Error::Stopping);
@@ -177,7 +180,7 @@ impl Loop {
             };
             let (mut appends, mut works, mut stop) = (Vec::new(), Vec::new(), None);
             let mut sort = |job| match job {
-                Job::Append { batch, answer } => appends.push((batch, answer)),
+                Job::Append { batch, answer } => appends.push((*batch, answer)),
                 Job::Work { work, answer } => works.push((work, answer)),
                 Job::Stop { answer } => stop = Some(answer),
             };
@@ -234,7 +237,7 @@ impl Loop {
     }
 
     async fn commit_group(&self, batches: &[EventBatch]) -> Result<Vec<Written>, Error> {
-        let txn = self.db.begin().await?;
+        let txn = self.begin().await?;
         let written = append::write_batches(&txn, batches, &self.positions).await?;
         self.commit(txn).await?;
         Ok(written)
@@ -261,7 +264,7 @@ impl Loop {
 
     /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits them together.
     async fn run_works(&self, works: Vec<Work>) -> Result<Vec<Result<Outcome, Error>>, Error> {
-        let group = self.db.begin().await?;
+        let group = self.begin().await?;
         let mut outcomes = Vec::with_capacity(works.len());
         for work in works {
             let piece = Txn { txn: group.begin().await?, positions: self.positions.clone() };
@@ -272,6 +275,16 @@ impl Loop {
         }
         self.commit(group).await?;
         Ok(outcomes)
+    }
+
+    /// Takes SQLite's write lock at once: a transaction that reads first and writes later is refused when anybody else has
+    /// written in between, a tool of the operator's for instance.
+    async fn begin(&self) -> Result<DatabaseTransaction, Error> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.db.begin_with_options(options).await?)
     }
 
     /// Writes the counters last, commits, then publishes the position.

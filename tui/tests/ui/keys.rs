@@ -3,12 +3,11 @@
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
 use tern_tui::backend::{
-    Body, Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
+    Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
     Verification,
 };
-use tern_tui::input::{self, Input};
-use tern_tui::keymap;
-use tern_tui::state::{Pane, Popup};
+use tern_tui::input::{self};
+use tern_tui::state::Pane;
 
 const BOB: &str = "!bob:example.org";
 

@@ -1,37 +1,13 @@
 //! Leaving, hostile text on the screen, and the keys document.
-#![allow(unused_imports, dead_code, reason = "shares the header of `keys`")]
 
-use crate::common::{Client, NOON, chats, logged_in, message};
+use crate::common::{Client, NOON, chats, message};
 use futures_util::stream;
-use tern_tui::backend::{
-    Body, Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
-    Verification,
-};
+use tern_tui::backend::{Body, Message, Report, Ticks};
 use tern_tui::input::{self, Input};
 use tern_tui::keymap;
-use tern_tui::state::{Pane, Popup};
+use tern_tui::state::Popup;
 
 const BOB: &str = "!bob:example.org";
-
-fn sent(requests: &[Request]) -> Vec<&str> {
-    requests
-        .iter()
-        .filter_map(|request| {
-            if let Request::SendText { text, .. } = request { Some(text.as_str()) } else { None }
-        })
-        .collect()
-}
-
-fn server() -> ServerInfo {
-    ServerInfo {
-        name: "example.org".to_owned(),
-        url: "https://example.org".to_owned(),
-        registration: true,
-        wants_email: true,
-        wants_token: false,
-        password_login: true,
-    }
-}
 
 #[tokio::test]
 async fn quitting_with_something_unsent_asks_first() {

@@ -153,21 +153,18 @@ impl Alice {
         mut wanted: impl FnMut(&Report) -> Option<T>,
     ) -> Result<T> {
         let waiting = async {
-            loop {
-                match self.reports.recv().await {
-                    Some(
-                        Report::AuthFailed { reason }
-                        | Report::ServerNotFound { reason }
-                        | Report::Failed { reason },
-                    ) => bail!("{reason}"),
-                    Some(report) => {
-                        if let Some(found) = wanted(&report) {
-                            return Ok(found);
-                        }
-                    }
-                    None => bail!("the client ended"),
+            while let Some(report) = self.reports.recv().await {
+                if let Report::AuthFailed { reason }
+                | Report::ServerNotFound { reason }
+                | Report::Failed { reason } = report
+                {
+                    bail!("{reason}");
+                }
+                if let Some(found) = wanted(&report) {
+                    return Ok(found);
                 }
             }
+            bail!("the client ended")
         };
         let waited = timeout(PATIENCE, waiting).await;
         waited.with_context(|| format!("alice waited too long for {what}"))?

@@ -1,13 +1,14 @@
 //! `cargo demo`: two homeservers that have never met, alice at one and a bot called bob at the other, and the real client opened
 //! as alice in their encrypted chat. Nothing is left running or lying about when it ends.
 
+#![expect(clippy::print_stdout, reason = "it talks to who started it")]
+
 mod alice;
 mod programs;
 
 use std::{
     io::{IsTerminal as _, stdin, stdout},
     process::Command,
-    time::Duration,
 };
 
 use alice::Alice;
@@ -46,7 +47,6 @@ async fn demo() -> Result<()> {
         alice.close().await?;
         println!("\nalice's recovery key, for a second device: {}", recovery_key.0);
         println!("tern opens. Type and press Enter; `?` in the list shows the keys, Ctrl+Q quits.");
-        tokio::time::sleep(Duration::from_secs(1)).await;
         open_tern(&loopback, &chat).await?;
         println!("That was Tern. To run a server of your own: README.md, \"Run your own server\".");
     } else {

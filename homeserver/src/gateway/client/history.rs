@@ -296,16 +296,8 @@ async fn children(
 ) -> Result<Response, ApiError> {
     let limit = asked.limit.map_or(50, u64::from);
     let from = order(asked.from)?;
-    let page = history::relations(
-        engine,
-        requester,
-        asked.room_id,
-        asked.event_id,
-        asked.kind,
-        from,
-        limit,
-    )
-    .await?;
+    let event = (asked.room_id, asked.event_id);
+    let page = history::relations(engine, requester, event, asked.kind, (from, limit)).await?;
     let chunk = client_events(engine, &page.room, requester, &page.events).await?;
     let next = page.next.map(token);
     let mut body = json!({ "chunk": chunk });

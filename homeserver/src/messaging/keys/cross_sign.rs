@@ -103,19 +103,16 @@ pub async fn upload_cross_signing(
                     return Err(Error::invalid("a cross-signing key must not be a device id"));
                 }
             }
-            let replaced = |old: &StoredCrossSigningKey| {
-                let same = |key: &StoredCrossSigningKey| key.usage == old.usage;
-                match new.iter().map(|(key, _)| key).find(|key| same(key)) {
-                    Some(key) => key.public_key != old.public_key,
-                    None => {
-                        old.usage != "master"
-                            && new_master.is_some_and(|_| {
-                                !known
-                                    .iter()
-                                    .any(|key| key.usage == "master" && key.public_key == master)
-                            })
-                    }
-                }
+            let same_master =
+                known.iter().any(|key| key.usage == "master" && key.public_key == master);
+            // A new master key takes the keys with it that the old one vouched for.
+            let replaced = |old: &StoredCrossSigningKey| match new
+                .iter()
+                .map(|(key, _)| key)
+                .find(|key| key.usage == old.usage)
+            {
+                Some(key) => key.public_key != old.public_key,
+                None => old.usage != "master" && !same_master,
             };
             for old in known.iter().filter(|old| replaced(old)) {
                 cross_signing::delete_cross_signing_key(txn, user, &old.usage, &old.public_key)

@@ -138,6 +138,9 @@ struct Made {
     signatures: Vec<StoredSignature>,
 }
 
+/// The public key behind the name of a key that may sign.
+type KeyByName<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
+
 fn check(
     requester: &Requester,
     own: &Published,
@@ -153,24 +156,20 @@ fn check(
     }
     let is_own = *user_id == requester.user_id;
     let device = own.devices.iter().find(|device| is_own && device.device_id == target);
-    let (stored, target_user, allowed): (_, _, Box<dyn Fn(&str) -> Option<String>>) =
-        if let Some(device) = device {
-            let key = own.self_signing.as_ref().and_then(public_key);
-            (&device.keys, requester.user, Box::new(move |id| key_named(key.as_deref(), id)))
-        } else if is_own {
-            let master =
-                own.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
-            let master =
-                master.ok_or_else(|| not_found("you have no such device or master key"))?;
-            (master, requester.user, Box::new(|key_id| device_key(own, key_id)))
-        } else {
-            let (id, keys) = theirs.ok_or_else(|| not_found("this user has no master key"))?;
-            let master =
-                keys.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
-            let master = master.ok_or_else(|| not_found("only their master key can be signed"))?;
-            let key = own.user_signing.as_ref().and_then(public_key);
-            (master, *id, Box::new(move |key_id| key_named(key.as_deref(), key_id)))
-        };
+    let (stored, target_user, allowed): (_, _, KeyByName<'_>) = if let Some(device) = device {
+        let key = own.self_signing.as_ref().and_then(public_key);
+        (&device.keys, requester.user, Box::new(move |id| key_named(key.as_deref(), id)))
+    } else if is_own {
+        let master = own.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
+        let master = master.ok_or_else(|| not_found("you have no such device or master key"))?;
+        (master, requester.user, Box::new(|key_id| device_key(own, key_id)))
+    } else {
+        let (id, keys) = theirs.ok_or_else(|| not_found("this user has no master key"))?;
+        let master = keys.master.as_ref().filter(|key| public_key(key).as_deref() == Some(target));
+        let master = master.ok_or_else(|| not_found("only their master key can be signed"))?;
+        let key = own.user_signing.as_ref().and_then(public_key);
+        (master, *id, Box::new(move |key_id| key_named(key.as_deref(), key_id)))
+    };
     if signed_json::unsigned(stored) != signed_json::unsigned(&object) {
         return Err(invalid("this is not the key that is stored"));
     }
