@@ -88,8 +88,8 @@ async fn join(event: StrippedRoomMemberEvent, client: Client, room: Room) {
 }
 
 /// What it says when it comes in.
-const GREETING: &str = "Hello! Say something and I will say it back. Try also: ↑ changes your last message, Esc goes to the list, \
-    and there n starts a chat, / searches and ? shows all keys.";
+const GREETING: &str = "Hello! Say something and I will say it back. Try also: ↑ changes your last message; Esc twice goes to the list, \
+    where n starts a chat, / finds one and ? shows all keys.";
 
 async fn accept(room: &Room) {
     if let Err(error) = room.join().await {

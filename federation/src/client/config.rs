@@ -6,7 +6,7 @@ use ruma::OwnedServerName;
 
 use crate::network::AddressPolicy;
 
-/// What a [`Client`] needs to know.
+/// What a client needs to know.
 #[derive(Debug, Clone)]
 pub struct ClientConfig {
     /// Our own name, in which requests are signed.

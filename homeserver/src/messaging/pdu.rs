@@ -17,7 +17,7 @@ use crate::storage::{Id, Position, events};
 ///
 /// [spec]: https://spec.matrix.org/v1.19/client-server-api/#size-limits
 pub const EVENT_BYTES_MAX: usize = 65_536;
-/// Most bytes of each of `event_id`, `room_id`, `sender`, `state_key` and `type` ([spec] as above).
+/// Most bytes of each of `event_id`, `room_id`, `sender`, `state_key` and `type`, as above.
 pub const FIELD_BYTES_MAX: usize = 255;
 
 /// An event, its ids and its place.
