@@ -251,7 +251,7 @@ fn mails_are_shown_oldest_first_and_as_json() {
     fs::create_dir(&mails).unwrap();
     let mail = |subject: &str| {
         format!(
-            r#"{{"to":"alice@example.org","subject":"{subject}","text":"code ABC\u001b[2J","html":"<p>","date":"today"}}"#
+            r#"{{"to":"alice@example.org","subject":"{subject}","text":"code ABC\u001b[2J","html":"<p>","date":1700000000000}}"#
         )
     };
     fs::write(mails.join("1.json"), mail("first")).unwrap();
