@@ -10,35 +10,13 @@ mod common;
 
 use std::time::Duration;
 
-use common::{TestServer, User, assert_refused};
+use common::{
+    TestServer, User, assert_refused,
+    rooms::{encoded, room, send},
+};
 use serde_json::{Value, json};
 
 const SYNC: &str = "/_matrix/client/unstable/org.matrix.simplified_msc3575/sync";
-
-async fn room(server: &TestServer, creator: &User, others: &[&User]) -> String {
-    let body = json!({ "preset": "public_chat", "visibility": "private" });
-    let (status, answer) = server.post("/_matrix/client/v3/createRoom", &creator.token, body).await;
-    assert_eq!(status, 200, "{answer}");
-    let room_id = answer["room_id"].as_str().unwrap().to_owned();
-    for other in others {
-        let path = format!("/_matrix/client/v3/join/{}", encoded(&room_id));
-        let (status, answer) = server.post(&path, &other.token, json!({})).await;
-        assert_eq!(status, 200, "{answer}");
-    }
-    room_id
-}
-
-fn encoded(text: &str) -> String {
-    text.replace('!', "%21").replace(':', "%3A").replace('$', "%24").replace('@', "%40")
-}
-
-async fn send(server: &TestServer, user: &User, room_id: &str, text: &str) -> String {
-    let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/{text}", encoded(room_id));
-    let body = json!({ "msgtype": "m.text", "body": text });
-    let (status, answer) = server.put(&path, &user.token, body).await;
-    assert_eq!(status, 200, "{answer}");
-    answer["event_id"].as_str().unwrap().to_owned()
-}
 
 fn request(range: [u64; 2]) -> Value {
     json!({

@@ -40,7 +40,16 @@ pub struct Draft {
     /// Milliseconds since the epoch, where an application service says when it was.
     pub at_ms: Option<i64>,
     /// The device's request that this answers.
-    pub transaction: Option<(Id, String)>,
+    pub transaction: Option<Transaction>,
+}
+
+/// A device's request, by which a repeated one is known. Its id counts for one endpoint, path included
+/// ([spec](https://spec.matrix.org/v1.19/client-server-api/#transaction-identifiers)).
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    pub device: Id,
+    pub endpoint: String,
+    pub txn_id: String,
 }
 
 impl Draft {
@@ -154,9 +163,10 @@ impl<'a> Building<'a> {
         }
         let event_id = pdu.event_id.clone();
         let id = self.place(pdu, events::LOCAL).await?;
-        if let Some((device, txn_id)) = draft.transaction {
+        if let Some(Transaction { device, endpoint, txn_id }) = draft.transaction {
             let at_ms = self.engine.app().clock.now_ms();
-            self.batch.transaction = Some(TransactionKey { device, txn_id, event: id, at_ms });
+            self.batch.transaction =
+                Some(TransactionKey { device, endpoint, txn_id, event: id, at_ms });
         }
         Ok(event_id)
     }
@@ -178,8 +188,12 @@ impl<'a> Building<'a> {
     }
 
     /// Builds and signs an event on the room's extremities.
-    pub(super) async fn signed(&self, draft: Draft) -> Result<Pdu, Error> {
+    pub(super) async fn signed(&self, mut draft: Draft) -> Result<Pdu, Error> {
         let app = self.engine.app();
+        let in_content = self.room.rules.redaction.content_field_redacts;
+        if let Some(redacts) = draft.redacts.take_if(|_| in_content) {
+            draft.content.insert("redacts".to_owned(), redacts.to_string().into());
+        }
         let content =
             RawValue::from_string(serde_json::to_string(&draft.content).map_err(Error::bad_event)?)
                 .map_err(Error::bad_event)?;
@@ -223,7 +237,7 @@ impl<'a> Building<'a> {
         if let Some(state_key) = draft.state_key {
             object.insert("state_key".to_owned(), state_key.into());
         }
-        if let Some(redacts) = draft.redacts.filter(|_| !rules.redaction.content_field_redacts) {
+        if let Some(redacts) = draft.redacts {
             object.insert("redacts".to_owned(), redacts.to_string().into());
         }
         let mut pdu = sign(app, object, rules)?;

@@ -40,7 +40,7 @@ pub mod typing;
 pub mod unread;
 pub mod visibility;
 
-pub use build::{Building, Draft};
+pub use build::{Building, Draft, Transaction};
 pub use engine::Engine;
 pub use pdu::Pdu;
 pub use room::{Member, Membership, Room};

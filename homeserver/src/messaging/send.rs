@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, events::TimelineEventType};
 
-use super::{Building, Draft, Engine, Error, Pdu, Room};
+use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction};
 use crate::{auth::Requester, storage::events};
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
@@ -62,8 +62,10 @@ async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result
 }
 
 async fn repeated(engine: &Engine, draft: &Draft) -> Result<Option<OwnedEventId>, Error> {
-    let Some((device, txn_id)) = &draft.transaction else { return Ok(None) };
-    let sent = events::find_transaction(&engine.app().db, *device, txn_id).await?;
+    let Some(Transaction { device, endpoint, txn_id }) = &draft.transaction else {
+        return Ok(None);
+    };
+    let sent = events::find_transaction(&engine.app().db, *device, endpoint, txn_id).await?;
     Ok(sent.and_then(|event_id| event_id.try_into().ok()))
 }
 

@@ -130,6 +130,8 @@ pub struct Redaction {
 #[derive(Debug, Clone)]
 pub struct TransactionKey {
     pub device: Id,
+    /// The changing parts of the request's path, up to the transaction id.
+    pub endpoint: String,
     pub txn_id: String,
     pub event: Id,
     pub at_ms: i64,
@@ -231,6 +233,7 @@ impl Rows {
                 membership.as_str(),
                 *event,
                 upto,
+                upto,
                 stripped_state.clone()
             ];
             self.memberships.insert((*user, batch.room), row);
@@ -244,8 +247,10 @@ impl Rows {
             ]);
         }
         self.redactions.extend(batch.redactions.iter().cloned());
-        if let Some(TransactionKey { device, txn_id, event, at_ms }) = &batch.transaction {
-            self.transactions.push(values![*device, txn_id.as_str(), *event, *at_ms]);
+        if let Some(TransactionKey { device, endpoint, txn_id, event, at_ms }) = &batch.transaction
+        {
+            let key = values![*device, endpoint.as_str(), txn_id.as_str(), *event, *at_ms];
+            self.transactions.push(key);
         }
         for action in &batch.actions {
             let UserAction { user, event, timeline_order, notify, highlight } = action;
@@ -275,11 +280,13 @@ impl Rows {
             execute(db, SET_HEAD, row).await?;
         }
         const MEMBERSHIP_REPLACE: &str = "ON CONFLICT (user_id, room) DO UPDATE SET membership = excluded.membership, \
-             event = excluded.event, position = excluded.position, stripped_state = excluded.stripped_state, forgotten = 0";
+             event = excluded.event, position = excluded.position, \
+             since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
+             stripped_state = excluded.stripped_state, forgotten = 0";
         let memberships = self.memberships.into_values().collect();
         insert(
             db,
-            "memberships (user_id, room, membership, event, position, stripped_state)",
+            "memberships (user_id, room, membership, event, position, since, stripped_state)",
             MEMBERSHIP_REPLACE,
             memberships,
         )
@@ -316,8 +323,8 @@ impl Rows {
             destinations,
         )
         .await?;
-        insert(db, "sent_transactions (device, txn_id, event, at_ms)", "", self.transactions)
-            .await?;
+        const TRANSACTIONS: &str = "sent_transactions (device, endpoint, txn_id, event, at_ms)";
+        insert(db, TRANSACTIONS, "", self.transactions).await?;
         insert(
             db,
             "push_actions (user_id, room, event, timeline_order, notify, highlight)",

@@ -107,10 +107,10 @@ pub async fn list_changed_for(
              AND (c.user_id = $1 OR {SHARING} c.user_id)) \
          UNION SELECT target_user FROM signature_changes WHERE signer = $1 AND position > $2 AND position <= $3 \
          UNION SELECT b.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
-             WHERE a.user_id = $1 AND a.membership = 'join' AND a.position > $2 AND a.position <= $3 \
+             WHERE a.user_id = $1 AND a.membership = 'join' AND a.since > $2 AND a.since <= $3 \
              AND b.membership = 'join' AND b.user_id <> $1 \
          UNION SELECT b.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
-             WHERE a.user_id = $1 AND a.membership = 'join' AND b.position > $2 AND b.position <= $3 \
+             WHERE a.user_id = $1 AND a.membership = 'join' AND b.since > $2 AND b.since <= $3 \
              AND b.membership = 'join' AND b.user_id <> $1 \
          ORDER BY 1 LIMIT $4"
     );
@@ -127,11 +127,11 @@ pub async fn list_left_for(
     let sql = format!(
         "SELECT gone FROM ( \
              SELECT m2.user_id AS gone FROM memberships m1 JOIN memberships m2 ON m2.room = m1.room \
-             WHERE m1.user_id = $1 AND m1.membership IN ('leave', 'ban') AND m1.position > $2 AND m1.position <= $3 \
-             AND (m2.membership = 'join' OR (m2.membership IN ('leave', 'ban') AND m2.position > $2)) \
+             WHERE m1.user_id = $1 AND m1.membership IN ('leave', 'ban') AND m1.since > $2 AND m1.since <= $3 \
+             AND (m2.membership = 'join' OR (m2.membership IN ('leave', 'ban') AND m2.since > $2)) \
              UNION SELECT m2.user_id AS gone FROM memberships m1 JOIN memberships m2 ON m2.room = m1.room \
              WHERE m1.user_id = $1 AND m1.membership = 'join' \
-             AND m2.membership IN ('leave', 'ban') AND m2.position > $2 AND m2.position <= $3 \
+             AND m2.membership IN ('leave', 'ban') AND m2.since > $2 AND m2.since <= $3 \
          ) g WHERE gone <> $1 AND NOT {SHARING} g.gone) ORDER BY gone LIMIT $4"
     );
     ids(db, &sql, values![user, from, to, USERS_MAX]).await
@@ -160,8 +160,8 @@ pub async fn have_shared_since(
     since: Position,
 ) -> Result<bool, Error> {
     const FIND: &str = "SELECT 1 FROM memberships a JOIN memberships b ON b.room = a.room WHERE a.user_id = $1 \
-         AND a.membership = 'join' AND a.position <= $3 AND b.user_id = $2 AND b.membership = 'join' \
-         AND b.position <= $3 LIMIT 1";
+         AND a.membership = 'join' AND a.since <= $3 AND b.user_id = $2 AND b.membership = 'join' \
+         AND b.since <= $3 LIMIT 1";
     Ok(query_one(db, FIND, values![user, other, since]).await?.is_some())
 }
 

@@ -143,15 +143,17 @@ pub async fn list_log_after(
     query_all(db.read(), &sql, values![position, limit]).await?.iter().map(event).collect()
 }
 
-/// The event that `device` sent under this transaction id, if it did.
+/// The event that `device` sent to `endpoint` under this transaction id, if it did.
 pub async fn find_transaction(
     db: &Database,
     device: Id,
+    endpoint: &str,
     txn_id: &str,
 ) -> Result<Option<String>, Error> {
     const FIND: &str = "SELECT e.event_id FROM sent_transactions t JOIN events e ON e.id = t.event \
-         WHERE t.device = $1 AND t.txn_id = $2";
-    query_one(db.read(), FIND, values![device, txn_id]).await?.map(|row| row.get(0)).transpose()
+         WHERE t.device = $1 AND t.endpoint = $2 AND t.txn_id = $3";
+    let row = query_one(db.read(), FIND, values![device, endpoint, txn_id]).await?;
+    row.map(|row| row.get(0)).transpose()
 }
 
 /// The transaction id under which `device` sent this event, if it did.

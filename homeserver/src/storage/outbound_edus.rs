@@ -12,11 +12,15 @@ pub struct OutboundEdu {
     pub json: String,
 }
 
-/// Owes `edu` to `destination`. After the commit: `bell.ring_destination`.
+/// Owes `edu` to `destination`, which need not share a room with us. After the commit: wake the sender.
 pub async fn insert_outbound_edu(txn: &Txn, destination: &str, edu: &str) -> Result<(), Error> {
     const INSERT: &str =
         "INSERT INTO outbound_edus (destination, position, edu) VALUES ($1, $2, $3)";
-    execute(txn.db(), INSERT, values![destination, txn.next_position(), edu]).await?;
+    const BEGIN: &str = "INSERT INTO destinations (server_name, cursor) VALUES ($1, $2) \
+         ON CONFLICT (server_name) DO NOTHING";
+    let position = txn.next_position();
+    execute(txn.db(), INSERT, values![destination, position, edu]).await?;
+    execute(txn.db(), BEGIN, values![destination, position - 1]).await?;
     Ok(())
 }
 

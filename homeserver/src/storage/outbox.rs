@@ -8,11 +8,12 @@ use tern_federation::{Batch, Cursor, Outbox, OutboxError, Owed, Retry};
 
 use super::{Database, Error, Position, events, execute, query_all, query_one, values};
 
-/// Our events after a position that concern a destination: it has a user in the room, or the event is about one of its
-/// users (an invitation, a kick).
+/// Our events after a position that concern a destination: it has had a user in the room since before them, or the event is
+/// about one of its users (an invitation, a kick). What was said before a server came it learns as state and history.
 const PDUS: &str = "SELECT e.position, e.json FROM events e WHERE e.position > $1 AND e.position <= $2 \
      AND (e.flags & $3) <> 0 AND EXISTS (SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id \
-     WHERE m.room = e.room AND u.server = $4 AND (m.membership = 'join' OR m.event = e.id)) \
+     WHERE m.room = e.room AND u.server = $4 \
+     AND ((m.membership = 'join' AND m.since < e.position) OR m.event = e.id)) \
      ORDER BY e.position LIMIT $5";
 const EDUS: &str = "SELECT position, edu FROM outbound_edus WHERE destination = $1 AND position > $2 AND position <= $3 \
      ORDER BY position LIMIT $4";

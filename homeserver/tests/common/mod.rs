@@ -11,6 +11,8 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub mod rooms;
+
 use std::path::PathBuf;
 
 use axum::{
@@ -66,9 +68,21 @@ impl TestServer {
 
     /// The same, with other settings.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::from_dump("example.org", "", change).await
+    }
+
+    /// The server of this name, on a database that the SQL of `dump` fills first.
+    pub async fn from_dump(name: &str, dump: &str, change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let postgres = Postgres::create().await;
-        let mut config = Config::for_server("example.org");
+        if !dump.is_empty() {
+            let sqlite = format!("sqlite:{}?mode=rwc", folder.path().join("tern.db").display());
+            let db = Database::connect(postgres.as_ref().map_or(&sqlite, |made| &made.url));
+            let db = db.await.unwrap();
+            db.execute_unprepared(dump).await.unwrap();
+            db.close().await.unwrap();
+        }
+        let mut config = Config::for_server(name);
         config.data_dir = folder.path().to_owned();
         config.registration.mode = RegistrationMode::Open;
         config.limits.rate = RateLimits::Off;

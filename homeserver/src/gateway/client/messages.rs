@@ -24,7 +24,7 @@ use super::rooms::object;
 use crate::{
     auth::Requester,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
-    messaging::{self, Draft, Engine, Error, history, receipts, send},
+    messaging::{self, Draft, Engine, Error, Transaction, history, receipts, send},
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -47,7 +47,11 @@ async fn send_message(
 ) -> Result<Matrix<send_message_event::v3::Response>, ApiError> {
     let event_type = TimelineEventType::from(request.event_type.to_string());
     let mut draft = Draft::message(requester.user_id, event_type, object(&request.body)?);
-    draft.transaction = Some((requester.device, request.txn_id.to_string()));
+    draft.transaction = Some(Transaction {
+        device: requester.device,
+        endpoint: format!("{}/send/{}", request.room_id, draft.event_type),
+        txn_id: request.txn_id.to_string(),
+    });
     if draft.event_type == TimelineEventType::RoomRedaction {
         let redacts = draft.content.get("redacts").and_then(|redacts| redacts.as_str());
         draft.redacts = redacts.and_then(|event_id| event_id.try_into().ok());
@@ -79,8 +83,12 @@ async fn redact(
     let content = request.reason.map(|reason| ("reason".to_owned(), reason.into()));
     let content = CanonicalJsonObject::from_iter(content);
     let mut draft = Draft::message(requester.user_id, TimelineEventType::RoomRedaction, content);
+    draft.transaction = Some(Transaction {
+        device: requester.device,
+        endpoint: format!("{}/redact/{}", request.room_id, request.event_id),
+        txn_id: request.txn_id.to_string(),
+    });
     draft.redacts = Some(request.event_id);
-    draft.transaction = Some((requester.device, request.txn_id.to_string()));
     let event_id = send::send_event(&engine, &request.room_id, draft).await?;
     Ok(Matrix(redact_event::v3::Response::new(event_id)))
 }

@@ -17,6 +17,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0004_keys", include_str!("m0004_keys.sql")),
     ("m0005_media", include_str!("m0005_media.sql")),
     ("m0006_federation", include_str!("m0006_federation.sql")),
+    ("m0007_transactions", include_str!("m0007_transactions.sql")),
 ];
 
 struct Step {

@@ -1,0 +1,65 @@
+//! Databases that earlier schemas left, small and filled: this version opens them and goes on where they stopped.
+//!
+//! Each is alice's server after `cargo demo` at that schema: she registered by mail, set up recovery and talked with bob of
+//! another server in an encrypted room. Made with `sqlite3 tern.db .dump` and `pg_dump --inserts`.
+
+#![expect(clippy::indexing_slicing, reason = "helpers of tests, where a panic is a failure")]
+
+mod common;
+
+use common::{
+    TestServer, User, assert_refused,
+    rooms::{encoded, send, sync},
+};
+use serde_json::json;
+
+const PASSWORD: &str = "a password for the demo";
+/// Schema; as SQLite dumped it; as PostgreSQL dumped it.
+const DUMPS: [(&str, &str, &str); 1] = [(
+    "m0006",
+    include_str!("schemas/m0006.sqlite.sql"),
+    include_str!("schemas/m0006.postgres.sql"),
+)];
+
+fn server_name(dump: &str) -> &str {
+    let start = dump.find("'alpha.localhost:").unwrap() + 1;
+    dump[start..].split('\'').next().unwrap()
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_schema_opens_and_goes_on() {
+    let on_postgres = std::env::var("TERN_TEST_DATABASE").is_ok();
+    for (schema, sqlite, postgres) in DUMPS {
+        let dump = if on_postgres { postgres } else { sqlite };
+        let name = server_name(dump);
+        let server = TestServer::from_dump(name, dump, |_| {}).await;
+        let login = server.try_login("alice", PASSWORD).await;
+        assert_eq!(login.0, 200, "{schema}: {}", login.1);
+        let alice = User::from_answer(&login);
+
+        let synced = sync(&server, &alice, "").await;
+        let rooms = synced["rooms"]["join"].as_object().unwrap();
+        assert_eq!(rooms.len(), 1, "{schema}: {synced}");
+        let (room_id, room) = rooms.iter().next().unwrap();
+        let events = room["timeline"]["events"].as_array().unwrap();
+        let said = |sender: &str| {
+            let of_sender = events.iter().filter(|event| {
+                event["type"] == "m.room.encrypted"
+                    && event["sender"].as_str().unwrap().starts_with(sender)
+            });
+            of_sender.count()
+        };
+        assert_eq!((said("@alice:"), said("@bob:")), (1, 2), "{schema}: {room}");
+
+        send(&server, &alice, room_id, "and the bread").await;
+        let path = format!("/_matrix/client/v3/rooms/{}/members", encoded(room_id));
+        let (_, members) = server.get(&path, &alice.token).await;
+        assert_eq!(members["chunk"].as_array().unwrap().len(), 2, "{schema}: {members}");
+        let body = json!({ "device_keys": { &alice.user_id: [] } });
+        let (_, keys) = server.post("/_matrix/client/v3/keys/query", &alice.token, body).await;
+        let devices = keys["device_keys"][&alice.user_id].as_object().unwrap();
+        assert_eq!(devices.len(), 1, "{schema}: {keys}");
+        assert!(keys["master_keys"][&alice.user_id].is_object(), "{schema}: {keys}");
+        assert_refused(&server.try_login("alice", "wrong").await, 403, "M_FORBIDDEN");
+    }
+}
