@@ -4,7 +4,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::sync::Notify;
@@ -17,6 +20,7 @@ pub struct Bell(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    closed: AtomicBool,
     users: Mutex<HashMap<Id, Waiters>>,
 }
 
@@ -46,6 +50,20 @@ impl Bell {
                 waiters.notify.notify_waiters();
             }
         }
+    }
+
+    /// The server stops: everybody who waits, and whoever would wait from now on, is told to answer.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        let waiting = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
+        for waiters in waiting.values() {
+            waiters.notify.notify_waiters();
+        }
+    }
+
+    /// Whether nobody should wait any more.
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
     }
 
     /// Starts listening for `user`.

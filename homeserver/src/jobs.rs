@@ -12,6 +12,11 @@ use crate::{
     storage::{self, jobs::Job},
 };
 
+/// Writes a user's profile into their memberships; the payload is the user id. Added with every change of name or avatar.
+pub const REFRESH_PROFILE: &str = "refresh_profile";
+/// Takes a deactivated user out of every room; the payload is the user id.
+pub const LEAVE_ROOMS: &str = "leave_rooms";
+
 /// Jobs that run at the same time.
 const CONCURRENT: usize = 8;
 /// Jobs taken from the table at once.

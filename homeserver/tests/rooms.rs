@@ -1,18 +1,12 @@
 //! What is sent into rooms, through the doors.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, where a panic is a failure"
-)]
-
 mod common;
 
 use common::{
-    TestServer,
-    rooms::{encoded, room, send},
+    PASSWORD, TestServer, User, assert_refused,
+    rooms::{act, encoded, room, send, sync},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_redaction_takes_the_content_and_names_what_it_took_in_both_places() {
@@ -70,4 +64,75 @@ async fn a_transaction_id_counts_for_its_own_room_and_endpoint() {
     sent.sort();
     sent.dedup();
     assert_eq!(sent.len(), 6, "each is an event of its own");
+}
+
+async fn member(server: &TestServer, asker: &User, room_id: &str, user_id: &str) -> Value {
+    let path = format!(
+        "/_matrix/client/v3/rooms/{}/state/m.room.member/{}",
+        encoded(room_id),
+        encoded(user_id)
+    );
+    server.get(&path, &asker.token).await.1
+}
+
+#[tokio::test]
+async fn a_new_name_reaches_every_room_once_and_changes_no_device_list() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[&bob]).await;
+    let before = sync(&server, &bob, "").await;
+    let path = format!("/_matrix/client/v3/profile/{}/displayname", encoded(&alice.user_id));
+    for _ in 0..2 {
+        let (status, answer) =
+            server.put(&path, &alice.token, json!({ "displayname": "Alice A." })).await;
+        assert_eq!(status, 200, "{answer}");
+        server.run_jobs().await;
+    }
+    assert_eq!(member(&server, &bob, &room_id, &alice.user_id).await["displayname"], "Alice A.");
+    let since = before["next_batch"].as_str().unwrap();
+    let after = sync(&server, &bob, &format!("since={since}")).await;
+    let room = &after["rooms"]["join"][&room_id];
+    assert_eq!(room["timeline"]["events"].as_array().unwrap().len(), 1, "{room}");
+    assert!(after["device_lists"]["changed"].is_null(), "{after}");
+
+    let to = after["next_batch"].as_str().unwrap();
+    let changes = async |from: &str| {
+        let path = format!("/_matrix/client/v3/keys/changes?from={from}&to={to}");
+        server.get(&path, &bob.token).await
+    };
+    assert_eq!(changes(since).await.1["changed"], json!([]));
+    assert_refused(&changes("s12_34").await, 400, "M_INVALID_PARAM");
+}
+
+#[tokio::test]
+async fn a_deactivated_user_is_out_of_every_room() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let joined = room(&server, &alice, &[&bob]).await;
+    let invited = room(&server, &alice, &[]).await;
+    act(&server, &alice, &invited, "invite", json!({ "user_id": bob.user_id })).await;
+    let auth = json!({ "auth": {
+        "type": "m.login.password", "password": PASSWORD,
+        "identifier": { "type": "m.id.user", "user": "bob" },
+    } });
+    let path = "/_matrix/client/v3/account/deactivate";
+    let (status, answer) = server.post(path, &bob.token, auth).await;
+    assert_eq!(status, 200, "{answer}");
+    server.run_jobs().await;
+    for room_id in [joined, invited] {
+        let member = member(&server, &alice, &room_id, &bob.user_id).await;
+        assert_eq!(member["membership"], "leave", "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_answers_who_waits() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let first = sync(&server, &alice, "").await;
+    let query = format!("since={}&timeout=300000", first["next_batch"].as_str().unwrap());
+    let waiting = sync(&server, &alice, &query);
+    let stopping = async { server.app.bell.close() };
+    let (answer, ()) = tokio::join!(waiting, stopping);
+    assert_eq!(answer["rooms"], Value::Null, "{answer}");
 }

@@ -3,7 +3,7 @@
 //! Each is alice's server after `cargo demo` at that schema: she registered by mail, set up recovery and talked with bob of
 //! another server in an encrypted room. Made with `sqlite3 tern.db .dump` and `pg_dump --inserts`.
 
-#![expect(clippy::indexing_slicing, reason = "helpers of tests, where a panic is a failure")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 mod common;
 

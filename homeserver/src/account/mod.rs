@@ -44,6 +44,8 @@ pub enum AccountError {
     ProfileTooLarge,
     #[error("{what} has at most {max_bytes} bytes")]
     TooLarge { what: &'static str, max_bytes: usize },
+    #[error("{server} does not answer: try again later")]
+    Remote { server: String },
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]

@@ -1,16 +1,18 @@
 //! Profiles of local users: fields of any name, 64 KiB in all ([spec]). Display name and avatar are such fields too.
 //!
-//! Member events of rooms carry name and avatar; refreshing them after a change is the door's to compose.
+//! Member events of rooms carry name and avatar; a job of `messaging` refreshes them after a change. Another server's user's
+//! profile is asked of that server, each time.
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#profiles
 
-use ruma::{MxcUri, UserId};
+use ruma::{MxcUri, UserId, api::federation::query::get_profile_information};
 use serde_json::{Map, Value};
 
 use super::AccountError;
 use crate::{
     app::App,
-    storage::{self, Id},
+    jobs,
+    storage::{self, Id, Txn},
 };
 
 const KEY_BYTES_MAX: usize = 255;
@@ -41,24 +43,52 @@ pub async fn member_profile(
     Ok(fields)
 }
 
-/// The whole profile of a local user.
+/// The whole profile of a user, asked of their server where that is another.
 ///
 /// # Errors
-/// [`AccountError::UserNotFound`].
+/// [`AccountError::UserNotFound`]; [`AccountError::Remote`] when their server does not answer.
 pub async fn profile(app: &App, user_id: &UserId) -> Result<Map<String, Value>, AccountError> {
+    if !app.is_ours(user_id.server_name()) {
+        return remote_profile(app, user_id, None).await;
+    }
     let user = find_active(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
     let fields = storage::profiles::list_profile_fields(app.db.read(), user).await?;
     fields.into_iter().map(|(name, value)| Ok((name, parse(&value)?))).collect()
 }
 
-/// One field of a local user's profile.
+/// One field of a user's profile, asked of their server where that is another.
 ///
 /// # Errors
-/// [`AccountError::UserNotFound`], [`AccountError::NotFound`] when the field is not set.
+/// [`AccountError::UserNotFound`], [`AccountError::NotFound`] when the field is not set; [`AccountError::Remote`] when their
+/// server does not answer.
 pub async fn profile_field(app: &App, user_id: &UserId, name: &str) -> Result<Value, AccountError> {
+    if !app.is_ours(user_id.server_name()) {
+        let mut fields = remote_profile(app, user_id, Some(name)).await?;
+        return fields.remove(name).ok_or(AccountError::NotFound("this profile field"));
+    }
     let user = find_active(app, user_id).await?.ok_or(AccountError::UserNotFound)?;
     let value = storage::profiles::find_profile_field(app.db.read(), user, name).await?;
     Ok(parse(&value.ok_or(AccountError::NotFound("this profile field"))?)?)
+}
+
+/// Asks another server for a user's profile, or one field of it.
+async fn remote_profile(
+    app: &App,
+    user_id: &UserId,
+    field: Option<&str>,
+) -> Result<Map<String, Value>, AccountError> {
+    let mut request = get_profile_information::v1::Request::new(user_id.to_owned());
+    request.field = field.map(Into::into);
+    let answer = app.federation.send(user_id.server_name(), request).await;
+    let fields = answer.map_err(|error| match error.status().map(|status| status.as_u16()) {
+        Some(404) => AccountError::UserNotFound,
+        _ => AccountError::Remote { server: user_id.server_name().to_string() },
+    })?;
+    let fields: Map<String, Value> = fields.into_iter().collect();
+    let bytes: usize =
+        fields.iter().map(|(name, value)| name.len() + value.to_string().len()).sum();
+    // What no server may keep is not passed on.
+    if bytes > PROFILE_BYTES_MAX { Ok(Map::new()) } else { Ok(fields) }
 }
 
 /// Sets one field of a local user's profile. An empty display name or avatar removes it, as clients expect.
@@ -79,6 +109,7 @@ pub async fn set_profile_field(
     }
     let (name, json) = (name.to_owned(), value.to_string());
     let search_name = (name == "displayname").then(|| fold(value.as_str().unwrap_or_default()));
+    let refresh = Refresh::of(app, user).await?;
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             let db = txn.db();
@@ -93,25 +124,52 @@ pub async fn set_profile_field(
             if let Some(search_name) = search_name {
                 storage::accounts::update_search_name(db, user, &search_name).await?;
             }
-            Ok(())
+            Ok(refresh.insert(txn, &name).await?)
         })
     });
-    write.await
+    write.await?;
+    app.jobs.ring();
+    Ok(())
+}
+
+/// The job that brings a changed name or avatar into rooms.
+struct Refresh {
+    id: Id,
+    user_id: String,
+    at_ms: i64,
+}
+
+impl Refresh {
+    async fn of(app: &App, user: Id) -> Result<Self, storage::Error> {
+        let user_id = app.db.user_name(user).await?.to_string();
+        Ok(Self { id: app.db.new_id(), user_id, at_ms: app.clock.now_ms() })
+    }
+
+    async fn insert(&self, txn: &Txn, field: &str) -> Result<(), storage::Error> {
+        if !matches!(field, "displayname" | "avatar_url") {
+            return Ok(());
+        }
+        let Self { id, user_id, at_ms } = self;
+        storage::jobs::insert_job(txn.db(), *id, jobs::REFRESH_PROFILE, user_id, *at_ms).await
+    }
 }
 
 /// Removes one field of a local user's profile.
 pub async fn remove_profile_field(app: &App, user: Id, name: &str) -> Result<(), AccountError> {
     let name = name.to_owned();
+    let refresh = Refresh::of(app, user).await?;
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             storage::profiles::delete_profile_field(txn.db(), user, &name).await?;
             if name == "displayname" {
                 storage::accounts::update_search_name(txn.db(), user, "").await?;
             }
-            Ok::<_, AccountError>(())
+            Ok::<_, AccountError>(refresh.insert(txn, &name).await?)
         })
     });
-    write.await
+    write.await?;
+    app.jobs.ring();
+    Ok(())
 }
 
 fn check_field(name: &str, value: &Value) -> Result<(), AccountError> {

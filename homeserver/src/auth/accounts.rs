@@ -9,6 +9,7 @@ use super::{
 use crate::{
     app::App,
     config::RegistrationMode,
+    jobs,
     storage::{self, Id, accounts::Account, devices::Device, emails::Email},
 };
 
@@ -199,12 +200,15 @@ pub async fn change_password(
 }
 
 /// Ends an account for good: sessions, addresses, password, profile and everything kept for the user. Its name is never given
-/// again. Leaving rooms is the door's to compose. Returns the deleted devices.
+/// again. A job takes the user out of their rooms. Returns the deleted devices.
 pub async fn deactivate(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>, AuthError> {
     let devices = log_out_everywhere(app, auth, user, None).await?;
+    let user_id = app.db.user_name(user).await?;
+    let (job, at_ms) = (app.db.new_id(), app.clock.now_ms());
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             let db = txn.db();
+            storage::jobs::insert_job(db, job, jobs::LEAVE_ROOMS, &user_id, at_ms).await?;
             storage::accounts::update_deactivated(db, user).await?;
             storage::emails::delete_emails(db, user).await?;
             storage::profiles::delete_profile(db, user).await?;
@@ -213,6 +217,7 @@ pub async fn deactivate(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>,
         })
     });
     write.await?;
+    app.jobs.ring();
     auth.forget_user(user);
     Ok(devices)
 }

@@ -331,6 +331,9 @@ impl Inbound for Door {
 
     async fn profile(&self, _origin: OwnedServerName, request: get_profile_information::v1::Request)
         -> Result<get_profile_information::v1::Response, Refusal> {
+        if !self.0.app.is_ours(request.user_id.server_name()) {
+            return Err(Refusal::not_found("no such user here"));
+        }
         let profile = account::profile(&self.0.app, &request.user_id).await;
         let profile = profile.map_err(|_| Refusal::not_found("no such user here"))?;
         let wanted = request.field.map(|field| field.to_string());

@@ -97,6 +97,10 @@ pub trait MatrixRoutes {
     /// Serves `R` by `handler` at every path that the specification ever gave it, with a rate limit where it allows 429.
     #[must_use]
     fn serve<R: IncomingRequest, H: Handler<T, Server>, T: 'static>(self, handler: H) -> Self;
+
+    /// Serves a path that ruma does not know, with the rate limit of its class.
+    #[must_use]
+    fn limited(self, path: &str, method: MethodRouter<Server>) -> Self;
 }
 
 impl MatrixRoutes for Router<Server> {
@@ -117,5 +121,10 @@ impl MatrixRoutes for Router<Server> {
             };
             router.route(path, method)
         })
+    }
+
+    fn limited(self, path: &str, method: MethodRouter<Server>) -> Self {
+        let class = Class::of(path);
+        self.route(path, method.layer(from_fn(move |request, next| limit(class, request, next))))
     }
 }

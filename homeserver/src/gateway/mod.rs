@@ -24,6 +24,8 @@ use self::rate_limit::RateLimiter;
 use crate::{
     app::App,
     auth::Auth,
+    jobs::Runner,
+    mail,
     media::Media,
     messaging::{self, Engine},
     notification::Sync,
@@ -50,6 +52,14 @@ impl Server {
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
         Ok(Self { app, auth: Auth::default(), engine, media, sync: Sync::default() })
+    }
+}
+
+impl Server {
+    /// The runner of every floor's persisted background work.
+    pub fn jobs(&self) -> Runner {
+        let runner = mail::register_jobs(Runner::new(self.app.clone()));
+        messaging::jobs::register_jobs(runner, &self.engine)
     }
 }
 

@@ -68,6 +68,7 @@ impl Class {
         } else if has("/login")
             || path.ends_with("/refresh")
             || has("/account/password")
+            || has("/chat.tern/")
             || has("/deactivate")
         {
             Self::Login

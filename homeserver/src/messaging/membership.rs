@@ -4,6 +4,8 @@
 
 use std::collections::BTreeSet;
 
+use std::sync::Arc;
+
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, OwnedUserId, RoomId, UserId,
     events::TimelineEventType,
@@ -49,7 +51,7 @@ fn member_draft(sender: &UserId, target: &UserId, content: CanonicalJsonObject) 
 }
 
 /// Sends a membership event into a room that is here.
-async fn send(engine: &Engine, room: &std::sync::Arc<Room>, draft: Draft) -> Result<(), Error> {
+async fn send(engine: &Engine, room: &Arc<Room>, draft: Draft) -> Result<(), Error> {
     let mut building = Building::begin(engine, room).await?;
     building.add(draft).await?;
     building.commit().await?;
@@ -304,19 +306,23 @@ pub async fn forget(engine: &Engine, requester: &Requester, room_id: &RoomId) ->
     }
 }
 
-/// Writes today's profile into the user's membership of every room they are in.
-pub async fn refresh_profile(engine: &Engine, user_id: &UserId) -> Result<(), Error> {
-    let user = engine.app().db.user(user_id.as_str()).await?;
-    for standing in rooms::list_memberships(&engine.app().db, user).await? {
-        if standing.membership != "join" {
-            continue;
-        }
-        let Ok(room_id) = RoomId::parse(&standing.room_id) else { continue };
-        let Some(room) = engine.find_room(&room_id).await? else { continue };
-        let content = join_content(engine, user_id).await?;
-        if let Err(error) = send(engine, &room, member_draft(user_id, user_id, content)).await {
-            tracing::warn!(room.id = %room_id, %error, "a profile change did not reach a room");
-        }
+/// Writes today's profile into the user's membership of a room they are in, unless it says the same already.
+pub(super) async fn refresh(
+    engine: &Engine,
+    room: &Arc<Room>,
+    user_id: &UserId,
+) -> Result<(), Error> {
+    let content = join_content(engine, user_id).await?;
+    let standing = engine.state_event(room, "m.room.member", user_id.as_str()).await?;
+    let standing = standing.and_then(|pdu| pdu.content_as::<CanonicalJsonObject>());
+    let field = |content: &CanonicalJsonObject, name| content.get(name).cloned();
+    let same = standing.is_some_and(|standing| {
+        ["displayname", "avatar_url"]
+            .iter()
+            .all(|name| field(&standing, *name) == field(&content, *name))
+    });
+    if same {
+        return Ok(());
     }
-    Ok(())
+    send(engine, room, member_draft(user_id, user_id, content)).await
 }

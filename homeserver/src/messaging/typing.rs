@@ -100,6 +100,24 @@ impl Typing {
     }
 }
 
+/// Ends typing that has run out, and tells who looks, for ever.
+pub async fn expire(engine: Engine) {
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    let app = engine.app();
+    loop {
+        app.clock.sleep(LOOK_EVERY).await;
+        let now_ms = app.clock.now_ms();
+        if engine.typing().next_end_ms().is_none_or(|end| end > now_ms) {
+            continue;
+        }
+        for room_id in engine.typing().expire(now_ms) {
+            if let Ok(Some(room)) = engine.find_room(&room_id).await {
+                app.bell.ring_users(room.seen().local_joined.iter().copied());
+            }
+        }
+    }
+}
+
 /// Says that the requester types in a room for `timeout`, or stopped.
 pub async fn set(
     engine: &Engine,

@@ -15,6 +15,7 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 /// A client's patience.
 #[derive(Debug)]
 pub(super) struct Poll {
+    bell: Bell,
     deadline: Instant,
     waiter: Waiter,
 }
@@ -24,20 +25,21 @@ pub(super) struct Poll {
 pub(super) struct Turn<'a> {
     deadline: Instant,
     rung: Notified<'a>,
-    /// Time is up: the answer of this look counts whatever it is.
+    /// Time is up, or the server stops: the answer of this look counts whatever it is.
     pub is_last: bool,
 }
 
 impl Poll {
     pub(super) fn new(bell: &Bell, user: Id, timeout: Duration) -> Self {
         let deadline = Instant::now() + timeout.min(WAIT_MAX);
-        Self { deadline, waiter: bell.wait_for(user) }
+        Self { bell: bell.clone(), deadline, waiter: bell.wait_for(user) }
     }
 
     /// Begins the next look.
     pub(super) fn turn(&self) -> Turn<'_> {
-        let is_last = Instant::now() >= self.deadline;
-        Turn { deadline: self.deadline, rung: self.waiter.rung(), is_last }
+        let rung = self.waiter.rung();
+        let is_last = self.bell.is_closed() || Instant::now() >= self.deadline;
+        Turn { deadline: self.deadline, rung, is_last }
     }
 }
 

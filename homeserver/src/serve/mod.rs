@@ -12,6 +12,7 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    pin::Pin,
     time::Duration,
 };
 
@@ -23,9 +24,8 @@ use crate::{
     clock::Clock,
     config::{Config, RateLimits},
     gateway::{self, Server},
-    jobs::Runner,
-    mail,
     media::{Media, MediaError},
+    messaging,
     tasks::Tasks,
 };
 
@@ -46,7 +46,7 @@ pub enum ServeError {
     #[error(transparent)]
     App(#[from] AppError),
     #[error(transparent)]
-    Messaging(#[from] crate::messaging::Error),
+    Messaging(#[from] messaging::Error),
     #[error(transparent)]
     Media(#[from] MediaError),
     #[error("cannot wait for signals: {0}")]
@@ -82,17 +82,12 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let app = server.app.clone();
 
     let tasks = Tasks::default();
-    let runner = mail::register_jobs(Runner::new(app.clone()));
-    let stopping = tasks.stopping();
-    tasks.start("jobs", async move {
-        stopping.run_until_cancelled(runner.run()).await;
-    });
+    start_loops(&server, &tasks);
     let listeners = Listeners::bind(&listen).await?;
     let certificates = listeners.certificates();
     let addresses = listeners.addresses();
     let connections = Connections::new(gateway::router(server), &listen, app.clock.clone());
     listeners.serve(&connections, &tasks);
-    start_loops(&app, &tasks);
     addresses.write(&data_dir)?;
     addresses.log();
     systemd::notify("READY=1");
@@ -101,6 +96,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     tracing::info!("stopping");
     systemd::notify("STOPPING=1");
     addresses.remove(&data_dir);
+    app.bell.close();
     let tasks_ended = tasks.stop(STOP_TIME_MAX);
     let (tasks_ended, connections_ended) =
         tokio::join!(tasks_ended, connections.stop(STOP_TIME_MAX));
@@ -112,14 +108,18 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Starts the background loops, each of which is on its floor.
-fn start_loops(app: &App, tasks: &Tasks) {
-    let jobs = mail::register_jobs(Runner::new(app.clone()));
-    let stopping = tasks.stopping();
-    // A job that is cut off was not marked done, and runs again at the next start.
-    tasks.start("jobs", async move {
-        stopping.run_until_cancelled(jobs.run()).await;
-    });
+/// Starts the background loops, each of which is on its floor. A loop is cut off where it waits; what it was doing is done
+/// again after the next start.
+fn start_loops(server: &Server, tasks: &Tasks) {
+    let start = |name, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
+        let stopping = tasks.stopping();
+        tasks.start(name, async move {
+            stopping.run_until_cancelled(work).await;
+        });
+    };
+    start("jobs", Box::pin(server.jobs().run()));
+    start("typing", Box::pin(messaging::typing::expire(server.engine.clone())));
+    start("device lists", Box::pin(messaging::keys::catch_up(server.app.clone())));
 }
 
 /// Makes a folder that only its owner may read.

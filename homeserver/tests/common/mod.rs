@@ -31,7 +31,6 @@ use tern_homeserver::{
     config::{Config, RateLimits, RegistrationMode},
     gateway::{self, Server},
     jobs::Runner,
-    mail,
     media::Media,
 };
 use tower::ServiceExt as _;
@@ -94,7 +93,7 @@ impl TestServer {
         let media = Media::open(&app.config.data_dir).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();
         let auth = server.auth.clone();
-        let runner = mail::register_jobs(Runner::new(app.clone()));
+        let runner = server.jobs();
         Self { router: gateway::router(server), app, auth, runner, folder, postgres }
     }
 
@@ -157,9 +156,14 @@ impl TestServer {
         self.post("/_matrix/client/v3/login", "", body).await
     }
 
+    /// Runs all background work that is due.
+    pub async fn run_jobs(&self) {
+        self.runner.run_due().await.unwrap();
+    }
+
     /// Runs the background work that is due, then reads all mails so far, oldest first.
     pub async fn mails(&self) -> Vec<Value> {
-        self.runner.run_due().await.unwrap();
+        self.run_jobs().await;
         let Ok(folder) = std::fs::read_dir(self.folder.path().join("mail")) else {
             return Vec::new();
         };

@@ -4,6 +4,7 @@ mod bad_input;
 mod history;
 mod peer;
 mod people;
+mod strangers;
 mod two_people;
 mod with_nio;
 mod with_synapse;

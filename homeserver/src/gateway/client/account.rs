@@ -199,6 +199,7 @@ impl From<AccountError> for ApiError {
                 Self::new(StatusCode::BAD_REQUEST, "M_PROFILE_TOO_LARGE", text)
             }
             AccountError::TooLarge { .. } => Self::too_large(text),
+            AccountError::Remote { .. } => Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", text),
             AccountError::Auth(source) => source.into(),
             AccountError::Storage(source) => source.into(),
         }

@@ -43,10 +43,10 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         .serve::<bind_3pid::v3::Request, _, _>(bind_3pid)
         .serve::<unbind_3pid::v3::Request, _, _>(unbind_3pid)
         .serve::<delete_3pid::v3::Request, _, _>(delete_3pid)
-        .route("/_matrix/client/v3/account/3pid", post(add_3pid_unasked))
-        .route("/_matrix/client/r0/account/3pid", post(add_3pid_unasked))
-        .route(SUBMIT, post(submit_token))
-        .route(CONFIRM, get(confirm_page).post(confirm))
+        .limited("/_matrix/client/v3/account/3pid", post(add_3pid_unasked))
+        .limited("/_matrix/client/r0/account/3pid", post(add_3pid_unasked))
+        .limited(SUBMIT, post(submit_token))
+        .limited(CONFIRM, get(confirm_page).post(confirm))
 }
 
 /// The body of all requests for a mail. `id_server` and its token may be there; there is no identity server.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::{Router, extract::State, http::StatusCode};
 use ruma::{
-    OneTimeKeyAlgorithm, OwnedOneTimeKeyId, UInt,
-    api::client::keys::{claim_keys, get_keys, upload_keys, upload_signatures},
+    OneTimeKeyAlgorithm, OwnedOneTimeKeyId, OwnedUserId, UInt,
+    api::client::keys::{claim_keys, get_key_changes, get_keys, upload_keys, upload_signatures},
     serde::Raw,
 };
 use serde_json::json;
@@ -14,13 +14,18 @@ use crate::{
     app::App,
     auth::Requester,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
-    messaging::keys::{self, KeyUpload},
+    messaging::{
+        keys::{self, KeyUpload},
+        tokens::SyncToken,
+    },
+    storage::Id,
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
     Router::new()
         .serve::<upload_keys::v3::Request, _, _>(upload_keys)
         .serve::<get_keys::v3::Request, _, _>(get_keys)
+        .serve::<get_key_changes::v3::Request, _, _>(get_key_changes)
         .serve::<claim_keys::v3::Request, _, _>(claim_keys)
         .serve::<upload_signatures::v3::Request, _, _>(upload_signatures)
 }
@@ -61,6 +66,33 @@ async fn get_keys(
     response.self_signing_keys = found.self_signing_keys;
     response.user_signing_keys = found.user_signing_keys;
     Ok(Matrix(response))
+}
+
+/// `GET /_matrix/client/v3/keys/changes`
+async fn get_key_changes(
+    State(app): State<App>,
+    requester: Requester,
+    Matrix(request): Matrix<get_key_changes::v3::Request>,
+) -> Result<Matrix<get_key_changes::v3::Response>, ApiError> {
+    let position = |name: &str, token: &str| {
+        SyncToken::parse(token)
+            .filter(|token| token.epoch == app.db.epoch())
+            .map(|token| token.position)
+            .ok_or_else(|| ApiError::invalid_param(format!("{name} is no token of a sync here")))
+    };
+    let (from, to) = (position("from", &request.from)?, position("to", &request.to)?);
+    let delta = keys::device_list_delta(&app, requester.user, from, to).await?;
+    let (changed, left) = (names(&app, delta.changed).await?, names(&app, delta.left).await?);
+    Ok(Matrix(get_key_changes::v3::Response::new(changed, left)))
+}
+
+async fn names(app: &App, users: Vec<Id>) -> Result<Vec<OwnedUserId>, ApiError> {
+    let mut names = Vec::with_capacity(users.len());
+    for user in users {
+        let name = app.db.user_name(user).await?;
+        names.extend(OwnedUserId::try_from(name.as_str()).ok());
+    }
+    Ok(names)
 }
 
 /// `POST /_matrix/client/v3/keys/claim`

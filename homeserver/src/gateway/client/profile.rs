@@ -1,6 +1,4 @@
 //! The door of profiles and of finding people. Spec: <https://spec.matrix.org/v1.19/client-server-api/#profiles>.
-//!
-//! Only local users so far; asking other servers, and refreshing member events after a change, is composed here.
 
 use axum::{Json, Router, extract::State, http::StatusCode};
 use ruma::{

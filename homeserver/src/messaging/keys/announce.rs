@@ -3,7 +3,7 @@
 //! The change is written in the commit that makes it; telling comes after it, from the database, so that a crash between the two
 //! loses nothing: call [`announce`] at start too.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use ruma::{
     DeviceId, OwnedServerName, OwnedUserId, UserId,
@@ -53,6 +53,21 @@ pub async fn device_renamed(app: &App, user: Id, device_id: &DeviceId) -> Result
     });
     write.await?;
     announce(app).await
+}
+
+/// Tells of changes that a stop kept from being told, and fetches other servers' lists that were missed; at start and now and
+/// then, for ever.
+pub async fn catch_up(app: App) {
+    const EVERY: Duration = Duration::from_secs(600);
+    loop {
+        if let Err(error) = announce(&app).await {
+            tracing::warn!(%error, "changes of device lists could not be announced");
+        }
+        if let Err(error) = super::resync_stale(&app).await {
+            tracing::warn!(%error, "other servers' device lists could not be read");
+        }
+        app.clock.sleep(EVERY).await;
+    }
 }
 
 /// Tells of every change that nobody was told of: rings local users who share a room, owes EDUs to servers who do.

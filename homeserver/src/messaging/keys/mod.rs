@@ -24,7 +24,7 @@ mod upload;
 use ruma::{OwnedServerName, UserId};
 
 pub use announce::{
-    announce, destinations_sharing_rooms, device_renamed, forget_devices, record_change,
+    announce, catch_up, destinations_sharing_rooms, device_renamed, forget_devices, record_change,
     users_sharing_rooms,
 };
 pub use backup::{
