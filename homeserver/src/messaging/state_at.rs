@@ -78,8 +78,19 @@ impl StateAt {
         state
     }
 
+    /// The slots that `before` has and `self` has not. Only a resolution of the room's branches takes state away.
+    pub fn deleted_since(&self, before: &Self) -> Vec<Id> {
+        let shared = |link: &Arc<Link>| self.0.iter().any(|other| other.id == link.id);
+        let own = before.0.iter().filter(|link| !shared(link));
+        let mut slots: Vec<Id> = own.flat_map(|link| link.delta.keys().copied()).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        slots.retain(|slot| self.get(*slot).is_none());
+        slots
+    }
+
     /// The slots in which `self` differs from `before`, with what `self` has there. Slots that `self` no longer has are
-    /// left out: clients have no word for them.
+    /// left out: v3 has no word for them.
     pub fn changes_since(&self, before: &Self) -> StateMap {
         if self.id() == before.id() {
             return StateMap::new();
@@ -147,6 +158,14 @@ mod tests {
         assert_eq!(after.changes_since(&before), StateMap::from([(1, 10), (3, 40)]));
         assert_eq!(before.changes_since(&after), StateMap::from([(1, 30)]));
         assert_eq!(after.changes_since(&after), StateMap::new());
+    }
+
+    #[test]
+    fn what_only_the_earlier_state_has_is_deleted() {
+        let before = chain(&[(3, &[(1, 30), (3, 31)]), (2, &[(2, 20)])]);
+        let after = chain(&[(4, &[(1, 10)]), (2, &[(2, 20)])]);
+        assert_eq!(after.deleted_since(&before), [3]);
+        assert!(before.deleted_since(&after).is_empty() && after.deleted_since(&after).is_empty());
     }
 
     #[test]

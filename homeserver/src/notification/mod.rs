@@ -20,7 +20,7 @@ use std::sync::Arc;
 use crate::messaging::{Engine, tokens::SyncToken};
 
 pub use filter::stored_filter;
-pub use sliding::{Response as SlidingResponse, sliding_sync};
+pub use sliding::{Answer as SlidingAnswer, Request as SlidingRequest, sliding_sync, wire};
 pub use sync::{SyncRequest, sync};
 
 /// The state of this floor. Cheap to clone.
@@ -33,6 +33,7 @@ struct Inner {
     boot: u32,
     lazy: lazy::Told,
     connections: sliding::Connections,
+    rules: sliding::SharedRules,
 }
 
 impl Default for Sync {
@@ -41,6 +42,7 @@ impl Default for Sync {
             boot: rand::random(),
             lazy: lazy::Told::default(),
             connections: sliding::Connections::default(),
+            rules: sliding::SharedRules::default(),
         }))
     }
 }
