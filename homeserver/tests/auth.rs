@@ -430,7 +430,7 @@ async fn a_locked_account_keeps_its_sessions_but_may_do_nothing() {
     };
 
     lock(true).await.unwrap();
-    server.auth.forget_user(user);
+    server.auth.forget_user(&server.app, user);
     let refused = server.get(WHOAMI, &alice.token).await;
     let login = server.try_login("alice", PASSWORD).await;
     lock(false).await.unwrap();

@@ -177,3 +177,24 @@ async fn tls_speaks_http_2_and_takes_a_new_certificate_at_sighup() {
     assert_eq!(ask_tls(address, &second).await, Some(http::Version::HTTP_2));
     assert_eq!(ask_tls(address, &first).await, None);
 }
+
+#[test]
+fn sigterm_says_goodbye_on_open_sockets() {
+    use tokio_tungstenite::tungstenite::{self, Message};
+
+    let mut server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
+    let address = &server.http[0];
+    let url = format!("ws://{address}/_matrix/client/unstable/chat.tern.socket/v1/sync");
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (mut socket, answer) = tungstenite::client(url, stream).unwrap();
+    assert_eq!(answer.status(), 101);
+    server.signal("-TERM");
+    match socket.read().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+        other => panic!("{other:?} instead of a close"),
+    }
+    while socket.read().is_ok() {}
+    let (good, log) = server.wait();
+    assert!(good && !log.contains("cut off"), "{log}");
+}

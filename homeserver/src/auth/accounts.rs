@@ -218,6 +218,6 @@ pub async fn deactivate(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>,
     });
     write.await?;
     app.jobs.ring();
-    auth.forget_user(user);
+    auth.forget_user(app, user);
     Ok(devices)
 }

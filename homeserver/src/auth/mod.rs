@@ -33,8 +33,8 @@ pub use interactive::{
 pub use login::{Identifier, log_in_with_password, log_in_with_token, login_token};
 pub use passwords::check_password;
 pub use sessions::{
-    Auth, NewSession, SessionRequest, authenticate, log_out, log_out_everywhere, open_session,
-    refresh,
+    Auth, HeldToken, NewSession, SessionRequest, authenticate, authenticate_to_hold, log_out,
+    log_out_everywhere, open_session, refresh,
 };
 
 use crate::storage::Id;

@@ -85,6 +85,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::profile::routes())
         .merge(client::push::routes())
         .merge(client::sliding_sync::routes())
+        .merge(client::socket::routes())
         .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {

@@ -1,4 +1,4 @@
-//! How people learn of it: sync, as v3 and as sliding windows, from one engine.
+//! How people learn of it: sync, as v3, as sliding windows, and pushed over a socket.
 //!
 //! Not here: rooms and events themselves (`messaging`). Called by the doors. Its state is [`Sync`]: what only this
 //! process knows of its clients.
@@ -11,6 +11,7 @@ mod lazy;
 pub mod response;
 mod room;
 mod sliding;
+pub mod socket;
 mod summary;
 mod sync;
 mod wait;
@@ -34,6 +35,7 @@ struct Inner {
     lazy: lazy::Told,
     connections: sliding::Connections,
     rules: sliding::SharedRules,
+    sockets: socket::Sockets,
 }
 
 impl Default for Sync {
@@ -43,6 +45,7 @@ impl Default for Sync {
             lazy: lazy::Told::default(),
             connections: sliding::Connections::default(),
             rules: sliding::SharedRules::default(),
+            sockets: socket::Sockets::default(),
         }))
     }
 }

@@ -79,7 +79,7 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let listen = config.listen.clone();
     let data_dir = config.data_dir.clone();
     let server = open(config).await?;
-    let app = server.app.clone();
+    let (app, sync) = (server.app.clone(), server.sync.clone());
 
     let tasks = Tasks::default();
     start_loops(&server, &tasks);
@@ -97,10 +97,12 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     systemd::notify("STOPPING=1");
     addresses.remove(&data_dir);
     app.bell.close();
-    let tasks_ended = tasks.stop(STOP_TIME_MAX);
-    let (tasks_ended, connections_ended) =
-        tokio::join!(tasks_ended, connections.stop(STOP_TIME_MAX));
-    if !tasks_ended || !connections_ended {
+    let (tasks_ended, connections_ended, sockets_ended) = tokio::join!(
+        tasks.stop(STOP_TIME_MAX),
+        connections.stop(STOP_TIME_MAX),
+        sync.stop_sockets(STOP_TIME_MAX),
+    );
+    if !tasks_ended || !connections_ended || !sockets_ended {
         tracing::warn!("some requests were cut off: they took longer than {STOP_TIME_MAX:?}");
     }
     app.db.close().await;

@@ -52,6 +52,8 @@ fn unstable_features(encryption: EncryptionDefault) -> std::collections::BTreeMa
         EncryptionDefault::Off => (false, false),
     };
     [
+        // The notification socket: docs/socket.md.
+        ("chat.tern.socket", true),
         ("io.element.e2ee_forced.private", private),
         ("io.element.e2ee_forced.public", public),
         ("io.element.e2ee_forced.trusted_private", private),

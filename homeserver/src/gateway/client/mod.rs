@@ -18,5 +18,6 @@ pub(super) mod push;
 pub(super) mod registration;
 pub(super) mod rooms;
 pub(super) mod sliding_sync;
+pub(super) mod socket;
 pub(super) mod sync;
 pub(super) mod to_device;

@@ -8,7 +8,7 @@ use super::{
     extensions,
     lists::{self, Pick},
     marks::Aside,
-    request::{Request, Scoped},
+    request::{Form, Request, Scoped},
     room::{self, Shown},
 };
 use crate::{
@@ -80,7 +80,7 @@ impl Look<'_> {
                 Err(error) if error.is_passing() => return Err(error),
                 // It is not noted as told, so it comes as soon as it can be read.
                 Err(error) => {
-                    tracing::warn!(%room_id, %error, "a room is left out of a sliding sync")
+                    tracing::warn!(%room_id, %error, "a room is left out of a sliding sync");
                 }
             }
         }
@@ -106,7 +106,10 @@ impl Look<'_> {
                 }
             }
         }
-        if self.since.is_some() {
+        // In the deployed form one's own receipts change a room's counts.
+        let receipts_matter =
+            self.request.extensions.receipts.is_some() || self.request.form == Form::Deployed;
+        if self.since.is_some() && receipts_matter {
             asides.receipts = ephemeral::receipts_since(self.engine, user, span).await?;
         }
         Ok(asides)

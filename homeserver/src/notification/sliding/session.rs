@@ -109,4 +109,24 @@ impl Session {
             self.since = Some(found.news.token.clone());
         }
     }
+
+    /// The client has the answer with this `pos`, with everything in it: the messages to the device up to `to_device` are
+    /// deleted, and the session goes on from there.
+    pub(in crate::notification) async fn acknowledge(
+        &mut self,
+        viewer: Viewer<'_>,
+        pos: &str,
+        to_device: Option<String>,
+    ) -> Result<(), Error> {
+        let Viewer { engine, state, requester } = viewer;
+        // Let go first, so that what was told can be added in place.
+        self.base = Base::default();
+        self.base = state.0.connections.resume(&self.key, pos).ok_or(Error::UnknownPos)?;
+        self.since = self.base.token.clone();
+        if let (Some(wanted), Some(cursor)) = (&mut self.request.extensions.to_device, to_device) {
+            wanted.since = Some(cursor);
+            extensions::acknowledge(engine.app(), requester, &self.request).await?;
+        }
+        Ok(())
+    }
 }
