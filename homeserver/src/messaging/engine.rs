@@ -25,7 +25,7 @@ use super::{
     applied::{self, Applying},
     pdu::{Pdu, Place},
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
-    state::{self, Lineage, Link},
+    state::{self, Lineage},
     state_at::SnapshotCache,
     typing::Typing,
 };
@@ -268,15 +268,7 @@ impl Engine {
 
     /// The chain of snapshots that `snapshot` is read from.
     pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
-        let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
-        let (mut links, mut next) = (Vec::new(), Some(snapshot));
-        while let Some(id) = next {
-            let stored = rooms::find_snapshot(&self.0.app.db, id).await?.ok_or_else(damaged)?;
-            let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
-            links.push(Link { id, version: stored.version, delta });
-            next = stored.parent;
-        }
-        Ok(Lineage::new(links))
+        Ok(self.state_at(Some(snapshot)).await?.into_lineage())
     }
 
     /// One event of `room` by its interned id; cached.

@@ -11,16 +11,17 @@
 //! So reading a snapshot walks at most log2(v) rows, and N changes store about N·log2(N)/2 entries of 16 bytes, whatever
 //! the room's size. A fork simply continues its own lineage; the chain of its first snapshot is its predecessor's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::storage::{Id, NewSnapshot};
 
 /// A room's state: slot (interned type and state key) → event.
 pub type StateMap = BTreeMap<Id, Id>;
 
-/// The rows a snapshot is read from, newest first: the snapshot itself, its base, that one's base …
+/// The rows a snapshot is read from, newest first: the snapshot itself, its base, that one's base … They are shared, so that a
+/// copy costs its few links and not the state.
 #[derive(Debug, Clone, Default)]
-pub struct Lineage(Vec<Link>, Option<StateMap>);
+pub struct Lineage(Vec<Arc<Link>>, Option<StateMap>);
 
 /// One snapshot row.
 #[derive(Debug, Clone)]
@@ -37,7 +38,7 @@ pub fn base_version(version: i64) -> i64 {
 
 impl Lineage {
     /// From the rows of a chain, newest first.
-    pub fn new(links: Vec<Link>) -> Self {
+    pub fn new(links: Vec<Arc<Link>>) -> Self {
         Self(links, None)
     }
 
@@ -99,12 +100,12 @@ impl Lineage {
         let kept = self.0.iter().position(|link| link.version <= base).unwrap_or(self.0.len());
         let mut delta = StateMap::new();
         for link in self.0.drain(..kept).rev() {
-            delta.extend(link.delta);
+            delta.extend(&link.delta);
         }
         delta.extend(changes);
         let parent = self.id();
         let row = NewSnapshot { id, version, parent, delta: pack(&delta) };
-        self.0.insert(0, Link { id, version, delta });
+        self.0.insert(0, Arc::new(Link { id, version, delta }));
         row
     }
 }

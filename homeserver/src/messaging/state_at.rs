@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Engine, Error,
-    state::{self, Link, StateMap},
+    state::{self, Lineage, Link, StateMap},
 };
 use crate::storage::{self, Id, rooms};
 
@@ -59,6 +59,11 @@ impl Generations {
 }
 
 impl StateAt {
+    /// The same as a lineage to go on from.
+    pub fn into_lineage(self) -> Lineage {
+        Lineage::new(self.0)
+    }
+
     /// The snapshot's id; `None` for the empty state.
     pub fn id(&self) -> Option<Id> {
         self.0.first().map(|link| link.id)
