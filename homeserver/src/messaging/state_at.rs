@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Engine, Error,
-    state::{self, Lineage, Link, StateMap},
+    state::{self, Lineage, Link, NOTHING, StateMap},
 };
 use crate::storage::{self, Id, rooms};
 
@@ -42,7 +42,7 @@ impl SnapshotCache {
         Some(found)
     }
 
-    fn insert(&self, link: (Arc<Link>, Option<Id>)) {
+    pub(super) fn keep(&self, link: (Arc<Link>, Option<Id>)) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(link);
     }
 }
@@ -71,7 +71,8 @@ impl StateAt {
 
     /// The event in one slot.
     pub fn get(&self, slot: Id) -> Option<Id> {
-        self.0.iter().find_map(|link| link.delta.get(&slot).copied())
+        let found = self.0.iter().find_map(|link| link.delta.get(&slot).copied());
+        found.filter(|event| *event != NOTHING)
     }
 
     /// The whole state.
@@ -80,6 +81,7 @@ impl StateAt {
         for link in self.0.iter().rev() {
             state.extend(&link.delta);
         }
+        state.retain(|_, event| *event != NOTHING);
         state
     }
 
@@ -102,12 +104,20 @@ impl StateAt {
                 }
             }
         }
-        touched.retain(|slot, event| before.get(*slot) != Some(*event));
+        touched.retain(|slot, event| *event != NOTHING && before.get(*slot) != Some(*event));
         touched
     }
 }
 
 impl Engine {
+    /// As [`Engine::state_at`], for a snapshot that may have been dropped since: then the empty state.
+    pub async fn known_state_at(&self, snapshot: Option<Id>) -> Result<StateAt, Error> {
+        match self.state_at(snapshot).await {
+            Err(Error::Storage(storage::Error::Damaged { .. })) => Ok(StateAt::default()),
+            other => other,
+        }
+    }
+
     /// The state that `snapshot` stands for.
     pub async fn state_at(&self, snapshot: Option<Id>) -> Result<StateAt, Error> {
         let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
@@ -120,7 +130,7 @@ impl Engine {
                         rooms::find_snapshot(&self.app().db, id).await?.ok_or_else(damaged)?;
                     let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
                     let link = Arc::new(Link { id, version: stored.version, delta });
-                    self.snapshots().insert((link.clone(), stored.parent));
+                    self.snapshots().keep((link.clone(), stored.parent));
                     (link, stored.parent)
                 }
             };

@@ -40,8 +40,8 @@ pub mod unread;
 
 pub(crate) use append::insert;
 pub use append::{
-    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate,
-    TransactionKey, UserAction,
+    EventBatch, Membership, NewAuth, NewEvent, NewRoom, NewSnapshot, Redaction, Relation,
+    RoomUpdate, TransactionKey, UserAction,
 };
 pub use names::{Names, StateKey};
 pub use open::Database;

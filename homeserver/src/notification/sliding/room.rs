@@ -110,7 +110,7 @@ async fn timeline_room(
     let slice = slice(&sight, Span { since, upto, limit: config.limit }).await?;
     let now = state_at(&sight, &slice, upto).await?;
     let changed = match known {
-        Some(told) => now.changes_since(&engine.state_at(told.snapshot).await?),
+        Some(told) => now.changes_since(&engine.known_state_at(told.snapshot).await?),
         None => StateMap::new(),
     };
     // The room may have gone on since this look began: that is the next look's.
