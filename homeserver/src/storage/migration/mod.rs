@@ -18,6 +18,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0005_media", include_str!("m0005_media.sql")),
     ("m0006_federation", include_str!("m0006_federation.sql")),
     ("m0007_transactions", include_str!("m0007_transactions.sql")),
+    ("m0009_reports", include_str!("m0009_reports.sql")),
 ];
 
 struct Step {
