@@ -312,7 +312,7 @@ fn mails_are_shown_oldest_first_and_as_json() {
     };
     fs::write(mails.join("1.json"), mail("first")).unwrap();
     fs::write(mails.join("2.json"), mail("second")).unwrap();
-    let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let earlier = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60);
     fs::File::options()
         .write(true)
         .open(mails.join("1.json"))

@@ -91,6 +91,11 @@ impl Drop for Server {
     }
 }
 
+fn http_client() -> reqwest::Client {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
+}
+
 /// One request over a connection that ends with it.
 fn ask(mut stream: impl std::io::Read + std::io::Write) -> String {
     stream
@@ -163,9 +168,8 @@ fn a_request_under_way_at_sigterm_is_answered() {
 
 #[tokio::test]
 async fn an_account_is_made_by_mail_over_plain_http() {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
-    let (base, client) = (format!("http://{}", server.http[0]), reqwest::Client::new());
+    let (base, client) = (format!("http://{}", server.http[0]), http_client());
     let post = async |url: String, body: serde_json::Value| {
         let request = client.post(url).header("content-type", "application/json");
         let answer = request.body(body.to_string()).send().await.unwrap();
@@ -204,7 +208,6 @@ async fn an_account_is_made_by_mail_over_plain_http() {
 
 #[tokio::test]
 async fn only_a_trusted_proxy_says_how_clients_reach_the_server() {
-    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     for (trusted, expected) in
         [("[\"127.0.0.1\"]", "https://chat.example.org/"), ("[]", "https://localhost/")]
     {
@@ -214,7 +217,7 @@ async fn only_a_trusted_proxy_says_how_clients_reach_the_server() {
         let url =
             format!("http://{}/_matrix/client/v3/register/email/requestToken", server.http[0]);
         let body = r#"{"client_secret":"s","email":"alice@example.org","send_attempt":1}"#;
-        let request = reqwest::Client::new()
+        let request = http_client()
             .post(url)
             .header("host", "chat.example.org")
             .header("x-forwarded-proto", "https")
