@@ -1,11 +1,5 @@
 //! Accounts by email: registering, resetting, adding an address, by the codes and links in real mail files.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test may stop at anything unforeseen"
-)]
-
 mod common;
 
 use std::time::Duration;

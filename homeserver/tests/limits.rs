@@ -1,10 +1,6 @@
 //! Rate limits as a client meets them: 429 with the time to wait, per address and per user.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, where a panic is a failure"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 mod common;
 
