@@ -305,6 +305,7 @@ fn canonical(value: Value) -> Result<CanonicalJsonObject> {
     Ok(try_from_json_map(map)?)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the outside world's clock is the real one")]
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()

@@ -2,6 +2,8 @@
 
 mod bad_input;
 mod history;
+mod mail;
+mod operator;
 mod peer;
 mod people;
 mod strangers;
