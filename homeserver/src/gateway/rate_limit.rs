@@ -4,7 +4,8 @@
 //! are forgotten. Limits per mail address stand with the mails (`auth`).
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher as _,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,6 +17,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+
+use ruma::ServerName;
 
 use super::{ApiError, ClientIp};
 use crate::{
@@ -47,6 +50,8 @@ pub(super) enum Class {
     Search,
     Upload,
     Download,
+    /// Anything another server asks.
+    Federation,
     Other,
 }
 
@@ -106,6 +111,8 @@ impl Class {
             Self::Search => (rate(200, 10.0), rate(50, 2.0)),
             Self::Upload => (rate(200, 10.0), rate(60, 2.0)),
             Self::Download => (rate(2_000, 200.0), rate(1_000, 100.0)),
+            // (not by address, per server): a busy neighbour sends a few transactions a second and fetches a room at a time.
+            Self::Federation => (rate(4_000, 200.0), rate(4_000, 200.0)),
             Self::Other => (rate(1_000, 200.0), rate(400, 50.0)),
         }
     }
@@ -116,6 +123,8 @@ impl Class {
 enum Who {
     Address(IpAddr),
     User(Id),
+    /// A server's name, hashed with a key of this process.
+    Server(u64),
 }
 
 /// The buckets. Cheap to clone.
@@ -125,6 +134,7 @@ pub(super) struct RateLimiter(Option<Arc<Inner>>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
+    names: RandomState,
     /// When each bucket is full again, in ms.
     full_at: Mutex<HashMap<(Class, Who), f64>>,
 }
@@ -133,7 +143,11 @@ impl RateLimiter {
     pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
         match limits.rate {
             RateLimits::Off => Self(None),
-            RateLimits::Default => Self(Some(Arc::new(Inner { clock, full_at: Mutex::default() }))),
+            RateLimits::Default => Self(Some(Arc::new(Inner {
+                clock,
+                names: RandomState::new(),
+                full_at: Mutex::default(),
+            }))),
         }
     }
 
@@ -151,6 +165,16 @@ impl RateLimiter {
     /// How long to wait, when it is empty.
     pub(super) fn take_for_user(&self, class: Class, user: Id) -> Result<(), Duration> {
         self.take(class, Who::User(user), class.rates().1)
+    }
+
+    /// Takes one operation from the bucket of another server, who has proven its name.
+    ///
+    /// # Errors
+    /// How long to wait, when it is empty.
+    pub(super) fn take_for_server(&self, name: &ServerName) -> Result<(), Duration> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let who = Who::Server(inner.names.hash_one(name.as_str()));
+        self.take(Class::Federation, who, Class::Federation.rates().1)
     }
 
     fn take(&self, class: Class, who: Who, rate: Rate) -> Result<(), Duration> {
@@ -257,6 +281,20 @@ mod tests {
         }
         limiter.take_for_address(Class::Mail, "2001:db8::ffff".parse().unwrap()).unwrap_err();
         limiter.take_for_address(Class::Mail, "2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_asks_too_much_does_not_shut_out_another() {
+        let clock = Clock::default();
+        let limiter = RateLimiter::new(&Limits::default(), clock.clone());
+        let (loud, quiet) = ("loud.example.org", "quiet.example.org");
+        let [loud, quiet] =
+            [loud, quiet].map(|name| ruma::OwnedServerName::try_from(name).unwrap());
+        let taken = (0..10_000).filter(|_| limiter.take_for_server(&loud).is_ok()).count();
+        assert_eq!(taken, 4_000);
+        limiter.take_for_server(&quiet).unwrap();
+        clock.turn(Duration::from_secs(1));
+        limiter.take_for_server(&loud).unwrap();
     }
 
     #[test]

@@ -18,6 +18,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0005_media", include_str!("m0005_media.sql")),
     ("m0006_federation", include_str!("m0006_federation.sql")),
     ("m0007_transactions", include_str!("m0007_transactions.sql")),
+    ("m0010_reception", include_str!("m0010_reception.sql")),
 ];
 
 struct Step {
