@@ -48,7 +48,7 @@ impl Server {
     /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
     pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
         let engine = Engine::start(app.clone());
-        messaging::inbound::resume(&engine).await?;
+        messaging::reception::resume(&engine).await?;
         app.outbound
             .wake_all()
             .await
@@ -98,7 +98,7 @@ pub fn router(server: Server) -> Router {
                 "unknown method for this endpoint",
             )
         })
-        .layer(Extension(limiter))
+        .layer(Extension(limiter.clone()))
         .with_state(server.clone());
-    layers::around(routes).merge(federation::routes(server))
+    layers::around(routes.merge(federation::routes(server, limiter)))
 }

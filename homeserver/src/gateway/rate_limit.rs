@@ -3,6 +3,7 @@
 //! Limits per mail address and per account that somebody guesses the password of stand in `auth`.
 
 use std::{
+    hash::{BuildHasher as _, RandomState},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{Arc, OnceLock},
     time::Duration,
@@ -49,6 +50,8 @@ pub(super) enum Class {
     Report,
     /// What makes this server ask another one.
     Remote,
+    /// Anything another server asks.
+    Federation,
     Other,
 }
 
@@ -106,6 +109,8 @@ impl Class {
             Self::Download => (rate(2_000, 200.0), rate(1_000, 100.0)),
             Self::Report => (rate(60, 0.5), rate(20, 0.05)),
             Self::Remote => (rate(100, 2.0), rate(200, 5.0)),
+            // (not by address, per server): a busy neighbour sends a few transactions a second and fetches a room at a time.
+            Self::Federation => (rate(4_000, 200.0), rate(4_000, 200.0)),
             Self::Other => (rate(1_000, 200.0), rate(400, 50.0)),
         }
     }
@@ -116,6 +121,8 @@ impl Class {
 enum Who {
     Address(IpAddr),
     User(Id),
+    /// A server's name, hashed with a key of this process.
+    Server(u64),
 }
 
 /// The buckets. Cheap to clone.
@@ -125,6 +132,7 @@ pub(super) struct RateLimiter(Option<Arc<Inner>>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
+    names: RandomState,
     buckets: Buckets<(Class, Who)>,
 }
 
@@ -132,9 +140,11 @@ impl RateLimiter {
     pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
         match limits.rate {
             RateLimits::Off => Self(None),
-            RateLimits::Default => {
-                Self(Some(Arc::new(Inner { clock, buckets: Buckets::default() })))
-            }
+            RateLimits::Default => Self(Some(Arc::new(Inner {
+                clock,
+                names: RandomState::new(),
+                buckets: Buckets::default(),
+            }))),
         }
     }
 
@@ -152,6 +162,16 @@ impl RateLimiter {
     /// How long to wait, when it is empty.
     pub(super) fn take_for_user(&self, class: Class, user: Id) -> Result<(), Duration> {
         self.take(class, Who::User(user), class.rates().1)
+    }
+
+    /// Takes one operation from the bucket of another server, who has proven its name.
+    ///
+    /// # Errors
+    /// How long to wait, when it is empty.
+    pub(super) fn take_for_server(&self, name: &ServerName) -> Result<(), Duration> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let who = Who::Server(inner.names.hash_one(name.as_str()));
+        self.take(Class::Federation, who, Class::Federation.rates().1)
     }
 
     fn take(&self, class: Class, who: Who, rate: Rate) -> Result<(), Duration> {
@@ -296,6 +316,21 @@ mod tests {
         }
         limiter.take_for_address(Class::Mail, "2001:db8::ffff".parse().unwrap()).unwrap_err();
         limiter.take_for_address(Class::Mail, "2001:db8:0:1::1".parse().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_server_that_asks_too_much_does_not_shut_out_another() {
+        let clock = Clock::default();
+        let limiter = RateLimiter::new(&Limits::default(), clock.clone());
+        let (loud, quiet) = ("loud.example.org", "quiet.example.org");
+        let [loud, quiet] =
+            [loud, quiet].map(|name| ruma::OwnedServerName::try_from(name).unwrap());
+        let taken = (0..10_000).filter(|_| limiter.take_for_server(&loud).is_ok()).count();
+        // The clock goes on meanwhile, and a slow machine is let in a little more.
+        assert!((4_000..5_000).contains(&taken), "{taken}");
+        limiter.take_for_server(&quiet).unwrap();
+        clock.turn(Duration::from_secs(1));
+        limiter.take_for_server(&loud).unwrap();
     }
 
     #[test]

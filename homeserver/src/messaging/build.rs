@@ -318,7 +318,10 @@ impl<'a> Building<'a> {
             stripped_state: None,
         });
         let is_ours = app.is_ours(user_id.server_name());
-        if standing == Membership::Join && !is_ours {
+        // Who is only invited is not written to, but learns of it when that ends.
+        let is_removed =
+            matches!(standing, Membership::Leave | Membership::Ban) && pdu.sender != user_id;
+        if (standing == Membership::Join || is_removed) && !is_ours {
             self.batch.destinations.push(user_id.server_name().to_string());
         }
         let member = Member { user_id, membership: standing, event: pdu.id, position: 0 };

@@ -18,7 +18,7 @@ use ruma::{
     state_res::check_state_independent_auth_rules,
 };
 
-use tern_federation::EventError;
+use tern_federation::{EventError, KeyError};
 
 use super::{
     Building, Engine, Error, Pdu, Room,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     app::App,
-    storage::{Id, events},
+    storage::{self, Id, events},
 };
 
 /// An event whose signatures and format were checked.
@@ -73,9 +73,22 @@ pub(super) async fn verify(
     read(verified.map_err(unbelieved)?.into_json(), rules)
 }
 
+/// Checks what can be seen without any key: the fields, the sizes, the numbers of prev and auth events.
+pub(super) fn check_format(
+    object: &CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<(), Error> {
+    read(object.clone(), rules).map(drop)
+}
+
 fn unbelieved(error: EventError) -> Error {
     match error {
         EventError::Malformed(_) => Error::BadEvent(error.to_string()),
+        // Nothing is said about the event: the keys may be had later.
+        EventError::Keys(
+            KeyError::Unavailable { server, reason } | KeyError::BadDocument { server, reason },
+        ) => Error::Remote { server: server.to_string(), reason },
+        EventError::Interrupted => Error::Storage(storage::Error::Stopping),
         _ => Error::Forbidden(error.to_string()),
     }
 }

@@ -1,11 +1,16 @@
 //! Everything together, as users and other servers meet it: real programs, real terminals, real TLS, real mail.
 
+mod across;
 mod bad_input;
+mod evil_resident;
 mod history;
 mod mail;
+mod media;
 mod operator;
+mod outsiders;
 mod peer;
 mod people;
+mod reception;
 mod strangers;
 mod two_people;
 mod with_nio;
