@@ -13,7 +13,7 @@ use tern_tui::input;
 use tern_tui::snapshot::SnapshotFile;
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
-use tern_tui::terminal::{Screen, restore_on_panic};
+use tern_tui::terminal::{self, Screen, restore_on_panic};
 use tern_tui::{keys, sanitize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -94,6 +94,7 @@ fn signals() -> io::Result<impl Stream<Item = Signal>> {
     };
     let quit = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
     let mut all = stream::SelectAll::new();
+    all.push(stream::once(terminal::gone()).map(|()| Signal::Quit).boxed());
     for kind in quit {
         all.push(listen(kind, Signal::Quit)?.boxed());
     }

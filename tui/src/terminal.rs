@@ -6,12 +6,45 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::io::{self, Write};
 
 /// Title kept, other screen, bracketed paste, focus reports.
 const ENTER: &str = "\x1b[22;2t\x1b[?1049h\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone; ends a frame that a panic cut short, shows the cursor.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;2t";
+
+/// Ends when the terminal behind stdout is gone. SIGHUP tells only the session that owned it, and reading from a terminal that is
+/// gone does not end. Where nobody can tell, it waits for ever.
+pub async fn gone() {
+    let (sender, gone) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        if waits_for_hang_up() {
+            sender.send(()).ok();
+        }
+    });
+    if gone.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Blocks until the terminal hangs up. `false`: it can't be watched, which says nothing about whether it is there.
+fn waits_for_hang_up() -> bool {
+    let stdout = io::stdout();
+    loop {
+        // Asked for nothing, `poll` still tells of a hang-up.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        match poll(&mut watched, None) {
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+            Ok(_) => {
+                let [watched] = watched;
+                return watched.revents().intersects(PollFlags::HUP | PollFlags::ERR);
+            }
+        }
+    }
+}
 
 /// Somewhere to show frames.
 pub struct Screen<W: Write> {

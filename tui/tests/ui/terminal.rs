@@ -182,3 +182,41 @@ fn a_closed_terminal_ends_the_client() {
     }
     assert_eq!(ended, Ok(true));
 }
+
+// The flag below is Linux' own number.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_the_client() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    const O_NOCTTY: i32 = 0o400;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    // Not the terminal of its session: nobody sends it SIGHUP.
+    let path = pair.master.tty_name().unwrap();
+    let mut options = std::fs::OpenOptions::new();
+    let slave = options.read(true).write(true).custom_flags(O_NOCTTY).open(path).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tern"));
+    command.arg("--data").arg(folder.path()).env("TERM", "xterm-256color");
+    command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    // Its first bytes: it has taken the terminal over.
+    let began = reader.read(&mut [0; 4096]);
+    drop(reader);
+    drop(pair.master);
+    let end = Instant::now() + PATIENCE;
+    let mut ended = child.try_wait().unwrap();
+    while ended.is_none() && Instant::now() < end {
+        std::thread::park_timeout(Duration::from_millis(20));
+        ended = child.try_wait().unwrap();
+    }
+    if ended.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(began.unwrap() > 0);
+    assert!(ended.is_some(), "tern goes on without a terminal");
+}
