@@ -125,7 +125,7 @@ fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
         },
         Command::React => popups::ask_for_reaction(state, chat, message),
         Command::Retry
-            if message.ticks == Some(Ticks::Failed)
+            if matches!(message.ticks, Some(Ticks::Failed | Ticks::Sending))
                 || matches!(message.body, Body::Undecryptable { .. }) =>
         {
             vec![Effect::Request(Request::RetrySend { chat, message: message.key.clone() })]

@@ -5,7 +5,7 @@ use tern_tui::backend::{
     Body, Connection, Message, Recovery, Report, Request, Secret, Verification,
 };
 
-fn says(message: &Message, text: &str) -> bool {
+pub(crate) fn says(message: &Message, text: &str) -> bool {
     matches!(&message.body, Body::Text { text: body, .. } if body == text)
 }
 
@@ -16,7 +16,7 @@ on_every_server! {
 }
 
 /// Alice and bob in an encrypted chat with one message of each.
-async fn two_in_a_chat(server: &Server) -> (Person, Person, String) {
+pub(crate) async fn two_in_a_chat(server: &Server) -> (Person, Person, String) {
     let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
     let mut bob = Person::register("bob", &server.url, server.folder("bob")).await;
     alice.ask(Request::NewDirectChat { user: "@bob:example.org".to_owned(), encrypted: true });
