@@ -71,6 +71,11 @@ impl<W: Write> App<W> {
         self.backend = Some(backend);
     }
 
+    /// Whether the timer runs.
+    pub fn waits_for(&self, timer: Timer) -> bool {
+        self.timers.contains_key(&timer)
+    }
+
     /// The screen as it was written to; for tests.
     pub fn screen_mut(&mut self) -> &mut Screen<W> {
         &mut self.screen

@@ -4,6 +4,7 @@ mod bad_input;
 mod history;
 mod mail;
 mod operator;
+mod mail_links;
 mod peer;
 mod people;
 mod strangers;

@@ -8,7 +8,16 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// From the first-run screen to the chat screen: finds the server, registers by email, types the code from the mail.
 pub(crate) async fn register(tern: &mut Tern, ternd: &Ternd, username: &str) -> Result<()> {
-    find_server(tern, ternd.name()).await?;
+    let email = ask_for_mail(tern, ternd.name(), username).await?;
+    let code = ternd.wait_for_mail(&email, 0).await?.code()?;
+    tern.type_text(&code)?;
+    tern.press("Enter")?;
+    enter_chats(tern).await
+}
+
+/// From the first-run screen to the one that waits for the mail. Gives the address it goes to.
+pub(crate) async fn ask_for_mail(tern: &mut Tern, server: &str, username: &str) -> Result<String> {
+    find_server(tern, server).await?;
     tern.press("r")?;
     tern.wait_for("Register on").await?;
     let email = format!("{username}@example.org");
@@ -19,10 +28,7 @@ pub(crate) async fn register(tern: &mut Tern, ternd: &Ternd, username: &str) -> 
     tern.type_text(PASSWORD)?;
     tern.press("Enter")?;
     tern.wait_for("Check your mail").await?;
-    let code = ternd.wait_for_mail(&email, 0).await?.code()?;
-    tern.type_text(&code)?;
-    tern.press("Enter")?;
-    enter_chats(tern).await
+    Ok(email)
 }
 
 /// The same on a server that takes anybody, where the form asks for no address.
@@ -66,7 +72,7 @@ async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
 }
 
 /// Puts off the question about a recovery key, which a first login asks; then the list has the focus.
-async fn enter_chats(tern: &mut Tern) -> Result<()> {
+pub(crate) async fn enter_chats(tern: &mut Tern) -> Result<()> {
     tern.wait_for("Later").await?;
     tern.press("Esc")?;
     tern.wait_gone("Later").await

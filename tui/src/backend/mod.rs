@@ -47,14 +47,14 @@ pub enum Request {
     Register { username: String, password: Secret, email: Option<String>, token: Option<Secret> },
     /// The code from the mail, typed. → as [`Request::Register`].
     SubmitMailCode { code: Secret },
-    /// "I have opened the link in the mail": asks the server again. → as [`Request::Register`].
-    ContinueRegistration,
+    /// "I have opened the link in the mail": asks the server again. `polled`: nobody pressed anything. → as [`Request::Register`].
+    ContinueRegistration { polled: bool },
     /// Logs in by username, `@user:server` or email address. → [`Report::LoggedIn`] or [`Report::AuthFailed`].
     LogIn { user: String, password: Secret },
     /// Mails a password-reset code to `email`. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
     StartPasswordReset { email: String },
-    /// Sets the new password with the mailed code (absent: the link was opened). → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
-    FinishPasswordReset { code: Option<Secret>, new_password: Secret },
+    /// Sets the new password with the mailed code (absent: the link was opened). `polled`: nobody pressed anything. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
+    FinishPasswordReset { code: Option<Secret>, new_password: Secret, polled: bool },
     /// Ends the session and wipes its keys and caches. → [`Report::LoggedOut`].
     LogOut,
 
@@ -129,8 +129,10 @@ pub enum Report {
     RegistrationStep(MailStep),
     /// The same for a password reset.
     PasswordResetStep(MailStep),
-    /// A login, registration or reset was refused; `reason` says what to do next.
-    AuthFailed { reason: String },
+    /// A login, registration or reset was refused; `reason` says what to do next, `about` what of the form it is about.
+    AuthFailed { reason: String, about: Option<About> },
+    /// The account was made, but logging in to it failed for `reason`: it can be logged in to.
+    AccountMade { user: UserId, reason: String },
     /// There is a session now (also at start, restored from disk).
     LoggedIn { user: UserId, server: String, device: String },
     /// The session is gone. `soft`: log in again, keys are kept.
@@ -182,14 +184,25 @@ pub struct ServerInfo {
     pub password_login: bool,
 }
 
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    Server,
+    User,
+    Email,
+    Password,
+    Token,
+    Code,
+}
+
 /// Where an email conversation stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailStep {
     /// A mail went out. `code`: it can be typed here; otherwise the link in it must be opened.
     MailSent { email: String, code: bool },
-    /// The link has not been opened yet.
-    StillWaiting,
-    /// The code was wrong; `tries_left` if the server said.
+    /// The link has not been opened yet; or, when nobody pressed anything (`polled`), the server could not say.
+    StillWaiting { polled: bool },
+    /// The code was wrong, or the mail is no longer good; `reason` says what to do next.
     WrongCode { reason: String },
     /// A password reset is through: log in now.
     Done,

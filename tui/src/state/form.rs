@@ -115,6 +115,8 @@ pub enum Press {
     ToRegister,
     ToReset,
     ToFindServer,
+    /// Another mail, for the same.
+    NewMail,
     Decline,
     Edit,
     Message,

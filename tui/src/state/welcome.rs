@@ -1,7 +1,7 @@
 //! The first-run screens: finding a server, registering by email, logging in, a new password. Each is a form.
 
 use super::form::{Button, FieldName, Form, FormKind, Press, button, field};
-use crate::backend::ServerInfo;
+use crate::backend::{Secret, ServerInfo};
 
 /// Where somebody without a session stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,11 +12,16 @@ pub struct Welcome {
     pub typed: String,
     /// The address a mail went to.
     pub email: String,
-    /// The registration or reset that is under way, to go back to.
+    /// The registration that is under way, to go back to or to begin anew.
     pub before: Option<Form>,
+    /// The server is asked now and then whether the link has been opened.
+    pub asking: bool,
+    /// The password that waits for the link in the mail to be opened.
+    pub waiting_password: Option<Secret>,
 }
 
 const BACK: Button = button("Back", Press::Close, 'b');
+const NEW_MAIL: Button = button("New mail", Press::NewMail, 'n');
 
 impl Welcome {
     /// The first screen; `server` prefilled.
@@ -27,6 +32,8 @@ impl Welcome {
             typed: server.to_owned(),
             email: String::new(),
             before: None,
+            asking: false,
+            waiting_password: None,
         }
     }
 
@@ -130,17 +137,17 @@ impl Welcome {
         let fields = vec![field(FieldName::Code, "Code", "").advice(
             "It is in the mail; look among the spam too. Opening the link there works as well.",
         )];
-        let buttons = vec![button("Go on", Press::Submit, 'g'), BACK];
+        let buttons = vec![button("Go on", Press::Submit, 'g'), NEW_MAIL, BACK];
         Form::new(FormKind::MailCode, "Check your mail", fields, buttons)
             .intro([format!("A code was mailed to {}.", self.email)])
     }
 
     /// Waiting for the link to be opened.
     pub fn mail_link(&self) -> Form {
-        let buttons = vec![button("I have opened it", Press::Submit, 'i'), BACK];
+        let buttons = vec![button("I have opened it", Press::Submit, 'i'), NEW_MAIL, BACK];
         let intro = [
             format!("A mail went to {}.", self.email),
-            "Open the link in the mail, confirm there, then go on here.".to_owned(),
+            "Open the link in the mail and confirm there; it goes on here by itself.".to_owned(),
         ];
         Form::new(FormKind::MailLink, "Check your mail", Vec::new(), buttons).intro(intro)
     }
@@ -170,7 +177,7 @@ impl Welcome {
                 .secret()
                 .advice("At least 8 characters. Ctrl+T shows what you type."),
         );
-        let buttons = vec![button("Set it", Press::Submit, 's'), BACK];
+        let buttons = vec![button("Set it", Press::Submit, 's'), NEW_MAIL, BACK];
         let how = if typed {
             "If there is an account, a code was mailed to"
         } else {

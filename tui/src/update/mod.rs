@@ -172,6 +172,7 @@ fn elapsed(state: &mut State, timer: Timer) -> Vec<Effect> {
             state.snapshot_due = false;
             vec![Effect::SaveSnapshot]
         }
+        Timer::AskAgain => welcome::ask_again(state),
     }
 }
 

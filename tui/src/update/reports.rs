@@ -17,7 +17,8 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         | Report::UsernameChecked { .. }
         | Report::RegistrationStep(_)
         | Report::PasswordResetStep(_)
-        | Report::AuthFailed { .. } => take_entrance(state, report),
+        | Report::AuthFailed { .. }
+        | Report::AccountMade { .. } => take_entrance(state, report),
         Report::LoggedIn { user, server, device } => {
             logged_in(state, Me { user: line(&user), server: line(&server), device: line(&device) })
         }
@@ -82,10 +83,13 @@ fn take_entrance(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::RegistrationStep(step) => welcome::registration_step(entrance, clean_step(step)),
         Report::PasswordResetStep(step) => welcome::reset_step(entrance, clean_step(step)),
-        Report::AuthFailed { reason } => welcome::refused(entrance, &line(&reason)),
+        Report::AuthFailed { reason, about } => welcome::refused(entrance, &line(&reason), about),
+        Report::AccountMade { user, reason } => {
+            welcome::account_made(entrance, line(&user), line(&reason));
+        }
         _ => {}
     }
-    Vec::new()
+    welcome::wait_for_link(entrance)
 }
 
 fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {

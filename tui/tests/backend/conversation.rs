@@ -225,7 +225,7 @@ async fn refusals(server: Server) {
     assert_eq!(problem.await.as_deref(), Some("That username is taken. Choose another."));
     other.ask(Request::LogIn { user: "alice".to_owned(), password: Secret("not it".to_owned()) });
     let refused = other.until("the refusal", |report| match report {
-        Report::AuthFailed { reason } => Some(reason.clone()),
+        Report::AuthFailed { reason, .. } => Some(reason.clone()),
         _ => None,
     });
     assert!(refused.await.starts_with("Wrong username or password."));

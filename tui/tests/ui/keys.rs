@@ -3,8 +3,7 @@
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
 use tern_tui::backend::{
-    Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
-    Verification,
+    Encryption, Message, Recovery, Report, Request, Secret, Ticks, Verification,
 };
 use tern_tui::input::{self};
 use tern_tui::state::Pane;
@@ -20,17 +19,6 @@ fn sent(requests: &[Request]) -> Vec<&str> {
         .collect()
 }
 
-fn server() -> ServerInfo {
-    ServerInfo {
-        name: "example.org".to_owned(),
-        url: "https://example.org".to_owned(),
-        registration: true,
-        wants_email: true,
-        wants_token: false,
-        password_login: true,
-    }
-}
-
 #[tokio::test]
 async fn opening_a_chat_and_typing_sends_through_the_whole_loop() {
     let mut client = Client::with_chats(80, 24);
@@ -44,150 +32,6 @@ async fn opening_a_chat_and_typing_sends_through_the_whole_loop() {
         "{requests:?}"
     );
     assert_eq!(sent(&requests), ["hi"]);
-}
-
-#[test]
-fn registering_by_email_goes_from_server_to_code() {
-    let mut client = Client::new(80, 24);
-    client.types("bob@example.org");
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::FindServer { input: "bob@example.org".to_owned() }]);
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    assert!(client.screen().contains("bob@example.org"), "the address is prefilled");
-    client.types("short");
-    client.keys("enter");
-    assert!(client.screen().contains("Too short"), "{}", client.screen());
-    assert_eq!(client.requests(), []);
-    client.types("er secret");
-    client.keys("enter");
-    let expected = Request::Register {
-        username: "bob".to_owned(),
-        password: Secret("shorter secret".to_owned()),
-        email: Some("bob@example.org".to_owned()),
-        token: None,
-    };
-    assert_eq!(client.requests(), [expected]);
-    client.report(Report::RegistrationStep(MailStep::MailSent {
-        email: "bob@example.org".to_owned(),
-        code: true,
-    }));
-    client.types("WRONG");
-    client.keys("enter");
-    client.report(Report::RegistrationStep(MailStep::WrongCode {
-        reason: "That code is not right; look again.".to_owned(),
-    }));
-    assert!(client.screen().contains("That code is not right"));
-    client.keys("ctrl-u");
-    client.types("ABCD2345");
-    client.keys("enter");
-    let codes: Vec<Request> = client.requests();
-    assert_eq!(
-        codes.last(),
-        Some(&Request::SubmitMailCode { code: Secret("ABCD2345".to_owned()) })
-    );
-    client.report(logged_in());
-    assert!(client.app.state.welcome.is_none());
-}
-
-#[test]
-fn a_taken_username_is_told_on_its_field_while_typing_goes_on() {
-    let mut client = Client::new(80, 24);
-    client.types("example.org");
-    client.keys("enter");
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    client.types("alice@example.org");
-    client.keys("enter");
-    client.types("alice");
-    client.keys("enter");
-    assert_eq!(
-        client.requests().last(),
-        Some(&Request::CheckUsername { username: "alice".to_owned() })
-    );
-    client.report(Report::UsernameChecked {
-        username: "alice".to_owned(),
-        problem: Some("alice is taken: choose another.".to_owned()),
-    });
-    assert!(client.screen().contains("alice is taken"));
-}
-
-#[test]
-fn a_server_that_wants_the_link_opened_gets_a_screen_without_a_code() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    client.report(Report::RegistrationStep(MailStep::MailSent {
-        email: "bob@example.org".to_owned(),
-        code: false,
-    }));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ContinueRegistration]);
-    client.report(Report::RegistrationStep(MailStep::StillWaiting));
-    assert!(client.screen().contains("Not confirmed yet"));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ContinueRegistration]);
-}
-
-#[test]
-fn a_wrong_password_is_told_and_a_new_one_can_be_asked_for() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l");
-    client.types("alice");
-    client.keys("enter");
-    client.types("wrong");
-    client.keys("enter");
-    assert_eq!(
-        client.requests(),
-        [Request::LogIn { user: "alice".to_owned(), password: Secret("wrong".to_owned()) }]
-    );
-    client.report(Report::AuthFailed {
-        reason: "Wrong password: try again or set a new one.".to_owned(),
-    });
-    assert!(client.screen().contains("Wrong password"));
-    client.keys("tab tab");
-    client.keys("enter");
-    assert!(client.screen().contains("Mail me"), "{}", client.screen());
-}
-
-#[test]
-fn the_password_reset_ends_at_the_login() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l tab tab tab enter");
-    client.types("alice@example.org");
-    client.keys("enter");
-    assert_eq!(
-        client.requests(),
-        [Request::StartPasswordReset { email: "alice@example.org".to_owned() }]
-    );
-    client.report(Report::PasswordResetStep(MailStep::MailSent {
-        email: "alice@example.org".to_owned(),
-        code: true,
-    }));
-    client.types("CODE2345");
-    client.keys("enter");
-    client.types("a new secret");
-    client.keys("enter");
-    let expected = Request::FinishPasswordReset {
-        code: Some(Secret("CODE2345".to_owned())),
-        new_password: Secret("a new secret".to_owned()),
-    };
-    assert_eq!(client.requests(), [expected]);
-    client.report(Report::PasswordResetStep(MailStep::Done));
-    assert!(client.screen().contains("The new password is set"));
-}
-
-#[test]
-fn secrets_are_dots_until_they_are_revealed() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l tab");
-    client.types("hunter22");
-    assert!(client.screen().contains("••••••••") && !client.screen().contains("hunter22"));
-    client.keys("ctrl-t");
-    assert!(client.screen().contains("hunter22"));
 }
 
 #[test]
@@ -291,6 +135,19 @@ fn a_failed_message_is_retried_and_a_fine_one_is_not() {
     );
     client.keys("k u");
     assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn a_message_that_waits_is_tried_again_at_once() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    let waiting = Message { ticks: Some(Ticks::Sending), ..message("9", true, "soon", NOON + 1) };
+    client.report(Report::Timeline { chat: BOB.to_owned(), messages: vec![waiting] });
+    client.requests();
+    client.keys("esc u");
+    assert_eq!(
+        client.requests(),
+        [Request::RetrySend { chat: BOB.to_owned(), message: "9".to_owned() }]
+    );
 }
 
 #[test]

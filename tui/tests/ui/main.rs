@@ -12,3 +12,4 @@ mod keys;
 mod leaving;
 mod screens;
 mod terminal;
+mod welcome;

@@ -7,11 +7,12 @@ use super::{
     discovery::{self, FoundServer},
     login,
     password_reset::PasswordReset,
+    refused::Refused,
     registration::{self, Registration, Step},
     reports::Reports,
     store::Store,
 };
-use crate::backend::{Report, Request, Secret};
+use crate::backend::{About, MailStep, Report, Request, Secret};
 
 pub(super) struct Entry {
     http: reqwest::Client,
@@ -46,7 +47,7 @@ impl Entry {
                 | Request::CheckUsername { .. }
                 | Request::Register { .. }
                 | Request::SubmitMailCode { .. }
-                | Request::ContinueRegistration
+                | Request::ContinueRegistration { .. }
                 | Request::LogIn { .. }
                 | Request::StartPasswordReset { .. }
                 | Request::FinishPasswordReset { .. }
@@ -109,25 +110,26 @@ impl Entry {
                     token,
                 );
                 self.registration = Some(registration);
-                self.advance(None).await
+                self.advance(None, false).await
             }
-            Request::SubmitMailCode { code } => self.advance(Some(code)).await,
-            Request::ContinueRegistration => self.advance(None).await,
+            Request::SubmitMailCode { code } => self.advance(Some(code), false).await,
+            Request::ContinueRegistration { polled } => self.advance(None, polled).await,
             Request::LogIn { user, password } => self.log_in(&user, &password).await,
             Request::StartPasswordReset { email } => {
                 self.start_reset(&email).await;
                 None
             }
-            Request::FinishPasswordReset { code, new_password } => {
-                self.finish_reset(code.as_ref(), &new_password).await;
+            Request::FinishPasswordReset { code, new_password, polled } => {
+                self.finish_reset(code.as_ref(), &new_password, polled).await;
                 None
             }
             _ => None,
         }
     }
 
-    fn refuse(&self, reason: impl Into<String>) {
-        self.reports.send(Report::AuthFailed { reason: reason.into() });
+    fn refuse(&self, refused: impl Into<Refused>) {
+        let Refused { reason, about, .. } = refused.into();
+        self.reports.send(Report::AuthFailed { reason, about });
     }
 
     async fn find(&mut self, input: &str) {
@@ -154,7 +156,7 @@ impl Entry {
             match discovery::find(&self.http, &hint).await {
                 Ok(found) => self.found = Some(found),
                 Err(reason) => {
-                    self.refuse(reason);
+                    self.refuse(Refused::about(About::Server, reason));
                     return None;
                 }
             }
@@ -169,7 +171,8 @@ impl Entry {
         self.reports.send(Report::UsernameChecked { username, problem });
     }
 
-    async fn advance(&mut self, code: Option<Secret>) -> Option<Client> {
+    /// `polled`: nobody pressed anything, so that a server that can't be asked just now is asked again later, without a word.
+    async fn advance(&mut self, code: Option<Secret>, polled: bool) -> Option<Client> {
         let Some(registration) = &mut self.registration else {
             self.refuse("There is no registration under way. Start again.");
             return None;
@@ -189,14 +192,29 @@ impl Entry {
             Step::Registered { user } => {
                 let password = registration.password.clone();
                 self.registration = None;
-                self.log_in(&user, &password).await
+                self.log_in_to_new_account(user, &password).await
             }
             Step::Mail(step) => {
-                self.reports.send(Report::RegistrationStep(step));
+                self.reports.send(Report::RegistrationStep(told(step, polled)));
                 None
             }
-            Step::Refused(reason) => {
-                self.refuse(reason);
+            Step::Refused(refused) if polled && refused.passes => {
+                self.reports.send(Report::RegistrationStep(MailStep::StillWaiting { polled }));
+                None
+            }
+            Step::Refused(refused) => {
+                self.refuse(refused);
+                None
+            }
+        }
+    }
+
+    async fn log_in_to_new_account(&mut self, user: String, password: &Secret) -> Option<Client> {
+        let server = self.server(Some(&user)).await?;
+        match login::log_in(&self.http, &self.store, &server.base, &user, password).await {
+            Ok(client) => Some(client),
+            Err(Refused { reason, .. }) => {
+                self.reports.send(Report::AccountMade { user, reason });
                 None
             }
         }
@@ -206,8 +224,8 @@ impl Entry {
         let server = self.server(Some(user)).await?;
         match login::log_in(&self.http, &self.store, &server.base, user, password).await {
             Ok(client) => Some(client),
-            Err(reason) => {
-                self.refuse(reason);
+            Err(refused) => {
+                self.refuse(refused);
                 None
             }
         }
@@ -220,22 +238,34 @@ impl Entry {
                 self.reset = Some(reset);
                 self.reports.send(Report::PasswordResetStep(step));
             }
-            Err(reason) => self.refuse(reason),
+            Err(refused) => self.refuse(refused),
         }
     }
 
-    async fn finish_reset(&mut self, code: Option<&Secret>, password: &Secret) {
+    async fn finish_reset(&mut self, code: Option<&Secret>, password: &Secret, polled: bool) {
         let Some(reset) = &mut self.reset else {
             return self.refuse("There is no password reset under way. Start again.");
         };
         match reset.finish(code, password).await {
             Ok(step) => {
-                if step == crate::backend::MailStep::Done {
+                if step == MailStep::Done {
                     self.reset = None;
                 }
+                self.reports.send(Report::PasswordResetStep(told(step, polled)));
+            }
+            Err(refused) if polled && refused.passes => {
+                let step = MailStep::StillWaiting { polled };
                 self.reports.send(Report::PasswordResetStep(step));
             }
-            Err(reason) => self.refuse(reason),
+            Err(refused) => self.refuse(refused),
         }
+    }
+}
+
+/// The step as it is reported: whether anybody waits for the word that there is nothing new.
+fn told(step: MailStep, polled: bool) -> MailStep {
+    match step {
+        MailStep::StillWaiting { .. } => MailStep::StillWaiting { polled },
+        step => step,
     }
 }

@@ -10,9 +10,10 @@ use ruma::{
 use super::{
     client,
     errors::{explain, explain_http},
+    refused::Refused,
     store::{Store, StoredSession},
 };
-use crate::backend::Secret;
+use crate::backend::{About, Secret};
 
 /// What a new session is called in the user's session list.
 fn device_name() -> String {
@@ -39,7 +40,7 @@ pub(super) async fn log_in(
     homeserver: &url::Url,
     user: &str,
     password: &Secret,
-) -> Result<Client, String> {
+) -> Result<Client, Refused> {
     let user = user.trim();
     let old = store.load().unwrap_or_default();
     let resumed = old.filter(|old| {
@@ -48,7 +49,7 @@ pub(super) async fn log_in(
             && names(user, &old.session.meta.user_id)
     });
     if resumed.is_none() {
-        store.wipe().map_err(|error| format!("The data folder can't be written: {error}"))?;
+        store.wipe().map_err(|error| folder(&error))?;
     }
     let client = client::build(http, store, homeserver).await.map_err(|error| error.to_string())?;
     let mut login = client
@@ -67,25 +68,30 @@ pub(super) async fn log_in(
 /// Stores the client's session as it is now.
 pub(super) fn save(client: &Client, store: &Store) -> Result<(), String> {
     let Some(session) = client.matrix_auth().session() else {
-        return Err("There is no session.".to_owned());
+        return Err("The server gave no session. Log in again.".to_owned());
     };
     let stored = StoredSession { homeserver: client.homeserver(), soft_logged_out: false, session };
-    store.save(&stored).map_err(|error| format!("The session can't be saved: {error}"))
+    store.save(&stored).map_err(|error| folder(&error))
 }
 
-fn refused(error: &matrix_sdk::Error) -> String {
+fn folder(error: &std::io::Error) -> String {
+    format!("The data folder can't be written: {error}. Check its permissions and the free space.")
+}
+
+fn refused(error: &matrix_sdk::Error) -> Refused {
     match error {
         matrix_sdk::Error::Http(http) => refused_http(http),
-        other => explain(other),
+        other => explain(other).into(),
     }
 }
 
-fn refused_http(error: &HttpError) -> String {
+fn refused_http(error: &HttpError) -> Refused {
     match error.client_api_error_kind() {
-        Some(ErrorKind::Forbidden) => {
-            "Wrong username or password. Try again, or reset the password by email.".to_owned()
-        }
-        Some(ErrorKind::UserDeactivated) => "That account has been closed.".to_owned(),
-        _ => explain_http(error),
+        Some(ErrorKind::Forbidden) => Refused::about(
+            About::Password,
+            "Wrong username or password. Try again, or reset the password by email.",
+        ),
+        Some(ErrorKind::UserDeactivated) => Refused::about(About::User, explain_http(error)),
+        _ => explain_http(error).into(),
     }
 }

@@ -17,6 +17,7 @@ mod login;
 mod media;
 mod password_reset;
 mod profile;
+mod refused;
 mod registration;
 mod reports;
 mod rooms;

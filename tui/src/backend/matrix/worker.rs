@@ -68,7 +68,7 @@ impl Worker {
             self.ends.clone(),
         ) {
             Ok(session) => self.session = Some(session),
-            Err(reason) => self.reports.send(Report::AuthFailed { reason }),
+            Err(reason) => self.reports.send(Report::AuthFailed { reason, about: None }),
         }
     }
 
@@ -81,7 +81,7 @@ impl Worker {
                 && matches!(request, Request::LogIn { .. } | Request::Register { .. })
             {
                 let reason = "You are logged in already. Log out first.".to_owned();
-                return self.reports.send(Report::AuthFailed { reason });
+                return self.reports.send(Report::AuthFailed { reason, about: None });
             }
             if let Some(client) = self.entry.handle(request).await {
                 self.begin(client);
