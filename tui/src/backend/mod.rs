@@ -60,12 +60,12 @@ pub enum Request {
 
     /// Opens a chat: its timeline reports follow until another is opened. → [`Report::Timeline`].
     OpenChat { chat: ChatId },
-    /// More history above what is shown. → [`Report::Timeline`], [`Report::HistoryEnd`].
+    /// More history above what is shown. → [`Report::Timeline`], [`Report::HistoryEnd`], at last [`Report::OlderLoaded`].
     LoadOlder { chat: ChatId },
     /// Sends text (Markdown), optionally as reply to or edit of a message.
     SendText { chat: ChatId, text: String, reply_to: Option<MessageKey>, edits: Option<MessageKey> },
-    /// Tries a failed message again.
-    RetrySend { chat: ChatId, message: MessageKey },
+    /// Tries again: a message that failed or waits to be sent, or the key of one that can't be decrypted.
+    Retry { chat: ChatId, message: MessageKey },
     /// Removes a message for everybody (or drops an unsent one).
     Delete { chat: ChatId, message: MessageKey },
     /// Toggles a reaction.
@@ -146,6 +146,8 @@ pub enum Report {
     Timeline { chat: ChatId, messages: Vec<Message> },
     /// There is nothing older.
     HistoryEnd { chat: ChatId },
+    /// The end of a [`Request::LoadOlder`], whatever came of it.
+    OlderLoaded { chat: ChatId, failed: bool },
     /// Who is typing there now.
     Typing { chat: ChatId, names: Vec<String> },
     /// A chat asked for is there: open it.

@@ -54,6 +54,9 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 fn press_key(state: &mut State, key: Key) -> Vec<Effect> {
     let focus = state.focus();
     state.leader = false;
+    if let Some(open) = &mut state.open {
+        open.older_failed = false;
+    }
     match (keymap::command_for(focus, key), key.typed()) {
         (Some(command), _) => run(state, command),
         (None, Some(c)) if focus != Focus::Leader => type_text(state, c.encode_utf8(&mut [0; 4])),
@@ -207,6 +210,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
         }
         if open.live
             && !open.loading_older
+            && !open.older_failed
             && !open.at_start
             && height > 0
             && open.near_start(height)

@@ -2,7 +2,8 @@
 
 use super::{chats, complain, encryption, history_size, notice, popups, save_soon, welcome};
 use crate::backend::{
-    Body, Chat, ChatId, Encryption, Message, Profile, Recovery, Report, ServerInfo, Verification,
+    Body, Chat, ChatId, Connection, Encryption, Message, Profile, Recovery, Report, ServerInfo,
+    Verification,
 };
 use crate::effect::{Effect, Timer};
 use crate::sanitize::{clean, line};
@@ -25,6 +26,9 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         Report::LoggedOut { soft, reason } => logged_out(state, soft, reason),
         Report::Connection(connection) => {
             state.connection = Some(connection);
+            if let Some(open) = state.open.as_mut().filter(|_| connection == Connection::Online) {
+                open.older_failed = false;
+            }
             Vec::new()
         }
         Report::Chats(chats) => take_chats(state, chats),
@@ -32,7 +36,13 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         Report::HistoryEnd { chat } => {
             if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.at_start = true;
+            }
+            Vec::new()
+        }
+        Report::OlderLoaded { chat, failed } => {
+            if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.loading_older = false;
+                open.older_failed = failed;
             }
             Vec::new()
         }
@@ -219,7 +229,6 @@ fn take_messages(state: &mut State, chat: &str, messages: Vec<Message>) -> Vec<E
     let zone = state.zone;
     if let Some(open) = &mut state.open {
         open.live = true;
-        open.loading_older = false;
         open.replace(messages.into_iter().map(clean_message).collect(), width, zone);
     }
     save_soon(state)

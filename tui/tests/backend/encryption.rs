@@ -144,6 +144,7 @@ async fn emoji(server: Server) {
 async fn restart(server: Server) {
     let (alice, bob, chat) = two_in_a_chat(&server).await;
     let dir = alice.dir.clone();
+    let before = alice.message(&chat, "bob's message", |message| says(message, "from bob")).await;
     let keep = server.stop_keeping_files().await;
     alice.leave().await;
     bob.leave().await;
@@ -163,7 +164,12 @@ async fn restart(server: Server) {
         .await;
     again.chat("the chat from disk", |known| known.id == chat && known.last.is_some()).await;
     again.ask(Request::OpenChat { chat: chat.clone() });
-    again.message(&chat, "the history from disk", |message| says(message, "from bob")).await;
+    let after =
+        again.message(&chat, "the history from disk", |message| says(message, "from bob")).await;
+    assert_ne!(after.key, before.key, "a key from before the restart names nothing now");
+    let keys: Vec<&str> =
+        again.messages[&chat].iter().map(|message| message.key.as_str()).collect();
+    assert!(!keys.contains(&before.key.as_str()), "{keys:?}");
     again.say(&chat, "written offline");
     again.message(&chat, "the waiting message", |message| says(message, "written offline")).await;
     let _server = keep.start_again().await;

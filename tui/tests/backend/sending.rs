@@ -35,7 +35,7 @@ async fn refused(server: Server) {
     bob.message(&chat, "the next message", |message| says(message, "a short one")).await;
 
     // Tried again it is refused again, and again the next one arrives.
-    alice.ask(Request::RetrySend { chat: chat.clone(), message: lost.key });
+    alice.ask(Request::Retry { chat: chat.clone(), message: lost.key });
     alice
         .until("the second refusal", |report| match report {
             Report::Failed { .. } => Some(()),

@@ -3,7 +3,7 @@
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
 use tern_tui::backend::{
-    Encryption, Message, Recovery, Report, Request, Secret, Ticks, Verification,
+    Connection, Encryption, Message, Recovery, Report, Request, Secret, Ticks, Verification,
 };
 use tern_tui::input::{self};
 use tern_tui::state::Pane;
@@ -131,7 +131,7 @@ fn a_failed_message_is_retried_and_a_fine_one_is_not() {
     client.keys("esc u");
     assert_eq!(
         client.requests(),
-        [Request::RetrySend { chat: BOB.to_owned(), message: "9".to_owned() }]
+        [Request::Retry { chat: BOB.to_owned(), message: "9".to_owned() }]
     );
     client.keys("k u");
     assert_eq!(client.requests(), []);
@@ -146,7 +146,7 @@ fn a_message_that_waits_is_tried_again_at_once() {
     client.keys("esc u");
     assert_eq!(
         client.requests(),
-        [Request::RetrySend { chat: BOB.to_owned(), message: "9".to_owned() }]
+        [Request::Retry { chat: BOB.to_owned(), message: "9".to_owned() }]
     );
 }
 
@@ -165,6 +165,46 @@ fn more_history_is_asked_for_once_when_the_top_comes_near() {
     client.report(Report::HistoryEnd { chat });
     client.keys("pageup");
     assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn after_an_empty_page_more_is_asked_for_and_after_a_failure_not_before_a_key() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("j enter");
+    let chat = client.app.state.open.as_ref().unwrap().chat.clone();
+    let older = Request::LoadOlder { chat: chat.clone() };
+    client.report(Report::Timeline {
+        chat: chat.clone(),
+        messages: vec![message("1", false, "x", NOON)],
+    });
+    assert!(client.requests().contains(&older));
+    client.report(Report::OlderLoaded { chat: chat.clone(), failed: false });
+    assert_eq!(client.requests(), std::slice::from_ref(&older), "an empty page is not the end");
+    client.report(Report::OlderLoaded { chat: chat.clone(), failed: true });
+    client.report(Report::Typing { chat: chat.clone(), names: Vec::new() });
+    assert_eq!(client.requests(), [], "a failure is not asked again at once");
+    client.keys("pageup");
+    assert_eq!(client.requests(), std::slice::from_ref(&older));
+    client.report(Report::OlderLoaded { chat, failed: true });
+    client.report(Report::Connection(Connection::Online));
+    assert_eq!(client.requests(), [older]);
+}
+
+#[test]
+fn messages_of_the_last_run_can_be_read_and_not_acted_on() {
+    let mut last = tern_tui::update::snapshot_of(&Client::in_bobs_chat(80, 24).app.state).unwrap();
+    last.messages.push(message("8", true, "mine", NOON + 1));
+    let mut client = Client::new(80, 24);
+    client.app.act(tern_tui::action::Action::Restore(Box::new(last))).unwrap();
+    for keys in ["up", "ctrl-up", "esc d", "r", "e", "+", "u"] {
+        client.keys(keys);
+        assert!(client.app.state.popups.is_empty(), "{keys}");
+        assert!(client.app.state.open.as_ref().unwrap().composer.is_blank(), "{keys}");
+        assert!(client.screen().contains("still being opened"), "{keys}: {}", client.screen());
+    }
+    assert_eq!(client.requests(), []);
+    client.keys("y");
+    assert!(client.screen().contains("Copied."));
 }
 
 #[test]

@@ -22,6 +22,7 @@ use tokio::{
 
 use super::{
     errors::explain,
+    items, keys,
     session::Session,
     sync::{LAST_RETRY, Retry},
     timeline,
@@ -65,12 +66,16 @@ pub(super) async fn text(
     }
 }
 
-/// Tries a message again that the queue has given up on.
-pub(super) async fn retry(session: &Session, chat: &str, key: &str) {
+/// Tries again: to decrypt a message, or to send one that waits or that the queue has given up on.
+pub(super) async fn retry(session: &Arc<Session>, chat: &str, key: &str) {
     let Some(timeline) = session.timeline(chat).await else { return };
     let Some(item) = timeline::item(&timeline, key).await else {
         return session.reports.failed(GONE);
     };
+    if let Some(megolm) = items::missing_key(&item) {
+        timeline.retry_decryption([megolm.as_str()]).await;
+        return keys::look_again(session, timeline.room(), &megolm).await;
+    }
     timeline.room().send_queue().set_enabled(true);
     // One that only waits goes out now; one that was refused must be put back into the queue.
     if matches!(

@@ -124,7 +124,7 @@ impl Session {
     /// Carries out `request` in the background, in its lane's order.
     pub(super) fn handle(self: &Arc<Self>, request: Request) {
         let lane = match &request {
-            Request::SendText { .. } | Request::SendFile { .. } | Request::RetrySend { .. } => {
+            Request::SendText { .. } | Request::SendFile { .. } | Request::Retry { .. } => {
                 &self.outgoing
             }
             Request::Typing { .. } | Request::MarkRead { .. } => &self.signals,
@@ -153,7 +153,7 @@ async fn carry_out(session: Arc<Session>, request: Request) {
         Request::SendText { chat, text, reply_to, edits } => {
             send::text(&session, &chat, text, reply_to, edits).await;
         }
-        Request::RetrySend { chat, message } => send::retry(&session, &chat, &message).await,
+        Request::Retry { chat, message } => send::retry(&session, &chat, &message).await,
         Request::Delete { chat, message } => send::delete(&session, &chat, &message).await,
         Request::React { chat, message, reaction } => {
             send::react(&session, &chat, &message, &reaction).await;
