@@ -18,6 +18,8 @@ pub struct Form {
     pub error: Option<String>,
     /// What is being waited for.
     pub busy: Option<&'static str>,
+    /// It came while something else was being typed: no button has the focus and no letter presses one until it is gone to.
+    pub unasked: bool,
 }
 
 /// Which form it is.
@@ -190,7 +192,20 @@ impl Form {
             focus,
             error: None,
             busy: None,
+            unasked: false,
         }
+    }
+
+    /// The same, as one that nobody asked for: what is typed as it comes must not answer it.
+    pub fn unasked(mut self) -> Form {
+        self.unasked = true;
+        self.focus = self.stops();
+        self
+    }
+
+    /// Whether the letter of a button presses it now.
+    pub fn takes_letters(&self) -> bool {
+        !self.unasked || self.focus < self.stops()
     }
 
     /// The same with lines above the fields.
@@ -253,10 +268,11 @@ impl Form {
     }
 
     pub fn next(&mut self) {
-        self.focus = (self.focus + 1) % self.stops();
+        self.focus = if self.focus >= self.stops() { 0 } else { (self.focus + 1) % self.stops() };
     }
 
     pub fn previous(&mut self) {
-        self.focus = (self.focus + self.stops() - 1) % self.stops();
+        let stops = self.stops();
+        self.focus = self.focus.checked_sub(1).unwrap_or(stops - 1).min(stops - 1);
     }
 }

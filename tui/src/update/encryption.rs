@@ -1,22 +1,64 @@
 //! The popups of encryption: recovery key, verification by emoji, how things stand.
 
 use super::popups::{CLOSE, close_forms, show};
-use crate::backend::{Recovery, Secret, Verification};
+use crate::backend::{Recovery, Request, Secret, Verification};
 use crate::effect::Effect;
 use crate::state::form::{Button, FieldName, Form, FormKind, Press, button, field};
 use crate::state::{Popup, State};
 
-/// The recovery key is to be set up.
-pub(super) fn offer_recovery(state: &mut State) {
+fn offer() -> Form {
     let buttons = vec![button("Set it up", Press::SetUp, 's'), button("Later", Press::Close, 'l')];
     let intro = [
         "Your messages are encrypted, and the keys are on this device only.",
         "With a recovery key you can read them on your next device, too.",
         "It takes a moment.",
     ];
-    state.popups.push(Popup::Form(
-        Form::new(FormKind::OfferRecovery, "Keep your messages", Vec::new(), buttons).intro(intro),
-    ));
+    Form::new(FormKind::OfferRecovery, "Keep your messages", Vec::new(), buttons).intro(intro)
+}
+
+/// The recovery key is to be set up.
+pub(super) fn offer_recovery(state: &mut State) {
+    state.popups.push(Popup::Form(offer().unasked()));
+}
+
+/// Sets it up. What offered it stays and waits, so that the key comes where it is looked for.
+pub(super) fn set_up(state: &mut State) -> Vec<Effect> {
+    if state.form().is_some_and(|form| form.busy.is_some()) {
+        return Vec::new();
+    }
+    if state.form().is_none_or(|form| form.kind != FormKind::OfferRecovery) {
+        state.popups.pop();
+        state.popups.push(Popup::Form(offer()));
+    }
+    if let Some(form) = state.form_mut() {
+        form.forgive();
+        form.busy = Some("Making the recovery key…");
+    }
+    vec![Effect::Request(Request::EnableRecovery)]
+}
+
+/// The set-up that is waited for has failed: it can be tried again where it was asked for.
+pub(super) fn set_up_failed(state: &mut State, reason: &str) {
+    let waiting = state.popups.iter_mut().find_map(|popup| match popup {
+        Popup::Form(form) if form.kind == FormKind::OfferRecovery => Some(form),
+        _ => None,
+    });
+    if let Some(form) = waiting.filter(|form| form.busy.is_some()) {
+        form.busy = None;
+        form.error = Some(reason.to_owned());
+    }
+}
+
+/// The recovery key is shown once: closing it is asked about once. `true`: it stays for now.
+pub(super) fn keeps_key(state: &mut State) -> bool {
+    const SURE: &str = "It is not shown again. Close it once more if you have it.";
+    let Some(form) = state.form_mut().filter(|form| matches!(form.kind, FormKind::RecoveryKey(_)))
+    else {
+        return false;
+    };
+    let first = form.error.is_none();
+    form.error = Some(SURE.to_owned());
+    first
 }
 
 /// The new recovery key, to be written down.
@@ -34,7 +76,8 @@ pub(super) fn show_recovery_key(state: &mut State, key: Secret) {
     ];
     state.popups.push(Popup::Form(
         Form::new(FormKind::RecoveryKey(key), "Your recovery key", Vec::new(), buttons)
-            .intro(intro),
+            .intro(intro)
+            .unasked(),
     ));
 }
 
@@ -88,6 +131,7 @@ pub(super) fn show_state(state: &mut State) -> Vec<Effect> {
 /// Shows where a verification stands, in one popup that follows it.
 pub(super) fn show_verification(state: &mut State, verification: &Verification) -> Vec<Effect> {
     close_forms(state, |kind| *kind == FormKind::Verification);
+    let asked = *verification == Verification::Waiting;
     let stop = button("Cancel", Press::Decline, 'c');
     let (intro, buttons): (Vec<String>, Vec<Button>) = match verification {
         Verification::Requested { by, own } => {
@@ -126,5 +170,7 @@ pub(super) fn show_verification(state: &mut State, verification: &Verification) 
             return super::complain(state, format!("Not verified: {reason}"));
         }
     };
-    show(state, Form::new(FormKind::Verification, "Verification", Vec::new(), buttons).intro(intro))
+    let form = Form::new(FormKind::Verification, "Verification", Vec::new(), buttons).intro(intro);
+    // A request may come at any time, and so may the other side's answer.
+    show(state, if asked { form } else { form.unasked() })
 }

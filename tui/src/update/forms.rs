@@ -58,6 +58,9 @@ pub(super) fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
         }
         return Vec::new();
     }
+    if !form.takes_letters() {
+        return Vec::new();
+    }
     if text == " " {
         return press_focused(state);
     }
@@ -72,6 +75,9 @@ fn press_focused(state: &mut State) -> Vec<Effect> {
     if let Some(button) = form.focused_button() {
         let pressed = button.press;
         return press(state, pressed);
+    }
+    if !form.takes_letters() {
+        return Vec::new();
     }
     let before = form.focus;
     let more = form.fields.iter().skip(before + 1).any(|field| !field.is_switch());
@@ -98,6 +104,12 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
         (Press::CopyKey, FormKind::RecoveryKey(key)) => return vec![Effect::Copy(key.0.clone())],
         (Press::React(reaction), FormKind::React { .. }) => return react(state, &form, reaction),
         _ => {}
+    }
+    if press == Press::Close && encryption::keeps_key(state) {
+        return Vec::new();
+    }
+    if press == Press::SetUp {
+        return encryption::set_up(state);
     }
     state.popups.pop();
     match (press, form.kind) {
@@ -130,11 +142,6 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
             vec![Effect::Request(Request::StartVerification { user })]
         }
         (Press::Verify, _) => vec![Effect::Request(Request::StartVerification { user: None })],
-        (Press::SetUp, _) => {
-            let mut effects = super::notice(state, "Setting up the recovery key…");
-            effects.push(Effect::Request(Request::EnableRecovery));
-            effects
-        }
         (Press::EnterKey, _) => {
             encryption::ask_for_recovery_key(state);
             Vec::new()
@@ -265,6 +272,9 @@ fn new_group(form: &Form) -> Result<Request, (FieldName, &'static str)> {
 /// "Accept" and "They match" are both the first button; which one it is shows in what the other is.
 fn confirm_verification(state: &mut State, form: &Form) -> Vec<Effect> {
     let emoji = form.buttons.iter().any(|button| button.press == Press::NoMatch);
+    if form.busy.is_some() {
+        return Vec::new();
+    }
     let waiting = form.buttons.iter().all(|button| button.press != Press::Submit);
     if waiting {
         return complain(state, "The other side has not answered yet.");

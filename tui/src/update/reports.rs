@@ -74,7 +74,9 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::Failed { reason } => {
             state.awaited_chat = false;
-            complain(state, line(&reason))
+            let reason = line(&reason);
+            encryption::set_up_failed(state, &reason);
+            complain(state, reason)
         }
         Report::Notice { text } => notice(state, line(&text)),
     }
@@ -261,8 +263,11 @@ fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     let recovery = encryption.recovery;
     state.encryption = Some(encryption);
     if recovery == Recovery::Enabled {
-        popups::close_forms(state, |kind| {
-            matches!(kind, FormKind::Recover | FormKind::OfferRecovery)
+        // An offer that was taken waits for its key.
+        state.popups.retain(|popup| match popup {
+            Popup::Form(form) if form.kind == FormKind::OfferRecovery => form.busy.is_some(),
+            Popup::Form(form) => form.kind != FormKind::Recover,
+            _ => true,
         });
     }
     if !state.fresh_login || recovery == Recovery::Unknown {

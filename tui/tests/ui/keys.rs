@@ -2,9 +2,7 @@
 
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
-use tern_tui::backend::{
-    Connection, Encryption, Message, Recovery, Report, Request, Secret, Ticks, Verification,
-};
+use tern_tui::backend::{Connection, Message, Report, Request, Ticks};
 use tern_tui::input::{self};
 use tern_tui::state::Pane;
 
@@ -247,59 +245,6 @@ fn new_chats_and_groups_are_encrypted_unless_switched_off() {
             encrypted: false
         }]
     );
-}
-
-#[test]
-fn a_first_login_offers_recovery_and_shows_the_key_once() {
-    let mut client = Client::new(80, 24);
-    client.report(logged_in());
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Unknown }));
-    assert!(client.app.state.popups.is_empty());
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
-    client.requests();
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::EnableRecovery]);
-    client.report(Report::RecoveryKey(Secret("EsTA bcde".to_owned())));
-    assert!(client.screen().contains("EsTA bcde"));
-    client.keys("enter");
-    assert!(!client.screen().contains("EsTA bcde"));
-    assert!(!format!("{:?}", client.app.state).contains("EsTA"));
-}
-
-#[test]
-fn the_next_device_asks_for_the_recovery_key_and_a_wrong_one_is_told() {
-    let mut client = Client::new(80, 24);
-    client.report(logged_in());
-    client
-        .report(Report::Encryption(Encryption { verified: false, recovery: Recovery::Incomplete }));
-    client.types("EsTA bcde");
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::Recover { key: Secret("EsTA bcde".to_owned()) }]);
-    client.report(Report::RecoveryFailed {
-        reason: "That is not the key: check for missing letters.".to_owned(),
-    });
-    assert!(client.screen().contains("That is not the key"));
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Enabled }));
-    assert!(client.app.state.popups.is_empty());
-}
-
-#[test]
-fn verification_goes_from_request_to_emoji_to_done() {
-    let mut client = Client::with_chats(80, 24);
-    client.report(Report::Verification(Verification::Requested {
-        by: "@bob:example.org".to_owned(),
-        own: false,
-    }));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::AcceptVerification]);
-    let emoji = ["Dog", "Cat", "Lion", "Horse", "Unicorn", "Pig", "Elephant"]
-        .map(|name| ("🐶".to_owned(), name.to_owned()));
-    client.report(Report::Verification(Verification::Emoji(emoji.to_vec())));
-    assert!(client.screen().contains("Elephant"));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ConfirmVerification]);
-    client.report(Report::Verification(Verification::Done));
-    assert!(client.app.state.popups.is_empty() && client.screen().contains("Verified."));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 )]
 
 mod common;
+mod encryption;
 mod keys;
 mod leaving;
 mod screens;
