@@ -9,5 +9,6 @@ mod peer;
 mod people;
 mod strangers;
 mod two_people;
+mod ways_in;
 mod with_nio;
 mod with_synapse;

@@ -37,6 +37,16 @@ pub(crate) async fn register_without_email(
     ternd: &Ternd,
     username: &str,
 ) -> Result<()> {
+    ask_to_register_without_email(tern, ternd, username).await?;
+    enter_chats(tern).await
+}
+
+/// As far as pressing the button.
+pub(crate) async fn ask_to_register_without_email(
+    tern: &mut Tern,
+    ternd: &Ternd,
+    username: &str,
+) -> Result<()> {
     find_server(tern, ternd.name()).await?;
     tern.press("r")?;
     tern.wait_for("Register on").await?;
@@ -44,11 +54,23 @@ pub(crate) async fn register_without_email(
     tern.press("Tab")?;
     tern.type_text(PASSWORD)?;
     tern.press("Enter")?;
-    enter_chats(tern).await
+    tern.wait_for("A mail goes to it.").await?;
+    tern.press("Enter")
 }
 
 /// From the first-run screen to the chat screen with an account that exists.
 pub(crate) async fn log_in(
+    tern: &mut Tern,
+    server: &str,
+    username: &str,
+    password: &str,
+) -> Result<()> {
+    ask_to_log_in(tern, server, username, password).await?;
+    enter_chats(tern).await
+}
+
+/// As far as pressing the button.
+pub(crate) async fn ask_to_log_in(
     tern: &mut Tern,
     server: &str,
     username: &str,
@@ -60,11 +82,10 @@ pub(crate) async fn log_in(
     tern.type_text(username)?;
     tern.press("Tab")?;
     tern.type_text(password)?;
-    tern.press("Enter")?;
-    enter_chats(tern).await
+    tern.press("Enter")
 }
 
-async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
+pub(crate) async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
     tern.wait_for("Welcome to Tern").await?;
     tern.type_text(server)?;
     tern.press("Enter")?;
