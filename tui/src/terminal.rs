@@ -71,7 +71,7 @@ impl<W: Write> Screen<W> {
 
     /// Puts text into the clipboard of the terminal the user sits at, through SSH and tmux.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))
+        self.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(sanitize::clean(text))))
     }
 
     /// Sets the title.
@@ -121,14 +121,18 @@ pub fn restore_on_panic() {
 
 #[cfg(test)]
 mod tests {
-    use super::Screen;
+    use super::{Engine, STANDARD, Screen};
 
     #[test]
     fn the_clipboard_and_the_title_get_no_escape_from_inside() {
         let mut screen = Screen::new(Vec::new(), true);
-        screen.copy("\x1b]0;evil\x07").unwrap();
+        screen.copy("\x1b]0;evil\x07\u{202e}\ntwo").unwrap();
         screen.title("a\x07\x1b[2Jb\n").unwrap();
         let text = String::from_utf8(screen.out).unwrap();
-        assert_eq!(text, "\x1b]52;c;G10wO2V2aWwH\x07\x1b]0;a[2Jb\x07");
+        let copied = text
+            .strip_prefix("\x1b]52;c;")
+            .and_then(|text| text.strip_suffix("\x07\x1b]0;a[2Jb\x07"))
+            .unwrap();
+        assert_eq!(STANDARD.decode(copied).unwrap(), b"]0;evil\ntwo");
     }
 }

@@ -49,8 +49,12 @@ pub enum Request {
     SubmitMailCode { code: Secret },
     /// "I have opened the link in the mail": asks the server again. `polled`: nobody pressed anything. → as [`Request::Register`].
     ContinueRegistration { polled: bool },
+    /// The server's terms are accepted. → as [`Request::Register`].
+    AcceptTerms,
     /// Logs in by username, `@user:server` or email address. → [`Report::LoggedIn`] or [`Report::AuthFailed`].
     LogIn { user: String, password: Secret },
+    /// Opens the session on disk again after [`Report::CantOpen`]. → as at start.
+    Restore,
     /// Mails a password-reset code to `email`. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
     StartPasswordReset { email: String },
     /// Sets the new password with the mailed code (absent: the link was opened). `polled`: nobody pressed anything. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
@@ -127,6 +131,8 @@ pub enum Report {
     UsernameChecked { username: String, problem: Option<String> },
     /// Registration goes on in the mailbox (or asks for something).
     RegistrationStep(MailStep),
+    /// The server's terms, to be read and accepted.
+    RegistrationTerms { links: Vec<String> },
     /// The same for a password reset.
     PasswordResetStep(MailStep),
     /// A login, registration or reset was refused; `reason` says what to do next, `about` what of the form it is about.
@@ -135,6 +141,8 @@ pub enum Report {
     AccountMade { user: UserId, reason: String },
     /// There is a session now (also at start, restored from disk).
     LoggedIn { user: UserId, server: String, device: String },
+    /// The session on disk can't be opened now; nothing of it is touched. `reason` says what to do next.
+    CantOpen { reason: String },
     /// The session is gone. `soft`: log in again, keys are kept.
     LoggedOut { soft: bool, reason: Option<String> },
     /// The link to the server, for the status line.
@@ -182,6 +190,8 @@ pub struct ServerInfo {
     /// Registration wants an email address / a registration token.
     pub wants_email: bool,
     pub wants_token: bool,
+    /// An email address can be given.
+    pub takes_email: bool,
     /// Login with a password is offered.
     pub password_login: bool,
 }
@@ -227,6 +237,9 @@ pub struct Chat {
     pub kind: ChatKind,
     /// `Some(inviter)` while this is an invitation to accept or decline.
     pub invited_by: Option<String>,
+    /// Who that is; a name can be anybody's.
+    #[serde(default)]
+    pub inviter: Option<UserId>,
     pub encrypted: bool,
     /// The other person, in a direct chat.
     pub peer: Option<UserId>,
@@ -351,6 +364,8 @@ pub enum Recovery {
     Unknown,
     /// Never set up: offer it.
     Disabled,
+    /// Never set up, and another device holds the keys: this one must be verified with it first.
+    Elsewhere,
     /// Set up elsewhere and not opened here: ask for the key.
     Incomplete,
     Enabled,

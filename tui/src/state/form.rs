@@ -1,7 +1,8 @@
 //! Forms and questions: fields to fill in, a line about what is wrong, buttons. First-run screens and popups are made of them.
 
 use super::field::TextField;
-use crate::backend::{ChatId, MessageKey, UserId};
+use crate::backend::{ChatId, MessageKey, Profile, UserId};
+use crate::keymap;
 
 /// A form on the screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,8 +32,12 @@ pub enum FormKind {
     Register,
     MailCode,
     MailLink,
+    CantOpen,
+    Terms,
     ResetEmail,
-    ResetCode { code: bool },
+    ResetCode {
+        code: bool,
+    },
     NewChat,
     NewGroup,
     JoinRoom,
@@ -41,12 +46,24 @@ pub enum FormKind {
     SendFile(ChatId),
     ChatInfo(ChatId),
     LeaveChat(ChatId),
-    Profile { user: Option<UserId> },
-    EditProfile,
+    /// `None`: one's own. `shown`: what the server said.
+    Profile {
+        user: Option<UserId>,
+        shown: Option<Profile>,
+    },
+    /// What is being changed.
+    EditProfile(Profile),
     MessageInfo,
-    Delete { chat: ChatId, message: MessageKey },
-    React { chat: ChatId, message: MessageKey },
+    Delete {
+        chat: ChatId,
+        message: MessageKey,
+    },
+    React {
+        chat: ChatId,
+        message: MessageKey,
+    },
     OfferRecovery,
+    OfferVerification,
     RecoveryKey(crate::backend::Secret),
     Recover,
     Encryption,
@@ -64,6 +81,8 @@ pub struct FormField {
     pub input: TextField,
     /// A word of advice below the field while it has the focus.
     pub advice: &'static str,
+    /// May be left empty.
+    pub optional: bool,
     pub error: Option<String>,
 }
 
@@ -102,8 +121,13 @@ pub enum FieldKind {
 pub struct Button {
     pub label: &'static str,
     pub press: Press,
+}
+
+impl Button {
     /// Presses it while no text field has the focus.
-    pub key: char,
+    pub fn letter(&self) -> Option<char> {
+        keymap::letter(self.label)
+    }
 }
 
 /// What pressing a button does.
@@ -117,6 +141,7 @@ pub enum Press {
     ToRegister,
     ToReset,
     ToFindServer,
+    Quit,
     /// Another mail, for the same.
     NewMail,
     Decline,
@@ -133,9 +158,9 @@ pub enum Press {
     React(&'static str),
 }
 
-/// A button; its key is the first letter of its label unless told otherwise.
-pub const fn button(label: &'static str, press: Press, key: char) -> Button {
-    Button { label, press, key }
+/// A button; its letter stands in the table of keys.
+pub const fn button(label: &'static str, press: Press) -> Button {
+    Button { label, press }
 }
 
 /// A field with `text` in it.
@@ -146,6 +171,7 @@ pub fn field(name: FieldName, label: &'static str, text: &str) -> FormField {
         kind: FieldKind::Text,
         input: TextField::new(text),
         advice: "",
+        optional: false,
         error: None,
     }
 }
@@ -164,6 +190,11 @@ impl FormField {
     /// The same with a word of advice.
     pub fn advice(self, advice: &'static str) -> FormField {
         FormField { advice, ..self }
+    }
+
+    /// The same, as one that may be left empty.
+    pub fn optional(self) -> FormField {
+        FormField { optional: true, ..self }
     }
 
     pub fn is_switch(&self) -> bool {

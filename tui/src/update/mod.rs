@@ -131,6 +131,7 @@ fn run_in_chats(state: &mut State, command: Command, focus: Focus) -> Vec<Effect
         | Command::PreviousChat
         | Command::LastChat
         | Command::NextUnread
+        | Command::NextMention
         | Command::CloseChat
         | Command::MarkRead => chats::run(state, command),
         Command::EditLast | Command::ReplyPrevious | Command::ReplyNext => {

@@ -17,6 +17,7 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         | Report::ServerNotFound { .. }
         | Report::UsernameChecked { .. }
         | Report::RegistrationStep(_)
+        | Report::RegistrationTerms { .. }
         | Report::PasswordResetStep(_)
         | Report::AuthFailed { .. }
         | Report::AccountMade { .. } => take_entrance(state, report),
@@ -24,6 +25,7 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
             logged_in(state, Me { user: line(&user), server: line(&server), device: line(&device) })
         }
         Report::LoggedOut { soft, reason } => logged_out(state, soft, reason),
+        Report::CantOpen { reason } => cant_open(state, &line(&reason)),
         Report::Connection(connection) => {
             state.connection = Some(connection);
             if let Some(open) = state.open.as_mut().filter(|_| connection == Connection::Online) {
@@ -94,6 +96,10 @@ fn take_entrance(state: &mut State, report: Report) -> Vec<Effect> {
             welcome::username_checked(entrance, &username, problem.map(|problem| line(&problem)));
         }
         Report::RegistrationStep(step) => welcome::registration_step(entrance, clean_step(step)),
+        Report::RegistrationTerms { links } => {
+            let links: Vec<String> = links.iter().map(|link| line(link)).collect();
+            welcome::terms_asked(entrance, &links);
+        }
         Report::PasswordResetStep(step) => welcome::reset_step(entrance, clean_step(step)),
         Report::AuthFailed { reason, about } => welcome::refused(entrance, &line(&reason), about),
         Report::AccountMade { user, reason } => {
@@ -114,7 +120,8 @@ fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {
 }
 
 fn logged_in(state: &mut State, me: Me) -> Vec<Effect> {
-    state.fresh_login = state.welcome.take().is_some();
+    let entrance = state.welcome.take();
+    state.fresh_login = entrance.is_some_and(|entrance| entrance.form.kind != FormKind::CantOpen);
     if state.me.as_ref().is_some_and(|before| before.user != me.user) {
         state.chats.clear();
         state.drafts.clear();
@@ -129,12 +136,27 @@ fn logged_in(state: &mut State, me: Me) -> Vec<Effect> {
     effects
 }
 
+/// What is on the screen stays below the question.
+fn cant_open(state: &mut State, reason: &str) -> Vec<Effect> {
+    let server = state.me.as_ref().map_or("", |me| &me.server);
+    let mut entrance = Welcome::new(server);
+    entrance.form = crate::state::welcome::cant_open(reason);
+    state.popups.clear();
+    state.welcome = Some(entrance);
+    Vec::new()
+}
+
 fn logged_out(state: &mut State, soft: bool, reason: Option<String>) -> Vec<Effect> {
-    let server = state
-        .me
-        .as_ref()
-        .map(|me| if soft { me.user.clone() } else { me.server.clone() })
-        .unwrap_or_default();
+    if soft && let Some(me) = state.me.clone() {
+        // Chats and drafts are kept for the login of the same person.
+        let mut entrance = state.welcome.take().unwrap_or_else(|| Welcome::new(&me.user));
+        entrance.form.error = reason.map(|reason| line(&reason));
+        state.popups.clear();
+        state.leader = false;
+        state.welcome = Some(entrance);
+        return vec![Effect::SaveSnapshot];
+    }
+    let server = state.me.as_ref().map(|me| me.server.clone()).unwrap_or_default();
     let kept = State {
         size: state.size,
         zone: state.zone,
@@ -163,6 +185,7 @@ pub(super) fn clean_chat(mut chat: Chat) -> Chat {
     chat.name = line(&chat.name);
     chat.topic = chat.topic.map(|topic| line(&topic));
     chat.invited_by = chat.invited_by.map(|inviter| line(&inviter));
+    chat.inviter = chat.inviter.map(|inviter| line(&inviter));
     chat.peer = chat.peer.map(|peer| line(&peer));
     if let Some(last) = &mut chat.last {
         last.sender = line(&last.sender);
@@ -247,8 +270,8 @@ fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
     let own = state.me.as_ref().is_some_and(|me| me.user == profile.user);
     let form = state.popups.iter_mut().find_map(|popup| match popup {
         Popup::Form(form) => match &form.kind {
-            FormKind::Profile { user: None } if own => Some(form),
-            FormKind::Profile { user: Some(user) } if *user == profile.user => Some(form),
+            FormKind::Profile { user: None, .. } if own => Some(form),
+            FormKind::Profile { user: Some(user), .. } if *user == profile.user => Some(form),
             _ => None,
         },
         _ => None,
@@ -261,6 +284,9 @@ fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
 
 fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     let recovery = encryption.recovery;
+    if encryption.verified {
+        popups::close_forms(state, |kind| *kind == FormKind::OfferVerification);
+    }
     state.encryption = Some(encryption);
     if recovery == Recovery::Enabled {
         // An offer that was taken waits for its key.
@@ -276,6 +302,7 @@ fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     state.fresh_login = false;
     match recovery {
         Recovery::Disabled => encryption::offer_recovery(state),
+        Recovery::Elsewhere => encryption::offer_verification(state),
         Recovery::Incomplete => encryption::ask_for_recovery_key(state),
         Recovery::Unknown | Recovery::Enabled => {}
     }

@@ -44,9 +44,12 @@ pub(super) fn press(state: &mut State, press: Press, form: &Form) -> Vec<Effect>
         Press::ToReset => welcome.reset_email(),
         Press::ToFindServer => find_server(&welcome.typed),
         Press::Close => match form.kind {
-            FormKind::FindServer => return vec![Effect::Quit],
+            // There is nothing to go back to.
+            FormKind::FindServer | FormKind::CantOpen => {
+                return super::notice(state, "Ctrl+Q quits.");
+            }
             FormKind::Entrance => find_server(&welcome.typed),
-            FormKind::MailCode | FormKind::MailLink => {
+            FormKind::MailCode | FormKind::MailLink | FormKind::Terms => {
                 welcome.before.take().unwrap_or_else(|| welcome.register())
             }
             FormKind::ResetEmail => welcome.log_in(),
@@ -55,6 +58,7 @@ pub(super) fn press(state: &mut State, press: Press, form: &Form) -> Vec<Effect>
         },
         Press::NewMail if form.busy.is_some() => return Vec::new(),
         Press::NewMail => return new_mail(welcome, form),
+        Press::Quit => return vec![Effect::Quit],
         Press::Submit if form.busy.is_some() => return Vec::new(),
         Press::Submit => return submit(welcome, form),
         _ => return Vec::new(),
@@ -92,6 +96,8 @@ fn submit(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
             "Checking the code…",
             Request::SubmitMailCode { code: Secret(form.value(FieldName::Code)) },
         ),
+        FormKind::Terms => busy(welcome, "Asking the server…", Request::AcceptTerms),
+        FormKind::CantOpen => busy(welcome, "Opening…", Request::Restore),
         FormKind::MailLink => {
             let request = Request::ContinueRegistration { polled: false };
             busy(welcome, "Asking the server…", request)
@@ -143,6 +149,7 @@ fn check(form: &Form) -> Result<(), (FieldName, &'static str)> {
         let text = field.input.text().trim();
         let wrong = match field.name {
             FieldName::Server if text.is_empty() => "Type a server's name, such as example.org.",
+            FieldName::Email if field.optional && text.is_empty() => continue,
             FieldName::Email
                 if text
                     .split_once('@')
@@ -193,13 +200,23 @@ pub(super) fn registration_step(welcome: &mut Welcome, step: MailStep) {
             welcome.email = email;
             welcome.asking = true;
             let next = if code { welcome.mail_code() } else { welcome.mail_link() };
-            let before = std::mem::replace(&mut welcome.form, next);
-            if before.kind == FormKind::Register {
-                welcome.before = Some(Form { busy: None, ..before });
-            }
+            go_on_to(welcome, next);
         }
         step => mail_step(welcome, step),
     }
+}
+
+/// The next screen of a registration; its form is kept, to go back to.
+fn go_on_to(welcome: &mut Welcome, next: Form) {
+    let before = std::mem::replace(&mut welcome.form, next);
+    if before.kind == FormKind::Register {
+        welcome.before = Some(Form { busy: None, ..before });
+    }
+}
+
+pub(super) fn terms_asked(welcome: &mut Welcome, links: &[String]) {
+    let next = welcome.terms(links);
+    go_on_to(welcome, next);
 }
 
 pub(super) fn reset_step(welcome: &mut Welcome, step: MailStep) {

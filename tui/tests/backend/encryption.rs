@@ -12,6 +12,7 @@ pub(crate) fn says(message: &Message, text: &str) -> bool {
 on_every_server! {
     a_recovery_key_opens_the_history_on_a_new_session => super::recovery;
     emoji_verify_ones_own_sessions_and_other_people => super::emoji;
+    a_second_device_without_a_recovery_key_verifies_by_emoji_and_leaves_the_backup => super::elsewhere;
     a_restart_without_the_server_shows_the_history_and_sends_later => super::restart;
 }
 
@@ -142,7 +143,7 @@ async fn emoji(server: Server) {
 }
 
 async fn restart(server: Server) {
-    let (alice, bob, chat) = two_in_a_chat(&server).await;
+    let (mut alice, bob, chat) = two_in_a_chat(&server).await;
     let dir = alice.dir.clone();
     let before = alice.message(&chat, "bob's message", |message| says(message, "from bob")).await;
     let keep = server.stop_keeping_files().await;
@@ -178,6 +179,39 @@ async fn restart(server: Server) {
         .message(&chat, "the message sent", |message| {
             says(message, "written offline")
                 && message.ticks == Some(tern_tui::backend::Ticks::Sent)
+        })
+        .await;
+}
+
+/// Alice has put the recovery key off; her second device must not replace what the first one backs up to.
+async fn elsewhere(server: Server) {
+    let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
+    alice.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
+    let mut second = Person::log_in("alice", &server.url, server.folder("second")).await;
+    second
+        .state("the other device's keys", |me| {
+            (me.encryption.as_ref()?.recovery == Recovery::Elsewhere).then_some(())
+        })
+        .await;
+    second.expects_failures = true;
+    second.ask(Request::EnableRecovery);
+    let reason = second
+        .until("the refusal", |report| match report {
+            Report::Failed { reason } => Some(reason.clone()),
+            Report::RecoveryKey(_) => panic!("the first device's backup was replaced"),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("Verify this one with it by emoji"), "{reason}");
+    second.expects_failures = false;
+    second.ask(Request::StartVerification { user: None });
+    compare_emoji(&mut second, &mut alice).await;
+    second.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
+    second.ask(Request::EnableRecovery);
+    second
+        .until("the recovery key", |report| match report {
+            Report::RecoveryKey(key) => Some(key.clone()),
+            _ => None,
         })
         .await;
 }

@@ -81,3 +81,21 @@ fn a_recovery_key_that_can_not_be_made_can_be_tried_again_where_it_was_asked_for
     client.keys("enter");
     assert_eq!(client.requests(), [Request::EnableRecovery]);
 }
+
+#[test]
+fn a_second_device_without_a_recovery_key_is_to_be_verified_and_not_set_up_anew() {
+    let mut client = Client::new(80, 24);
+    client.report(logged_in());
+    let elsewhere = Encryption { verified: false, recovery: Recovery::Elsewhere };
+    client.report(Report::Encryption(elsewhere));
+    assert!(!client.screen().contains("Set it up"), "{}", client.screen());
+    client.requests();
+    client.keys("tab enter");
+    assert_eq!(client.requests(), [Request::StartVerification { user: None }]);
+    let mut client = Client::new(80, 24);
+    client.report(logged_in());
+    client
+        .report(Report::Encryption(Encryption { verified: false, recovery: Recovery::Elsewhere }));
+    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
+    assert!(client.app.state.popups.is_empty(), "{}", client.screen());
+}

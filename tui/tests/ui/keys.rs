@@ -299,6 +299,13 @@ fn the_leader_needs_no_modifier_in_list_and_history() {
 }
 
 #[test]
+fn ctrl_j_and_alt_enter_begin_a_line_and_enter_sends() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.keys("o n e ctrl-j t w o alt-enter x enter");
+    assert_eq!(sent(&client.requests()), ["one\ntwo\nx"]);
+}
+
+#[test]
 fn pasted_lines_are_one_message() {
     let mut client = Client::in_bobs_chat(80, 24);
     client.app.act(tern_tui::action::Action::Paste("one\r\ntwo\x1b[31m".to_owned())).unwrap();
@@ -320,4 +327,76 @@ fn typing_is_told_once_and_stops_with_sending() {
             })
             .collect();
     assert_eq!(typing, [true, false]);
+}
+
+#[test]
+fn the_next_mention_the_chats_menu_and_its_closing_have_keys() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    for keys in ["alt-m", "space M"] {
+        client.keys("esc");
+        client.keys(keys);
+        assert!(client.app.state.is_open("!garden:example.org"), "{keys}");
+        client.keys("ctrl-6");
+        assert!(client.app.state.is_open(BOB));
+    }
+    for keys in ["ctrl-\\", "ctrl-4"] {
+        client.keys(keys);
+        assert!(client.screen().contains("About this chat"), "{keys}");
+        client.keys("esc");
+    }
+    client.keys("esc ctrl-w");
+    assert!(client.app.state.open.is_none());
+}
+
+#[test]
+fn every_button_on_a_screen_has_a_letter_in_the_table() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    for keys in
+        ["n", "N", "a", "i", "space v", "space o", "space X", "space O", "space s", "space p"]
+    {
+        client.app.state.pane = Pane::List;
+        client.keys(keys);
+        let form = client.app.state.form().unwrap_or_else(|| panic!("{keys} opens nothing"));
+        for button in &form.buttons {
+            assert!(button.letter().is_some(), "{:?} has no letter", button.label);
+        }
+        client.app.state.popups.clear();
+    }
+}
+
+fn own_profile(bio: &str) -> Report {
+    Report::Profile(tern_tui::backend::Profile {
+        user: "@alice:example.org".to_owned(),
+        display_name: Some("@alice".to_owned()),
+        bio: Some(bio.to_owned()),
+        ..Default::default()
+    })
+}
+
+#[test]
+fn only_what_was_changed_of_a_profile_is_sent_and_lines_stay_lines() {
+    let edit = |keys: &[&str]| {
+        let mut client = Client::with_chats(80, 24);
+        client.keys("space p");
+        client.report(own_profile("Sails.\n\nAsk me about knots."));
+        client.keys("e");
+        client.requests();
+        for keys in keys {
+            client.keys(keys);
+        }
+        client.keys("tab");
+        client.app.state.form_mut().unwrap().focus = 2;
+        client.keys("enter");
+        client.requests()
+    };
+    let set = |display_name: Option<&str>, bio: Option<&str>| {
+        [Request::SetProfile {
+            display_name: display_name.map(str::to_owned),
+            bio: bio.map(str::to_owned),
+        }]
+    };
+    assert_eq!(edit(&[]), []);
+    assert_eq!(edit(&["end !"]), set(Some("@alice!"), None));
+    assert_eq!(edit(&["tab end ctrl-j x"]), set(None, Some("Sails.\n\nAsk me about knots.\nx")));
+    assert_eq!(edit(&["tab ctrl-u"]), set(None, Some("")));
 }

@@ -15,6 +15,7 @@ fn server() -> ServerInfo {
         registration: true,
         wants_email: true,
         wants_token: false,
+        takes_email: true,
         password_login: true,
     }
 }
@@ -266,7 +267,6 @@ fn a_reset_by_link_goes_through_when_the_link_is_opened_and_only_with_the_passwo
     assert!(client.screen().contains("Not confirmed yet"));
     assert!(client.app.waits_for(Timer::AskAgain));
     assert_eq!(ask_again(&mut client), [set(true)]);
-    client.keys("up");
     client.types("r");
     assert_eq!(ask_again(&mut client), [], "half a password is not set");
     client.keys("backspace");
@@ -305,4 +305,76 @@ fn a_refusal_stands_at_the_field_the_server_named_whatever_its_words() {
         let field = form.fields.iter().find(|field| field.error.as_ref() == Some(&reason));
         assert_eq!(field.map(|field| field.label), Some(label));
     }
+}
+
+#[test]
+fn terms_are_shown_and_accepted_only_by_a_key_for_it() {
+    let mut client = Client::new(80, 24);
+    client.types(BOBS);
+    client.keys("enter");
+    client.report(Report::ServerFound(server()));
+    client.keys("r");
+    client.types("bobs secret");
+    client.keys("enter");
+    client.requests();
+    let links =
+        vec!["https://example.org/terms".to_owned(), "https://example.org/\u{202e}x".to_owned()];
+    client.report(Report::RegistrationTerms { links });
+    let screen = client.screen();
+    assert!(
+        screen.contains("https://example.org/terms") && !screen.contains('\u{202e}'),
+        "{screen}"
+    );
+    assert_eq!(client.requests(), []);
+    client.keys("c");
+    assert_eq!(client.requests(), [Request::AcceptTerms]);
+    client.report(mail_sent(true));
+    client.keys("tab tab tab enter");
+    assert_eq!(
+        client.app.state.form().unwrap().kind,
+        FormKind::Register,
+        "back to what was filled in"
+    );
+}
+
+#[test]
+fn an_address_can_be_given_where_it_need_not() {
+    let optional = ServerInfo { wants_email: false, ..server() };
+    let register = |email: &str| {
+        let mut client = Client::new(80, 24);
+        client.report(Report::ServerFound(optional.clone()));
+        client.keys("r");
+        client.types("bob");
+        client.keys("enter");
+        client.types("bobs secret");
+        client.keys("enter");
+        assert!(client.screen().contains("Email (optional)"), "{}", client.screen());
+        client.types(email);
+        client.requests();
+        client.keys("enter");
+        match client.requests().as_slice() {
+            [Request::Register { email, .. }] => email.clone(),
+            other => panic!("{other:?}: {}", client.screen()),
+        }
+    };
+    assert_eq!(register(""), None);
+    assert_eq!(register(BOBS).as_deref(), Some(BOBS));
+    let mut none = Client::new(80, 24);
+    none.report(Report::ServerFound(ServerInfo { takes_email: false, ..optional.clone() }));
+    none.keys("r");
+    assert!(!none.screen().contains("Email"));
+}
+
+#[test]
+fn esc_and_ctrl_c_do_not_quit_on_the_first_screen() {
+    let mut client = Client::new(80, 24);
+    client.types("example.org");
+    for keys in ["esc", "ctrl-c"] {
+        client.keys(keys);
+        assert!(!client.app.is_over(), "{keys}");
+        assert!(client.screen().contains("Ctrl+Q quits"), "{}", client.screen());
+        assert!(client.screen().contains("example.org"));
+    }
+    client.keys("ctrl-q");
+    assert!(client.app.is_over());
 }

@@ -25,6 +25,14 @@ pub(super) struct Entry {
     reports: Reports,
 }
 
+/// Why a stored session does not begin.
+pub(super) enum Unrestored {
+    /// It is there; its server wants a login.
+    LogInAgain(String),
+    /// It is there, and can't be opened now.
+    CantOpen(String),
+}
+
 impl Entry {
     pub(super) fn new(
         http: reqwest::Client,
@@ -48,34 +56,39 @@ impl Entry {
                 | Request::Register { .. }
                 | Request::SubmitMailCode { .. }
                 | Request::ContinueRegistration { .. }
+                | Request::AcceptTerms
                 | Request::LogIn { .. }
                 | Request::StartPasswordReset { .. }
                 | Request::FinishPasswordReset { .. }
         )
     }
 
-    /// The client of the session on disk, without asking the network. The error is a reason to log in again.
-    pub(super) async fn restore(&mut self) -> Result<Option<Client>, String> {
+    /// The client of the session on disk, without asking the network.
+    pub(super) async fn restore(&mut self) -> Result<Option<Client>, Unrestored> {
         let stored = self.store.load().map_err(|error| {
-            format!("The stored session can't be read ({error}). Log in again.")
+            Unrestored::CantOpen(format!(
+                "The stored session can't be read: {error}. Check the data folder's permissions."
+            ))
         })?;
         let Some(stored) = stored else { return Ok(None) };
         if stored.soft_logged_out {
             self.remember_server().await;
-            return Err(format!(
+            return Err(Unrestored::LogInAgain(format!(
                 "The server wants you to log in again as {}.",
                 stored.session.meta.user_id
-            ));
+            )));
         }
         let client = client::build(&self.http, &self.store, &stored.homeserver)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Unrestored::CantOpen(error.to_string()))?;
         client
             .matrix_auth()
             .restore_session(stored.session, RoomLoadSettings::default())
             .await
             .map_err(|error| {
-                format!("The stored session can't be opened ({error}). Log in again.")
+                Unrestored::CantOpen(format!(
+                    "The stored session can't be opened: {error}. Close other programs that use it."
+                ))
             })?;
         Ok(Some(client))
     }
@@ -114,6 +127,12 @@ impl Entry {
             }
             Request::SubmitMailCode { code } => self.advance(Some(code), false).await,
             Request::ContinueRegistration { polled } => self.advance(None, polled).await,
+            Request::AcceptTerms => {
+                if let Some(registration) = &mut self.registration {
+                    registration.terms_accepted = true;
+                }
+                self.advance(None, false).await
+            }
             Request::LogIn { user, password } => self.log_in(&user, &password).await,
             Request::StartPasswordReset { email } => {
                 self.start_reset(&email).await;
@@ -181,18 +200,15 @@ impl Entry {
             Some(code) => registration.submit_code(&code).await,
             None => registration.advance().await,
         };
-        let terms = std::mem::take(&mut registration.terms);
-        if !terms.is_empty() {
-            self.reports.notice(format!(
-                "By registering you accept the server's terms: {}",
-                terms.join(" ")
-            ));
-        }
         match step {
             Step::Registered { user } => {
                 let password = registration.password.clone();
                 self.registration = None;
                 self.log_in_to_new_account(user, &password).await
+            }
+            Step::Terms(links) => {
+                self.reports.send(Report::RegistrationTerms { links });
+                None
             }
             Step::Mail(step) => {
                 self.reports.send(Report::RegistrationStep(told(step, polled)));

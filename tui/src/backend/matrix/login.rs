@@ -42,14 +42,28 @@ pub(super) async fn log_in(
     password: &Secret,
 ) -> Result<Client, Refused> {
     let user = user.trim();
-    let old = store.load().unwrap_or_default();
-    let resumed = old.filter(|old| {
-        old.soft_logged_out
-            && old.homeserver == *homeserver
-            && names(user, &old.session.meta.user_id)
-    });
+    let old = store.load();
+    let resumed = match &old {
+        Ok(Some(old)) if old.soft_logged_out && old.homeserver == *homeserver => {
+            let owner = &old.session.meta.user_id;
+            if user.contains('@') && !user.starts_with('@') {
+                // Whose address it is shows only after the login, which then is one of another device.
+                return Err(Refused::about(
+                    About::User,
+                    format!(
+                        "The keys here are those of {owner}. Log in with that id; another's moves them aside."
+                    ),
+                ));
+            }
+            names(user, owner).then_some(old)
+        }
+        _ => None,
+    };
     if resumed.is_none() {
-        store.wipe().map_err(|error| folder(&error))?;
+        // Keys of an earlier session are nobody's to remove; what a failed login left is.
+        let cleared = if matches!(old, Ok(None)) { store.wipe() } else { store.set_aside() };
+        cleared.map_err(|error| folder(&error))?;
+        store.renew();
     }
     let client = client::build(http, store, homeserver).await.map_err(|error| error.to_string())?;
     let mut login = client
@@ -57,7 +71,7 @@ pub(super) async fn log_in(
         .login_identifier(identifier(user), &password.0)
         .initial_device_display_name(&device_name())
         .request_refresh_token();
-    if let Some(old) = &resumed {
+    if let Some(old) = resumed {
         login = login.device_id(old.session.meta.device_id.as_str());
     }
     login.send().await.map_err(|error| refused(&error))?;
@@ -70,7 +84,8 @@ pub(super) fn save(client: &Client, store: &Store) -> Result<(), String> {
     let Some(session) = client.matrix_auth().session() else {
         return Err("The server gave no session. Log in again.".to_owned());
     };
-    let stored = StoredSession { homeserver: client.homeserver(), soft_logged_out: false, session };
+    let (homeserver, stores) = (client.homeserver(), store.stores_name());
+    let stored = StoredSession { homeserver, soft_logged_out: false, stores, session };
     store.save(&stored).map_err(|error| folder(&error))
 }
 

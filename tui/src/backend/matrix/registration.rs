@@ -29,6 +29,7 @@ pub(super) struct Ways {
     pub(super) open: bool,
     pub(super) wants_email: bool,
     pub(super) wants_token: bool,
+    pub(super) takes_email: bool,
 }
 
 impl Ways {
@@ -40,6 +41,7 @@ impl Ways {
             open: !usable.is_empty(),
             wants_email: all_have(EMAIL),
             wants_token: all_have(TOKEN),
+            takes_email: usable.iter().any(|flow| has(flow, EMAIL)),
         }
     }
 }
@@ -160,6 +162,8 @@ pub(super) enum Step {
         user: String,
     },
     Mail(MailStep),
+    /// Links to what must be accepted first.
+    Terms(Vec<String>),
     Refused(Refused),
 }
 
@@ -176,8 +180,8 @@ pub(super) struct Registration {
     completed: Vec<String>,
     mail: Option<MailProof>,
     attempt: u32,
-    /// Links to the terms the last step agreed to.
-    pub(super) terms: Vec<String>,
+    /// The user has read the server's terms and accepts them.
+    pub(super) terms_accepted: bool,
 }
 
 impl Registration {
@@ -201,7 +205,7 @@ impl Registration {
             completed: Vec::new(),
             mail: None,
             attempt: 0,
-            terms: Vec::new(),
+            terms_accepted: false,
         }
     }
 
@@ -225,7 +229,7 @@ impl Registration {
             // The proof is good once: whoever was stopped after it goes on behind it.
             Some(_) if has(&self.completed, EMAIL) => Some(json!({ "session": session })),
             Some(mail) => Some(mail.auth(session)),
-            None => None,
+            None => session.map(|session| json!({ "session": session })),
         };
         for _ in 0..MAX_ROUNDS {
             let tried =
@@ -291,12 +295,8 @@ impl Registration {
                 }
                 None => Err(Step::Refused(Refused::about(About::Token, WANTS_TOKEN))),
             },
-            stage => {
-                if stage == TERMS {
-                    self.terms = terms(body);
-                }
-                Ok(json!({ "type": stage, "session": session }))
-            }
+            TERMS if !self.terms_accepted => Err(Step::Terms(terms(body))),
+            stage => Ok(json!({ "type": stage, "session": session })),
         }
     }
 
@@ -408,12 +408,12 @@ mod tests {
             json!({ "flows": [{ "stages": ["m.login.email.identity", "m.login.dummy"] }] });
         assert_eq!(
             Ways::of(&flows(&email_only)),
-            Ways { open: true, wants_email: true, wants_token: false }
+            Ways { open: true, wants_email: true, wants_token: false, takes_email: true }
         );
         let either = json!({ "flows": [{ "stages": ["m.login.dummy"] }, { "stages": ["m.login.email.identity"] }] });
         assert_eq!(
             Ways::of(&flows(&either)),
-            Ways { open: true, wants_email: false, wants_token: false }
+            Ways { open: true, wants_email: false, wants_token: false, takes_email: true }
         );
         let captcha = json!({ "flows": [{ "stages": ["m.login.recaptcha"] }] });
         assert_eq!(Ways::of(&flows(&captcha)), Ways::default());

@@ -48,13 +48,13 @@ impl Session {
         ends: mpsc::UnboundedSender<SessionEnd>,
     ) -> Result<Arc<Self>, String> {
         let Some(meta) = client.session_meta() else {
-            return Err("There is no session.".to_owned());
+            return Err("The server gave no session. Log in again.".to_owned());
         };
         // Only now: the task that decrypts late keys ends at once when there is no session yet.
         client
             .event_cache()
             .subscribe()
-            .map_err(|error| format!("The history can't be opened: {error}"))?;
+            .map_err(|error| format!("The history can't be opened: {error}. Start Tern again."))?;
         let (user, device) = (meta.user_id.clone(), meta.device_id.to_string());
         let (outgoing, outgoing_inbox) = mpsc::unbounded_channel();
         let (signals, signals_inbox) = mpsc::unbounded_channel();

@@ -70,9 +70,10 @@ impl Timelines {
             return Ok(timeline);
         }
         // The SDK counts its items anew in every timeline: without a prefix, a key of an earlier one would name another message.
+        let prefix = Alphanumeric.sample_string(&mut rand::rng(), 8);
         let timeline = room
             .timeline_builder()
-            .with_internal_id_prefix(Alphanumeric.sample_string(&mut rand::rng(), 8))
+            .with_internal_id_prefix(prefix)
             .track_read_marker_and_receipts(TimelineReadReceiptTracking::MessageLikeEvents)
             .build()
             .await?;
