@@ -97,6 +97,7 @@ fn answer(messages: &Mutex<Vec<Message>>, request: &Request) -> Vec<Report> {
             registration: true,
             wants_email: true,
             wants_token: false,
+            takes_email: true,
             password_login: true,
         })],
         Request::Register { email, .. } => {

@@ -49,10 +49,10 @@ pub enum FormKind {
     /// `None`: one's own. `shown`: what the server said.
     Profile {
         user: Option<UserId>,
-        shown: Option<Profile>,
+        shown: Option<Box<Profile>>,
     },
     /// What is being changed.
-    EditProfile(Profile),
+    EditProfile(Box<Profile>),
     MessageInfo,
     Delete {
         chat: ChatId,

@@ -197,7 +197,7 @@ pub(super) fn profile_form(profile: &Profile, own: bool) -> Form {
     Form::new(
         FormKind::Profile {
             user: (!own).then(|| profile.user.clone()),
-            shown: Some(profile.clone()),
+            shown: Some(Box::new(profile.clone())),
         },
         "Profile",
         Vec::new(),
@@ -220,7 +220,7 @@ pub(super) fn many_lines(text: &str) -> String {
 }
 
 /// The form to change one's own profile.
-pub(super) fn edit_profile(profile: Profile) -> Form {
+pub(super) fn edit_profile(profile: Box<Profile>) -> Form {
     let text = |text: &Option<String>| one_row(text.as_deref().unwrap_or_default().trim());
     let fields = vec![
         field(FieldName::Name, "Name", &text(&profile.display_name)),

@@ -184,7 +184,7 @@ pub(super) mod tests {
                 assert_ends_in_a_next_step(&explain_kind(&kind, said));
             }
         }
-        let http = HttpError::NotClientRequest;
+        let http = HttpError::RefreshToken(matrix_sdk::RefreshTokenError::RefreshTokenRequired);
         assert_ends_in_a_next_step(&explain_http(&http));
         for error in [Error::AuthenticationRequired, Error::NoOlmMachine, Error::InsufficientData] {
             assert_ends_in_a_next_step(&explain(&error));
