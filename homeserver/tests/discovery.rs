@@ -39,6 +39,16 @@ async fn versions_name_what_is_served() {
 }
 
 #[tokio::test]
+async fn what_is_not_offered_is_an_empty_answer() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    for path in ["/_matrix/client/v3/voip/turnServer", "/_matrix/client/v3/thirdparty/protocols"] {
+        assert_eq!(server.get(path, &alice.token).await, (StatusCode::OK, json!({})));
+        assert_refused(&server.get(path, "").await, 401, "M_MISSING_TOKEN");
+    }
+}
+
+#[tokio::test]
 async fn versions_say_what_is_encrypted_by_default() {
     for (default, private, public) in [
         (EncryptionDefault::Private, true, false),

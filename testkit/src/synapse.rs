@@ -17,6 +17,7 @@ use crate::{
     patience::PATIENCE,
     process::Process,
     python::{python, python_has},
+    smtp_sink::SmtpSink,
 };
 
 /// Python needs a while to come up when two cores are busy.
@@ -47,12 +48,18 @@ impl Synapse {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    pub(crate) async fn start(loopback: &Loopback) -> Result<Self> {
+    /// `mail`: people register by email only, and mails go there; without it anybody may register.
+    pub(crate) async fn start(loopback: &Loopback, mail: Option<&SmtpSink>) -> Result<Self> {
         ensure!(Self::available(), "matrix-synapse is not installed: ./test installs it");
         let folder = loopback.subfolder("synapse")?;
         let name = format!("localhost:{}", free_port()?);
         let certificate = loopback.authority().issue("localhost", &folder)?;
-        let config = config(&name, &folder, &certificate, loopback.authority().file());
+        let mut config = config(&name, &folder, &certificate, loopback.authority().file());
+        if let (Some(sink), Some(fields)) = (mail, config.as_object_mut()) {
+            fields.remove("enable_registration_without_verification");
+            fields.insert("registrations_require_3pid".to_owned(), json!(["email"]));
+            fields.insert("email".to_owned(), email(sink));
+        }
         // JSON is YAML.
         fs::write(folder.join("homeserver.yaml"), serde_json::to_vec_pretty(&config)?)?;
         fs::write(folder.join("log.yaml"), serde_json::to_vec_pretty(&logging(&folder))?)?;
@@ -215,6 +222,16 @@ fn config(
         fields.insert("rc_presence".to_owned(), json!({ "per_user": unlimited }));
     }
     config
+}
+
+fn email(sink: &SmtpSink) -> serde_json::Value {
+    json!({
+        "smtp_host": sink.address().ip().to_string(),
+        "smtp_port": sink.address().port(),
+        "enable_tls": false,
+        "require_transport_security": false,
+        "notif_from": "%(app)s <synapse@example.org>",
+    })
 }
 
 fn logging(folder: &Path) -> serde_json::Value {

@@ -7,6 +7,7 @@ mod devices;
 mod email_sessions;
 mod emails;
 mod error;
+mod guesses;
 mod interactive;
 mod login;
 mod mails;
@@ -18,7 +19,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 pub use accounts::{
     Created, NewAccount, change_password, check_username, create_account, deactivate, find_account,
-    registration_token_is_valid, set_password,
+    recover, registration_token_is_valid, set_password,
 };
 pub use devices::{delete_devices, find_device, list_devices, rename_device};
 pub use email_sessions::{EmailRequest, Purpose, Submitted, base_url, request_email, submit_token};

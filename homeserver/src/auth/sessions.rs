@@ -1,7 +1,7 @@
 //! Sessions: access token → user and device; opening, refreshing and ending them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,8 +12,8 @@ use std::{
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
-    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords,
-    secrets,
+    AuthError, Requester, emails::EmailSearches, guesses::Guesses, interactive::Interactive,
+    passwords::Passwords, secrets,
 };
 use crate::{
     app::App,
@@ -29,18 +29,21 @@ const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Most bytes of a device ID or of a device's name.
 const DEVICE_ID_BYTES_MAX: usize = 255;
 
-/// The state of this floor: recently used tokens by hash, password threads, interactive sessions. Cheap to clone.
+/// The state of this floor: recently used tokens by hash, password threads, interactive sessions, what was counted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Auth {
     cache: Arc<Cache>,
     pub(super) passwords: Passwords,
     pub(super) interactive: Interactive,
     pub(super) email_searches: EmailSearches,
+    pub(super) guesses: Guesses,
 }
 
 #[derive(Debug, Default)]
 struct Cache {
     tokens: RwLock<HashMap<TokenHash, Known>>,
+    /// Who is suspended, of those remembered.
+    suspended: RwLock<HashSet<Id>>,
     /// Counts invalidations, so that an answer read before one is not remembered after it.
     generation: AtomicU64,
     /// Devices heard of since the last write.
@@ -69,6 +72,25 @@ impl Auth {
     /// Forgets what is remembered of a user: after locking the account, for instance.
     pub fn forget_user(&self, app: &App, user: Id) {
         self.forget(app, user, |_| true);
+    }
+
+    /// Whether a user just authenticated is suspended.
+    pub fn is_suspended(&self, user: Id) -> bool {
+        let suspended = self.cache.suspended.read().unwrap_or_else(PoisonError::into_inner);
+        suspended.contains(&user)
+    }
+
+    /// Notes whether a user is suspended, as just read.
+    fn note_suspended(&self, user: Id, suspended: bool) {
+        if suspended == self.is_suspended(user) {
+            return;
+        }
+        let mut all = self.cache.suspended.write().unwrap_or_else(PoisonError::into_inner);
+        if suspended {
+            all.insert(user);
+        } else {
+            all.remove(&user);
+        }
     }
 
     fn remember(&self, generation: u64, hash: TokenHash, known: Known) {
@@ -194,6 +216,7 @@ async fn find_known(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, Au
     if token.locked {
         return Err(AuthError::Locked);
     }
+    auth.note_suspended(token.user, token.suspended);
     if let Some(refresh) = token.refresh {
         end_replaced(app, auth, refresh).await?;
     }

@@ -24,8 +24,9 @@ use super::{
     Error,
     applied::{self, Applying},
     pdu::{Pdu, Place},
+    resolve::NodeCache,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
-    state::{self, Lineage, Link},
+    state::{self, Lineage},
     state_at::SnapshotCache,
     typing::Typing,
 };
@@ -59,6 +60,7 @@ struct Inner {
     changed: Notify,
     typing: Typing,
     snapshots: SnapshotCache,
+    auth_nodes: NodeCache,
 }
 
 /// Two generations of recently used events: the older is dropped when the newer is full.
@@ -111,6 +113,7 @@ impl Engine {
             changed: Notify::new(),
             typing: Typing::default(),
             snapshots: SnapshotCache::default(),
+            auth_nodes: NodeCache::default(),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -123,6 +126,10 @@ impl Engine {
 
     pub(super) fn snapshots(&self) -> &SnapshotCache {
         &self.0.snapshots
+    }
+
+    pub(super) fn auth_nodes(&self) -> &NodeCache {
+        &self.0.auth_nodes
     }
 
     /// Who is typing where.
@@ -229,6 +236,7 @@ impl Engine {
         let head = Head {
             state: lineage.state(),
             lineage,
+            provisional: None,
             extremities: Vec::new(),
             last_order: stored.last_order,
             first_order: stored.first_order,
@@ -268,15 +276,7 @@ impl Engine {
 
     /// The chain of snapshots that `snapshot` is read from.
     pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
-        let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
-        let (mut links, mut next) = (Vec::new(), Some(snapshot));
-        while let Some(id) = next {
-            let stored = rooms::find_snapshot(&self.0.app.db, id).await?.ok_or_else(damaged)?;
-            let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
-            links.push(Link { id, version: stored.version, delta });
-            next = stored.parent;
-        }
-        Ok(Lineage::new(links))
+        Ok(self.state_at(Some(snapshot)).await?.into_lineage())
     }
 
     /// One event of `room` by its interned id; cached.

@@ -3,13 +3,13 @@
 //! Called by `visibility`, `client_event` and `sync_view`. Writing snapshots is `build`'s.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
     Engine, Error,
-    state::{self, Link, StateMap},
+    state::{self, Lineage, Link, NOTHING, StateMap},
 };
 use crate::storage::{self, Id, rooms};
 
@@ -42,7 +42,7 @@ impl SnapshotCache {
         Some(found)
     }
 
-    fn insert(&self, link: (Arc<Link>, Option<Id>)) {
+    pub(super) fn keep(&self, link: (Arc<Link>, Option<Id>)) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(link);
     }
 }
@@ -59,6 +59,11 @@ impl Generations {
 }
 
 impl StateAt {
+    /// The same as a lineage to go on from.
+    pub fn into_lineage(self) -> Lineage {
+        Lineage::new(self.0)
+    }
+
     /// The snapshot's id; `None` for the empty state.
     pub fn id(&self) -> Option<Id> {
         self.0.first().map(|link| link.id)
@@ -66,7 +71,8 @@ impl StateAt {
 
     /// The event in one slot.
     pub fn get(&self, slot: Id) -> Option<Id> {
-        self.0.iter().find_map(|link| link.delta.get(&slot).copied())
+        let found = self.0.iter().find_map(|link| link.delta.get(&slot).copied());
+        found.filter(|event| *event != NOTHING)
     }
 
     /// The whole state.
@@ -75,18 +81,20 @@ impl StateAt {
         for link in self.0.iter().rev() {
             state.extend(&link.delta);
         }
+        state.retain(|_, event| *event != NOTHING);
         state
     }
 
     /// The slots that `before` has and `self` has not. Only a resolution of the room's branches takes state away.
     pub fn deleted_since(&self, before: &Self) -> Vec<Id> {
-        let shared = |link: &Arc<Link>| self.0.iter().any(|other| other.id == link.id);
-        let own = before.0.iter().filter(|link| !shared(link));
-        let mut slots: Vec<Id> = own.flat_map(|link| link.delta.keys().copied()).collect();
-        slots.sort_unstable();
-        slots.dedup();
-        slots.retain(|slot| self.get(*slot).is_none());
-        slots
+        let mut slots = BTreeSet::new();
+        for (one, other) in [(self, before), (before, self)] {
+            let shared = |link: &&Arc<Link>| other.0.iter().any(|other| other.id == link.id);
+            let own = one.0.iter().filter(|link| !shared(link));
+            slots.extend(own.flat_map(|link| link.delta.keys().copied()));
+        }
+        let is_gone = |slot: &Id| before.get(*slot).is_some() && self.get(*slot).is_none();
+        slots.into_iter().filter(is_gone).collect()
     }
 
     /// The slots in which `self` differs from `before`, with what `self` has there. Slots that `self` no longer has are
@@ -108,12 +116,20 @@ impl StateAt {
                 }
             }
         }
-        touched.retain(|slot, event| before.get(*slot) != Some(*event));
+        touched.retain(|slot, event| *event != NOTHING && before.get(*slot) != Some(*event));
         touched
     }
 }
 
 impl Engine {
+    /// As [`Engine::state_at`], for a snapshot that may have been dropped since: then the empty state.
+    pub async fn known_state_at(&self, snapshot: Option<Id>) -> Result<StateAt, Error> {
+        match self.state_at(snapshot).await {
+            Err(Error::Storage(storage::Error::Damaged { .. })) => Ok(StateAt::default()),
+            other => other,
+        }
+    }
+
     /// The state that `snapshot` stands for.
     pub async fn state_at(&self, snapshot: Option<Id>) -> Result<StateAt, Error> {
         let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
@@ -126,7 +142,7 @@ impl Engine {
                         rooms::find_snapshot(&self.app().db, id).await?.ok_or_else(damaged)?;
                     let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
                     let link = Arc::new(Link { id, version: stored.version, delta });
-                    self.snapshots().insert((link.clone(), stored.parent));
+                    self.snapshots().keep((link.clone(), stored.parent));
                     (link, stored.parent)
                 }
             };
@@ -165,6 +181,8 @@ mod tests {
         let before = chain(&[(3, &[(1, 30), (3, 31)]), (2, &[(2, 20)])]);
         let after = chain(&[(4, &[(1, 10)]), (2, &[(2, 20)])]);
         assert_eq!(after.deleted_since(&before), [3]);
+        let emptied = chain(&[(9, &[(1, 0)]), (2, &[(1, 10), (2, 20)])]);
+        assert_eq!(emptied.deleted_since(&chain(&[(2, &[(1, 10), (2, 20)])])), [1]);
         assert!(before.deleted_since(&after).is_empty() && after.deleted_since(&after).is_empty());
     }
 

@@ -6,11 +6,13 @@
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test may stop at anything unforeseen; the module is shared by test files"
 )]
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub mod mail;
 pub mod rooms;
 pub mod socket;
 

@@ -178,7 +178,7 @@ impl Inside<'_> {
         let slice = self.slice(Span { since, upto: self.upto, limit: self.pick.limit }).await?;
         let now = self.state_at(&slice).await?;
         let before = match known {
-            Some(told) => Some(engine.state_at(told.snapshot).await?),
+            Some(told) => Some(engine.known_state_at(told.snapshot).await?),
             None => None,
         };
         let view = View {

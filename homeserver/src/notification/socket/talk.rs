@@ -298,7 +298,7 @@ impl Talk<'_> {
         }
         let answer = standing.session.answer(&self.door.sync, found);
         let delta = ServerFrame::Delta { id: standing.id.as_deref(), response: &answer };
-        send(self.limits(), wire, &delta).await?;
+        send(&self.door.limits, wire, &delta).await?;
         let to_device = answer.extensions.to_device.map(|it| it.part.next_batch);
         let until = Instant::now() + self.door.limits.acknowledge;
         standing.is_due = false;
