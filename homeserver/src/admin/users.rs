@@ -107,6 +107,6 @@ async fn set_mark(
         Box::pin(async move { storage::accounts::update_mark(txn.db(), user, mark, set).await })
     });
     write.await.map_err(AdminError::Storage)?;
-    auth.forget_user(user);
+    auth.forget_user(app, user);
     Ok(())
 }

@@ -132,25 +132,6 @@ impl Database {
         id.ok_or(Error::Damaged { what: "state key" })
     }
 
-    /// The id of a slot of room state if this server ever heard of it.
-    pub async fn find_state_key(
-        &self,
-        event_type: &str,
-        state_key: &str,
-    ) -> Result<Option<Id>, Error> {
-        let key = StateKey { event_type: event_type.to_owned(), state_key: state_key.to_owned() };
-        let cache = &self.names().state_keys;
-        if let Some(id) = cache.id(&key) {
-            return Ok(Some(id));
-        }
-        const FIND: &str = "SELECT id FROM state_keys WHERE event_type = $1 AND state_key = $2";
-        let row = query_one(self.read(), FIND, values![event_type, state_key]).await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = row.get(0)?;
-        cache.keep(id, key);
-        Ok(Some(id))
-    }
-
     /// The id of a slot of room state, if any room ever had it. For names that strangers choose.
     pub async fn find_state_key(
         &self,
