@@ -229,11 +229,7 @@ impl Rows {
             taken.push(position);
             self.events.push(event_row(batch.room, event, position));
         }
-        for snapshot in &batch.snapshots {
-            let NewSnapshot { id, version, parent, delta } = snapshot;
-            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
-        }
-        self.dropped_snapshots.extend(&batch.dropped_snapshots);
+        self.collect_snapshots(batch);
         if let Some(head) = &batch.head {
             self.heads.insert(batch.room, head.clone());
         }
@@ -280,6 +276,13 @@ impl Rows {
             ]);
         }
         Written { positions: taken, upto }
+    }
+
+    fn collect_snapshots(&mut self, batch: &EventBatch) {
+        for NewSnapshot { id, version, parent, delta } in &batch.snapshots {
+            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
+        }
+        self.dropped_snapshots.extend(&batch.dropped_snapshots);
     }
 
     async fn write(self, db: &impl ConnectionTrait) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tern_testkit::{Api, Loopback, PATIENCE, Ternd, until};
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{media, people::PASSWORD};
 
@@ -188,6 +189,15 @@ async fn a_stop_lets_what_is_owed_be_sent_by_the_next_start() -> Result<()> {
     Ok(())
 }
 
+/// Sends one message after the other until the server is gone, and tells the ids of those that were acknowledged.
+async fn say_until_gone(sender: usize, person: Api, room: String, told: UnboundedSender<String>) {
+    for number in 0..10_000 {
+        let text = format!("{sender} says {number}");
+        let Ok(id) = person.send_text(&room, &text).await else { return };
+        told.send(id).ok();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kill_9_under_parallel_sends_loses_nothing_that_was_acknowledged() -> Result<()> {
     let loopback = Loopback::new()?;
@@ -198,14 +208,7 @@ async fn a_kill_9_under_parallel_sends_loses_nothing_that_was_acknowledged() -> 
     let senders: Vec<_> = (0..8)
         .map(|sender| {
             let (alice, room, told) = (alice.clone(), room.clone(), told.clone());
-            tokio::spawn(async move {
-                // Until the server is gone.
-                for number in 0..10_000 {
-                    let text = format!("{sender} says {number}");
-                    let Ok(id) = alice.send_text(&room, &text).await else { return };
-                    told.send(id).ok();
-                }
-            })
+            tokio::spawn(say_until_gone(sender, alice, room, told))
         })
         .collect();
     drop(told);

@@ -7,13 +7,16 @@ use tern_testkit::{HostedRoom, Loopback, Peer};
 
 use crate::people::PASSWORD;
 
+/// What is forged, and how.
+type Forgery = (&'static str, fn(&mut Value));
+
 #[tokio::test]
 async fn a_forged_join_template_gets_no_signature_for_anything_but_our_own_join() -> Result<()> {
     let loopback = Loopback::new()?;
     let ternd = loopback.ternd("localhost").registration("open").start().await?;
     let alice = ternd.api().register_openly("alice", PASSWORD).await?;
     let peer = Peer::start(&loopback, "gamma.localhost").await?;
-    let forgeries: [(&str, fn(&mut Value)); 5] = [
+    let forgeries: [Forgery; 5] = [
         ("type", |event| {
             event["type"] = json!("m.room.power_levels");
             event["state_key"] = json!("");
