@@ -102,12 +102,14 @@ impl<'a> TerndBuilder<'a> {
     pub async fn start(self) -> Result<Ternd> {
         let binary = binary("ternd")?;
         let folder = self.loopback.subfolder(&self.host)?;
-        let database_url = match self.database {
-            Database::Sqlite => "sqlite:tern.db".to_owned(),
-            Database::Postgres => Postgres::shared().await?.fresh_database()?,
-        };
         let certificate = self.loopback.authority().issue(&self.host, &folder)?;
         for attempt in 1.. {
+            // The port is part of the name, and a database belongs to one name: another port begins anew.
+            fs::remove_dir_all(folder.join("data")).ok();
+            let database_url = match self.database {
+                Database::Sqlite => "sqlite:tern.db".to_owned(),
+                Database::Postgres => Postgres::shared().await?.fresh_database()?,
+            };
             let name = format!("{}:{}", self.host, free_port()?);
             let config = folder.join("config.toml");
             fs::write(&config, self.config(&name, &folder, &database_url, &certificate))?;
@@ -117,7 +119,7 @@ impl<'a> TerndBuilder<'a> {
                 folder: folder.clone(),
                 config,
                 binary: binary.clone(),
-                database_url: database_url.clone(),
+                database_url,
                 process: None,
             };
             match ternd.restart().await {

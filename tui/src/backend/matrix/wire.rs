@@ -59,7 +59,7 @@ impl Refusal {
         let known = match self.errcode.as_deref() {
             Some("M_USER_IN_USE") => "That username is taken. Choose another.",
             Some("M_INVALID_USERNAME") => {
-                "That username can't be used. Use small letters, digits and . _ - = / only."
+                "That username can't be used. Use small letters, digits and the signs ._-=/ only."
             }
             Some("M_EXCLUSIVE") => "That username is reserved. Choose another.",
             Some("M_WEAK_PASSWORD") => {
