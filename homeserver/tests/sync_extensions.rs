@@ -187,6 +187,7 @@ async fn account_data_that_is_asked_for_later_comes_whole() {
         let told = &told["extensions"]["account_data"];
         let global = told["global"].as_array().unwrap();
         assert!(global.iter().any(|piece| piece["content"]["number"] == 1), "{attempt}: {told}");
+        assert!(global.iter().any(|piece| piece["type"] == "m.push_rules"), "{attempt}: {told}");
         assert_eq!(told["rooms"][&room_id][0]["content"]["number"], 2, "{attempt}");
     }
     let told = sync(&server, &alice, (&[&room_id], &on), Some(&first)).await;

@@ -255,7 +255,7 @@ impl<'a> Building<'a> {
         if self.next.lineage.id() == Some(snapshot) {
             return Ok(self.next.lineage.clone());
         }
-        self.engine.lineage(snapshot).await
+        self.engine.state_at(Some(snapshot)).await
     }
 
     /// Adds an event that already has its place, and its rows, to the batch.

@@ -26,7 +26,7 @@ use super::{
     pdu::{Pdu, Place},
     resolve::NodeCache,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
-    state::{self, Lineage},
+    state,
     state_at::SnapshotCache,
     typing::Typing,
 };
@@ -230,7 +230,7 @@ impl Engine {
             .map_err(|_| damaged("room version"))?;
         let rules = version.rules().ok_or_else(|| damaged("room version"))?;
         let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
-        let lineage = self.lineage(snapshot).await?;
+        let lineage = self.state_at(Some(snapshot)).await?;
         let extremities =
             state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
         let head = Head {
@@ -272,11 +272,6 @@ impl Engine {
         room.head.lock().await.extremities =
             ends.iter().map(|pdu| Extremity::from(pdu.as_ref())).collect();
         Ok(room)
-    }
-
-    /// The chain of snapshots that `snapshot` is read from.
-    pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
-        Ok(self.state_at(Some(snapshot)).await?.into_lineage())
     }
 
     /// One event of `room` by its interned id; cached.

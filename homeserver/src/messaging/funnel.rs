@@ -194,13 +194,13 @@ async fn state_before(
             pdu.event_id
         )));
     };
-    let lineage = engine.lineage(*first).await?;
+    let lineage = engine.state_at(Some(*first)).await?;
     if others.is_empty() {
         return Ok(lineage);
     }
     let mut states = vec![lineage.clone()];
     for snapshot in others {
-        states.push(engine.lineage(*snapshot).await?);
+        states.push(engine.state_at(Some(*snapshot)).await?);
     }
     let changes = resolve::resolve(engine, room, &states).await?;
     Ok(lineage.with_changes(changes))

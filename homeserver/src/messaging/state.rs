@@ -133,6 +133,19 @@ impl Lineage {
         slots.map(|slot| (slot, other.get(slot).unwrap_or(NOTHING))).collect()
     }
 
+    /// The slots in which `self` differs from `before`, with what `self` has there. Slots that `self` no longer has are left out: v3 sync
+    /// has no word for them.
+    pub fn changes_since(&self, before: &Self) -> StateMap {
+        let slots = self.different_slots(before).into_iter();
+        slots.filter_map(|slot| Some((slot, self.get(slot)?))).collect()
+    }
+
+    /// The slots that `before` has and `self` has not. Only a resolution of the room's branches takes state away.
+    pub fn deleted_since(&self, before: &Self) -> Vec<Id> {
+        let slots = self.different_slots(before).into_iter();
+        slots.filter(|slot| self.get(*slot).is_none()).collect()
+    }
+
     /// Adds a snapshot in which `changes` were made, under the new id `id`.
     pub fn advance(&mut self, id: Id, changes: &StateMap) -> NewSnapshot {
         let version = self.links.first().map_or(1, |link| link.version + 1);
@@ -186,7 +199,9 @@ pub fn unpack_ids(bytes: &[u8]) -> Option<Vec<Id>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Lineage, NOTHING, StateMap, base_version, pack, unpack};
+    use std::sync::Arc;
+
+    use super::{Lineage, Link, NOTHING, StateMap, base_version, pack, unpack};
 
     #[test]
     fn a_lineage_reads_back_every_state_it_went_through() {
@@ -258,5 +273,39 @@ mod tests {
         let map = StateMap::from([(1, 2), (i64::MAX, 7)]);
         assert_eq!(unpack(&pack(&map)), Some(map));
         assert_eq!(unpack(&[0; 15]), None);
+    }
+
+    fn chain(links: &[(i64, &[(i64, i64)])]) -> Lineage {
+        let link = |(id, delta): &(i64, &[(i64, i64)])| {
+            Arc::new(Link { id: *id, version: *id, delta: delta.iter().copied().collect() })
+        };
+        Lineage::new(links.iter().map(link).collect())
+    }
+
+    #[test]
+    fn changes_are_what_differs_whichever_chain_says_it() {
+        let before = chain(&[(3, &[(1, 30)]), (2, &[(1, 10), (2, 20)])]);
+        let after = chain(&[(4, &[(1, 10), (2, 20), (3, 40)])]);
+        assert_eq!(after.changes_since(&before), StateMap::from([(1, 10), (3, 40)]));
+        assert_eq!(before.changes_since(&after), StateMap::from([(1, 30)]));
+        assert_eq!(after.changes_since(&after), StateMap::new());
+    }
+
+    #[test]
+    fn what_only_the_earlier_state_has_is_deleted() {
+        let before = chain(&[(3, &[(1, 30), (3, 31)]), (2, &[(2, 20)])]);
+        let after = chain(&[(4, &[(1, 10)]), (2, &[(2, 20)])]);
+        assert_eq!(after.deleted_since(&before), [3]);
+        let emptied = chain(&[(9, &[(1, 0)]), (2, &[(1, 10), (2, 20)])]);
+        assert_eq!(emptied.deleted_since(&chain(&[(2, &[(1, 10), (2, 20)])])), [1]);
+        assert!(before.deleted_since(&after).is_empty() && after.deleted_since(&after).is_empty());
+    }
+
+    #[test]
+    fn a_shared_base_is_not_a_change() {
+        let before = chain(&[(2, &[(1, 10), (2, 20)])]);
+        let after = chain(&[(3, &[(1, 30)]), (2, &[(1, 10), (2, 20)])]);
+        assert_eq!(after.changes_since(&before), StateMap::from([(1, 30)]));
+        assert_eq!(before.changes_since(&after), StateMap::from([(1, 10)]));
     }
 }

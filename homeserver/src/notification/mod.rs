@@ -18,7 +18,10 @@ mod wait;
 
 use std::sync::Arc;
 
-use crate::messaging::{Engine, tokens::SyncToken};
+use crate::{
+    account::AccountError,
+    messaging::{Engine, tokens::SyncToken},
+};
 
 pub use filter::stored_filter;
 pub use sliding::{Answer as SlidingAnswer, Request as SlidingRequest, sliding_sync, wire};
@@ -85,6 +88,8 @@ pub enum Error {
     #[error("no such filter")]
     UnknownFilter,
     #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
     Messaging(#[from] crate::messaging::Error),
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),
@@ -95,7 +100,9 @@ impl Error {
     fn is_passing(&self) -> bool {
         use crate::{messaging, storage};
 
-        let (Self::Storage(error) | Self::Messaging(messaging::Error::Storage(error))) = self
+        let (Self::Storage(error)
+        | Self::Account(AccountError::Storage(error))
+        | Self::Messaging(messaging::Error::Storage(error))) = self
         else {
             return false;
         };

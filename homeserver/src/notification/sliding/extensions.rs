@@ -11,6 +11,7 @@ use super::{
     request::{self, Request},
 };
 use crate::{
+    account,
     app::App,
     auth::Requester,
     messaging::Membership,
@@ -165,7 +166,7 @@ async fn account_data(
         let mut pieces = match mark {
             Mark::Current => asides.room_data.remove(room_id.as_str()).unwrap_or_default(),
             Mark::Never | Mark::Until(_) => {
-                account_data::of_room(app, user, room_id.as_str()).await?
+                account::list_room_account_data(app, user, room_id.as_str()).await?
             }
         };
         if let Mark::Until(left_at) = mark {

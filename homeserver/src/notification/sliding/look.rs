@@ -12,6 +12,7 @@ use super::{
     room::{self, Shown},
 };
 use crate::{
+    account,
     auth::Requester,
     messaging::{Engine, tokens::SyncToken},
     notification::{Error, Sync, account_data, ephemeral},
@@ -97,8 +98,8 @@ impl Look<'_> {
         let mut asides = Asides::default();
         if self.request.extensions.account_data.is_some() {
             // Who turns it on starts with all there is.
-            let since = if self.base.global_data { span.0 } else { 0 };
-            for piece in account_data::changed(app, user, (since, span.1)).await? {
+            let since = self.base.global_data.then_some(span.0);
+            for piece in account::list_account_data_since(app, user, since, span.1).await? {
                 if piece.room_id.is_empty() {
                     asides.global_data.push(piece);
                 } else if piece.position > span.0 {

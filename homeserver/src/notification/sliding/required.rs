@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{answer::StateStub, lists::Pick, look::Look, wanted::Rules};
 use crate::{
     messaging::{
-        Membership, Pdu, state::StateMap, state_at::StateAt, sync_view::Slice, visibility::Sight,
+        Membership, Pdu,
+        state::{Lineage, StateMap},
+        sync_view::Slice,
+        visibility::Sight,
     },
     notification::Error,
     storage::Id,
@@ -16,7 +19,7 @@ pub(super) struct View<'a> {
     pub sight: &'a Sight<'a>,
     pub slice: &'a Slice,
     /// The state at the end.
-    pub now: &'a StateAt,
+    pub now: &'a Lineage,
     /// How it differs from what the connection knows.
     pub changed: StateMap,
     pub deleted: Vec<Id>,
@@ -78,7 +81,7 @@ async fn changed(look: &Look<'_>, pick: &Pick<'_>, view: &View<'_>) -> Result<BT
 async fn all(look: &Look<'_>, pick: &Pick<'_>, view: &View<'_>) -> Result<BTreeSet<Id>, Error> {
     let (db, me) = (&look.engine.app().db, look.requester.user_id.as_str());
     let mut ids = BTreeSet::new();
-    for (slot, id) in view.now.all() {
+    for (slot, id) in view.now.state() {
         let name = db.state_key_name(slot).await?;
         let takes = |rules: &Rules| rules.takes(&name.event_type, &name.state_key, me);
         let is_told = !view.changed.contains_key(&slot) && view.known_rules.is_some_and(takes);

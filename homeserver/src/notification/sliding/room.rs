@@ -17,7 +17,7 @@ use crate::{
         Membership, Pdu, Room,
         client_event::{self, Form as EventForm},
         remote,
-        state_at::StateAt,
+        state::Lineage,
         stripped,
         sync_view::{self, Slice, Span},
         tokens::TimelineToken,
@@ -260,7 +260,7 @@ impl Inside<'_> {
     }
 
     /// The state that goes with the end of the look: today's, unless the room or the user has gone on since.
-    async fn state_at(&self, slice: &Slice) -> Result<StateAt, Error> {
+    async fn state_at(&self, slice: &Slice) -> Result<Lineage, Error> {
         let (engine, room) = (self.sight.engine, self.sight.room);
         if room.seen().position <= self.upto {
             return Ok(sync_view::state_now(engine, room).await?);

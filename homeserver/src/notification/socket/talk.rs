@@ -402,7 +402,7 @@ impl Talk<'_> {
             Error::UnknownPos | Error::InvalidParam(_) | Error::UnknownFilter => {
                 refuse(self.limits(), wire, Refusal { id, why: Why::Sync(error) }).await
             }
-            Error::Messaging(_) | Error::Storage(_) => {
+            Error::Account(_) | Error::Messaging(_) | Error::Storage(_) => {
                 refuse_and_close(self.limits(), wire, Why::Sync(error), Close::FAILED).await
             }
         }
