@@ -11,7 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use axum::{Json, Router, extract::Request, http::StatusCode, routing};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use reqwest::Method;
@@ -272,16 +272,32 @@ impl Peer {
     /// # Errors
     /// When `content` is not canonical JSON.
     pub fn message(&self, room: &PeerRoom, content: Value) -> Result<CanonicalJsonObject> {
-        let event = json!({
-            "type": "m.room.message",
+        let fields = json!({ "type": "m.room.message", "content": content });
+        self.event_after(room, std::slice::from_ref(&room.previous), fields)
+    }
+
+    /// An event of the peer's user with these prev events; `fields` has its type and content, and whatever else it says.
+    ///
+    /// # Errors
+    /// When `fields` is no object of canonical JSON.
+    pub fn event_after(
+        &self,
+        room: &PeerRoom,
+        prev_events: &[String],
+        fields: Value,
+    ) -> Result<CanonicalJsonObject> {
+        let mut event = json!({
             "room_id": room.room_id,
             "sender": room.user_id,
             "origin_server_ts": now_ms(),
             "depth": room.depth.saturating_add(1),
-            "prev_events": [room.previous],
+            "prev_events": prev_events,
             "auth_events": room.auth_events,
-            "content": content,
         });
+        let (Some(event_fields), Value::Object(fields)) = (event.as_object_mut(), fields) else {
+            bail!("the fields of an event are an object");
+        };
+        event_fields.extend(fields);
         self.sign_event(&room.version, event)
     }
 

@@ -84,7 +84,7 @@ impl Change {
         let mut concerned: BTreeSet<Id> = BTreeSet::new();
         let mut destinations: BTreeSet<OwnedServerName> = BTreeSet::new();
         if let (Some(engine), Some(snapshot)) = (&engine, &self.snapshot) {
-            engine.snapshots().keep(snapshot.clone());
+            engine.keep_snapshot(snapshot.clone());
         }
         {
             let mut seen = self.room.seen_mut();

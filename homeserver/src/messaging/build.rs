@@ -211,7 +211,7 @@ impl<'a> Building<'a> {
             pdu.id = app.db.new_id();
         }
         pdu.place = Place { state_before: self.next.lineage.id(), flags, ..Place::default() };
-        self.next.provisional = None;
+        self.stand_on_head();
         self.count(&mut pdu);
         if let Some(state_key) = &pdu.state_key {
             let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
@@ -223,6 +223,11 @@ impl<'a> Building<'a> {
         pdu.place.state_after = self.next.lineage.id();
         self.next.extremities = vec![Extremity::from(&pdu)];
         self.record(pdu).await
+    }
+
+    /// An event refers to the snapshot that the room goes on from, wherever in the graph it stands: it is kept for good.
+    pub(super) fn stand_on_head(&mut self) {
+        self.next.provisional = None;
     }
 
     /// Gives an event the next place in the timeline; after a gap, with room for what is missing.

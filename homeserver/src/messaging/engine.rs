@@ -23,11 +23,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::{
     Error,
     applied::{self, Applying},
+    generations::Generations,
     pdu::{Pdu, Place},
-    resolve::NodeCache,
+    resolve::Node,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
     state,
-    state_at::SnapshotCache,
+    state_at::Snapshot,
     typing::Typing,
 };
 use crate::{
@@ -39,8 +40,12 @@ use crate::{
     },
 };
 
-/// Bytes of event JSON the cache holds before it forgets the older half.
+/// Bytes of event JSON that is kept.
 const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Entries (16 bytes and their tree) of the snapshots that are kept.
+const SNAPSHOT_ENTRIES_MAX: usize = 400_000;
+/// Nodes of auth graphs that are kept; about 100 bytes each.
+const AUTH_NODES_MAX: usize = 400_000;
 /// Most rooms in memory before the least recently loaded idle ones go.
 const ROOMS_MAX: usize = 20_000;
 
@@ -53,49 +58,14 @@ struct Inner {
     app: App,
     rooms: Mutex<HashMap<OwnedRoomId, Arc<Room>>>,
     loading: tokio::sync::Mutex<()>,
-    pdus: Mutex<PduCache>,
+    pdus: Generations<Arc<Pdu>>,
     applying: mpsc::UnboundedSender<Applying>,
     applied: AtomicI64,
     appending: AtomicI64,
     changed: Notify,
     typing: Typing,
-    snapshots: SnapshotCache,
-    auth_nodes: NodeCache,
-}
-
-/// Two generations of recently used events: the older is dropped when the newer is full.
-#[derive(Debug, Default)]
-struct PduCache {
-    young: HashMap<Id, Arc<Pdu>>,
-    old: HashMap<Id, Arc<Pdu>>,
-    young_bytes: usize,
-}
-
-impl PduCache {
-    fn get(&mut self, id: Id) -> Option<Arc<Pdu>> {
-        if let Some(pdu) = self.young.get(&id) {
-            return Some(pdu.clone());
-        }
-        let pdu = self.old.remove(&id)?;
-        self.insert(pdu.clone());
-        Some(pdu)
-    }
-
-    fn forget(&mut self, ids: &[Id]) {
-        for id in ids {
-            self.young.remove(id);
-            self.old.remove(id);
-        }
-    }
-
-    fn insert(&mut self, pdu: Arc<Pdu>) {
-        self.young_bytes += pdu.json.len() * 2 + 512;
-        self.young.insert(pdu.id, pdu);
-        if self.young_bytes > CACHE_BYTES_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-    }
+    snapshots: Generations<Snapshot>,
+    auth_nodes: Generations<Arc<Node>>,
 }
 
 impl Engine {
@@ -106,14 +76,14 @@ impl Engine {
             app,
             rooms: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
-            pdus: Mutex::default(),
+            pdus: Generations::new(CACHE_BYTES_MAX),
             applying,
             applied: AtomicI64::new(0),
             appending: AtomicI64::new(0),
             changed: Notify::new(),
             typing: Typing::default(),
-            snapshots: SnapshotCache::default(),
-            auth_nodes: NodeCache::default(),
+            snapshots: Generations::new(SNAPSHOT_ENTRIES_MAX),
+            auth_nodes: Generations::new(AUTH_NODES_MAX),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -124,11 +94,11 @@ impl Engine {
         &self.0.app
     }
 
-    pub(super) fn snapshots(&self) -> &SnapshotCache {
+    pub(super) fn snapshots(&self) -> &Generations<Snapshot> {
         &self.0.snapshots
     }
 
-    pub(super) fn auth_nodes(&self) -> &NodeCache {
+    pub(super) fn auth_nodes(&self) -> &Generations<Arc<Node>> {
         &self.0.auth_nodes
     }
 
@@ -285,10 +255,9 @@ impl Engine {
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         {
-            let mut cache = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner);
             let in_flight = room.in_flight();
             for id in ids {
-                match in_flight.get(id).cloned().or_else(|| cache.get(*id)) {
+                match in_flight.get(id).cloned().or_else(|| self.0.pdus.find(*id)) {
                     Some(pdu) => drop(found.insert(*id, pdu)),
                     None => missing.push(*id),
                 }
@@ -331,8 +300,7 @@ impl Engine {
 
     /// Turns a row into a [`Pdu`] and keeps it.
     pub(super) fn read(&self, stored: StoredEvent, room: &Room) -> Result<Arc<Pdu>, Error> {
-        if let Some(pdu) = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).get(stored.id)
-        {
+        if let Some(pdu) = self.0.pdus.find(stored.id) {
             return Ok(pdu);
         }
         let damaged = || Error::Storage(storage::Error::Damaged { what: "event" });
@@ -359,12 +327,13 @@ impl Engine {
     pub(super) async fn append_aside(&self, batch: storage::EventBatch) -> Result<(), Error> {
         let ids: Vec<Id> = batch.events.iter().map(|event| event.id).collect();
         self.0.app.db.append(batch).await?;
-        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).forget(&ids);
+        self.0.pdus.forget(&ids);
         Ok(())
     }
 
     pub(super) fn cache(&self, pdu: Arc<Pdu>) {
-        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).insert(pdu);
+        let weight = pdu.json.len() * 2 + 512;
+        self.0.pdus.keep(pdu.id, pdu, weight);
     }
 
     /// The event in one slot of a room's committed state.

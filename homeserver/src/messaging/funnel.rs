@@ -273,6 +273,9 @@ impl Building<'_> {
             before = self.next().lineage.clone();
         }
         let at_head = before.id().is_some() && before.id() == self.next().lineage.id();
+        if at_head {
+            self.stand_on_head();
+        }
         let on_head =
             self.next().extremities.iter().all(|end| pdu.prev_events.contains(&end.event_id));
         let accepted = flags & (events::REJECTED | events::SOFT_FAILED) == 0;

@@ -10,6 +10,7 @@ mod backfill;
 mod build;
 mod engine;
 mod funnel;
+mod generations;
 mod highlights;
 mod import;
 mod inbound;

@@ -116,12 +116,18 @@ pub async fn receive(
 /// An event came, or got its place: what was said to be read up to it now is.
 pub(super) async fn arrived(engine: &Engine, room: &Room, event_id: &EventId) -> Result<(), Error> {
     let app = engine.app();
-    let order = engine.find_pdu(room, event_id).await?.and_then(|pdu| pdu.place.order);
-    let Some(order) = order else { return Ok(()) };
-    let waiting =
-        receipts::list_waiting_receipts(&app.db, room.id, event_id.as_str(), order).await?;
+    // Nearly always none: the event itself need not be read then.
+    let waiting = receipts::list_waiting_receipts(&app.db, room.id, event_id.as_str()).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let timeline_order = engine.find_pdu(room, event_id).await?.and_then(|pdu| pdu.place.order);
+    if timeline_order.is_none() {
+        return Ok(());
+    }
     let mut news = false;
     for receipt in waiting {
+        let receipt = Receipt { timeline_order, ..receipt };
         news |= receipts::upsert_receipt(&app.db, receipt).await?;
     }
     if news {

@@ -80,12 +80,11 @@ async fn insert_waiting(db: &Database, receipt: Receipt) -> Result<(), Error> {
     Ok(())
 }
 
-/// Receipts that wait for an event that is here now; `timeline_order` is its place. Each is to be stored by [`upsert_receipt`].
+/// Receipts that wait for an event, without its place. With it, each is to be stored by [`upsert_receipt`].
 pub async fn list_waiting_receipts(
     db: &Database,
     room: Id,
     event_id: &str,
-    timeline_order: i64,
 ) -> Result<Vec<Receipt>, Error> {
     const LIST: &str = "SELECT room, user_id, kind, thread, event_id, at_ms FROM waiting_receipts \
          WHERE room = $1 AND event_id = $2 LIMIT 1000";
@@ -98,7 +97,7 @@ pub async fn list_waiting_receipts(
                 kind: row.get(2)?,
                 thread: row.get(3)?,
                 event_id: row.get(4)?,
-                timeline_order: Some(timeline_order),
+                timeline_order: None,
                 at_ms: row.get(5)?,
                 position: 0,
             })

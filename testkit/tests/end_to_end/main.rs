@@ -3,6 +3,7 @@
 mod across;
 mod bad_input;
 mod evil_resident;
+mod forks;
 mod history;
 mod mail;
 mod mail_links;

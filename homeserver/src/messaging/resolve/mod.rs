@@ -21,11 +21,8 @@ use ruma::{
     room_version_rules::{RoomVersionRules, StateResolutionV2Rules, StateResolutionVersion},
 };
 
+pub(super) use self::graph::{Closure, Node};
 use self::{graph::Nodes, nodes::Stored};
-pub(super) use self::{
-    graph::{Closure, Node},
-    nodes::NodeCache,
-};
 use super::{
     Engine, Error, Pdu, Room,
     build::AuthState,
@@ -62,25 +59,22 @@ pub(super) async fn resolve(
     room: &Room,
     states: &[Lineage],
 ) -> Result<StateMap, Error> {
-    if Conflict::between(states).is_none() {
-        return Ok(StateMap::new());
-    }
+    let Some(conflict) = Conflict::between(states) else { return Ok(StateMap::new()) };
     let mut kept = room.closure.lock().await;
     // Left out on an error, so that a half-moved one is not gone on with.
     let mut shared = kept.take().unwrap_or_default();
-    let changes = resolve_among(&Stored { engine, room }, &room.rules, &mut shared, states).await?;
+    let changes = settle(&Stored { engine, room }, &room.rules, &mut shared, &conflict).await?;
     *kept = Some(shared);
     Ok(changes)
 }
 
-/// As [`resolve`], with the room's own `shared` closure.
-async fn resolve_among(
+/// What settling `conflict` changes in its first state. `shared` is the room's own closure.
+async fn settle(
     source: &impl Source,
     rules: &RoomVersionRules,
     shared: &mut Closure,
-    states: &[Lineage],
+    conflict: &Conflict<'_>,
 ) -> Result<StateMap, Error> {
-    let Some(conflict) = Conflict::between(states) else { return Ok(StateMap::new()) };
     let StateResolutionVersion::V2(algorithm) = rules.state_res else {
         return Err(Error::BadEvent("this room version resolves states otherwise".to_owned()));
     };
@@ -94,7 +88,7 @@ async fn resolve_among(
     let initial = if algorithm.begin_iterative_auth_checks_with_empty_state_map {
         AuthState::new()
     } else {
-        agreed(source, rules, &conflict, &candidates).await?
+        agreed(source, rules, conflict, &candidates).await?
     };
     let resolved = judge(source, rules, create.as_ref(), &candidates, initial).await?;
     let mut changes = StateMap::new();

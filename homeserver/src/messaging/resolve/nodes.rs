@@ -1,9 +1,6 @@
 //! Nodes of the auth graph from the database, the most recently used in memory.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     super::{Engine, Error, Pdu, Room, state},
@@ -11,44 +8,6 @@ use super::{
     graph::{Node, Nodes},
 };
 use crate::storage::{self, Id, events};
-
-/// Nodes a generation holds; about 100 bytes each.
-const GENERATION_MAX: usize = 200_000;
-
-/// Two generations of recently used nodes: the older is dropped when the newer is full.
-#[derive(Debug, Default)]
-pub(in crate::messaging) struct NodeCache(Mutex<Generations>);
-
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Id, Arc<Node>>,
-    old: HashMap<Id, Arc<Node>>,
-}
-
-impl NodeCache {
-    pub(in crate::messaging) fn find(&self, id: Id) -> Option<Arc<Node>> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(node) = kept.young.get(&id) {
-            return Some(node.clone());
-        }
-        let node = kept.old.remove(&id)?;
-        kept.insert(id, node.clone());
-        Some(node)
-    }
-
-    pub(in crate::messaging) fn keep(&self, id: Id, node: Arc<Node>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id, node);
-    }
-}
-
-impl Generations {
-    fn insert(&mut self, id: Id, node: Arc<Node>) {
-        self.young.insert(id, node);
-        if self.young.len() > GENERATION_MAX {
-            self.old = std::mem::take(&mut self.young);
-        }
-    }
-}
 
 /// The rank of an event authorised by `auth`.
 pub(super) fn rank_above<'a>(auth: impl Iterator<Item = &'a Arc<Node>>) -> i64 {
@@ -103,7 +62,7 @@ impl Stored<'_> {
                 Some((rank, auth)) => {
                     let auth = state::unpack_ids(&auth).ok_or_else(damaged)?.into();
                     let node = Arc::new(Node { slot: row.slot, rank, auth });
-                    self.engine.auth_nodes().keep(row.id, node.clone());
+                    self.engine.auth_nodes().keep(row.id, node.clone(), 1);
                     nodes.insert(row.id, node);
                 }
                 None => unranked.push(row.id),
@@ -142,7 +101,7 @@ impl Stored<'_> {
                 (pdu.event_type.to_string(), pdu.state_key.clone().unwrap_or_default());
             let slot = self.engine.app().db.state_key(&event_type, &state_key).await?;
             let rank = rank_above(below.iter());
-            cache.keep(id, Arc::new(Node { slot, rank, auth: auth.into() }));
+            cache.keep(id, Arc::new(Node { slot, rank, auth: auth.into() }), 1);
         }
         cache.find(id).ok_or(Error::Storage(storage::Error::Damaged { what: "auth event" }))
     }
@@ -171,7 +130,7 @@ impl Engine {
         let below = Stored { engine: self, room }.nodes(&pdu.auth_ids).await?;
         let rank = rank_above(below.iter());
         let auth = pdu.auth_ids.clone().into();
-        self.auth_nodes().keep(pdu.id, Arc::new(Node { slot, rank, auth }));
+        self.auth_nodes().keep(pdu.id, Arc::new(Node { slot, rank, auth }), 1);
         Ok(Some(storage::NewAuth { rank, auth: state::pack_ids(pdu.auth_ids.iter().copied()) }))
     }
 }

@@ -12,7 +12,7 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use super::{Closure, Key, Node, Source, graph::Nodes, resolve_among};
+use super::{Closure, Conflict, Key, Node, Source, graph::Nodes, settle};
 use crate::{
     messaging::{
         Error, Pdu,
@@ -297,7 +297,10 @@ async fn history(seed: u64) -> usize {
         let count = world.rng.random_range(1..=3.min(recent.len()));
         let prevs: Vec<Id> = recent.choose_multiple(&mut world.rng, count).copied().collect();
         let states: Vec<Lineage> = prevs.iter().map(|id| world.after[id].clone()).collect();
-        let changes = resolve_among(&world, &world.rules, &mut closure, &states).await.unwrap();
+        let changes = match Conflict::between(&states) {
+            Some(conflict) => settle(&world, &world.rules, &mut closure, &conflict).await.unwrap(),
+            None => StateMap::new(),
+        };
         let before = states[0].clone().with_changes(changes);
         if states.len() > 1 {
             resolutions += 1;
