@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     jobs::JobBell,
     mail::{MailError, Mailer},
+    random::Random,
     storage::{self, Database},
     tasks::Tasks,
 };
@@ -33,6 +34,7 @@ pub struct Tools {
     pub server_name: OwnedServerName,
     pub db: Database,
     pub clock: Clock,
+    pub random: Random,
     pub bell: Bell,
     pub mailer: Mailer,
     /// Rung when background work was added.
@@ -68,7 +70,7 @@ pub enum AppError {
 
 impl App {
     /// Opens the data folder, the database and the signing key, and makes the clients.
-    pub async fn open(config: Config, clock: Clock) -> Result<Self, AppError> {
+    pub async fn open(config: Config, clock: Clock, random: Random) -> Result<Self, AppError> {
         let setting = |key, problem: String| AppError::Setting { key, problem };
         let server_name = OwnedServerName::try_from(config.server_name.as_str())
             .map_err(|error| setting("server_name", error.to_string()))?;
@@ -87,19 +89,9 @@ impl App {
                     .map_err(|error| setting("federation.allow_networks", format!("{error}")))
             })
             .collect::<Result<_, _>>()?;
-        let extra_ca_pems = config
-            .federation
-            .extra_ca
-            .iter()
-            .map(|file| {
-                let problem =
-                    |error| setting("federation.extra_ca", format!("{}: {error}", file.display()));
-                std::fs::read(file).map_err(problem)
-            })
-            .collect::<Result<_, _>>()?;
         let client = ClientConfig {
             policy: AddressPolicy::new(allow),
-            extra_ca_pems,
+            extra_ca_pems: extra_ca(&config)?,
             plain_http_to_loopback: config.federation.plain_http_to_loopback,
             enabled: config.federation.enabled,
             ..ClientConfig::new(server_name.clone())
@@ -123,12 +115,13 @@ impl App {
             outbound.stop(Duration::ZERO).await;
         }
         let bell = Bell::default();
-        let mailer = Mailer::new(&config)?;
+        let mailer = Mailer::new(&config, random.clone())?;
         Ok(Self(Arc::new(Tools {
             config,
             server_name,
             db,
             clock,
+            random,
             bell,
             mailer,
             jobs: JobBell::default(),
@@ -164,4 +157,15 @@ impl tern_federation::Clock for Clock {
     async fn sleep(&self, duration: Duration) {
         Self::sleep(self, duration).await;
     }
+}
+
+/// The certificates of `federation.extra_ca`.
+fn extra_ca(config: &Config) -> Result<Vec<Vec<u8>>, AppError> {
+    let read = |file: &PathBuf| {
+        std::fs::read(file).map_err(|error| AppError::Setting {
+            key: "federation.extra_ca",
+            problem: format!("{}: {error}", file.display()),
+        })
+    };
+    config.federation.extra_ca.iter().map(read).collect()
 }

@@ -27,8 +27,6 @@ const PAUSE_MIN: Duration = Duration::from_secs(15);
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// The longest sleep of the loop; a clock that jumped is noticed after this.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
-/// How long done jobs are kept.
-const KEPT_MS: i64 = 7 * 24 * 3_600 * 1_000;
 
 /// Wakes the runner when a job was added.
 #[derive(Debug, Clone, Default)]
@@ -135,10 +133,7 @@ impl Runner {
                         let error = error.unwrap_or_default();
                         storage::jobs::update_retry(txn.db(), id, at, &error).await
                     }
-                    None => {
-                        storage::jobs::update_done(txn.db(), id, now, error.as_deref()).await?;
-                        storage::jobs::delete_done_jobs(txn.db(), now - KEPT_MS).await
-                    }
+                    None => storage::jobs::update_done(txn.db(), id, now, error.as_deref()).await,
                 }
             })
         });

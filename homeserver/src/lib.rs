@@ -4,7 +4,7 @@
 //! storage → auth → media → account → messaging → notification → admin → gateway → main
 //! ```
 //!
-//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `mail`, `jobs`, and `app`, the struct of
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `mail`, `random`, `jobs`, and `app`, the struct of
 //! tools.
 
 pub mod app;
@@ -15,6 +15,7 @@ pub mod clock;
 pub mod config;
 pub mod jobs;
 pub mod mail;
+pub mod random;
 
 pub mod storage;
 

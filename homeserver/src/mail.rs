@@ -21,6 +21,7 @@ use crate::{
     app::App,
     config::{Config, MailTransport},
     jobs::{JobError, Runner},
+    random::Random,
     storage::{self, Txn},
 };
 
@@ -64,6 +65,7 @@ pub enum MailError {
 pub struct Mailer {
     from: Mailbox,
     transport: Transport,
+    random: Random,
 }
 
 #[derive(Clone)]
@@ -80,7 +82,7 @@ impl std::fmt::Debug for Mailer {
 
 impl Mailer {
     /// A mailer as configured. Talks to nobody yet.
-    pub fn new(config: &Config) -> Result<Self, MailError> {
+    pub fn new(config: &Config, random: Random) -> Result<Self, MailError> {
         let from = config
             .mail
             .from
@@ -90,7 +92,7 @@ impl Mailer {
             MailTransport::File => Transport::File(config.data_dir.join("mail")),
             MailTransport::Smtp => Transport::Smtp(smtp(config)?),
         };
-        Ok(Self { from, transport })
+        Ok(Self { from, transport, random })
     }
 
     /// Sends one mail now.
@@ -99,7 +101,9 @@ impl Mailer {
         match &self.transport {
             Transport::File(folder) => {
                 let (folder, mail) = (folder.clone(), mail.clone());
-                let write = tokio::task::spawn_blocking(move || write_file(&folder, &mail, now_ms));
+                let name = format!("{now_ms:013}-{:08x}", u32::from_be_bytes(self.random.bytes()));
+                let write =
+                    tokio::task::spawn_blocking(move || write_file(&folder, &name, &mail, now_ms));
                 let written = write.await.map_err(|error| MailError::Unsent(error.to_string()))?;
                 written.map_err(|error| MailError::Unsent(error.to_string()))
             }
@@ -117,7 +121,7 @@ impl Mailer {
         }
         let to: lettre::Address =
             mail.to.parse().map_err(|_| MailError::Malformed("not a mail address".to_owned()))?;
-        let id = format!("<{:032x}@{}>", rand::random::<u128>(), self.from.email.domain());
+        let id = format!("<{}@{}>", self.random.text::<16>(), self.from.email.domain());
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, to))
@@ -184,11 +188,10 @@ fn trust(host: &str, authorities: &[PathBuf]) -> Result<TlsParameters, MailError
 }
 
 /// Writes `<ms>-<random>.json` into `folder`, whole or not at all.
-fn write_file(folder: &Path, mail: &Mail, now_ms: i64) -> std::io::Result<()> {
+fn write_file(folder: &Path, name: &str, mail: &Mail, now_ms: i64) -> std::io::Result<()> {
     use std::io::Write as _;
 
     std::fs::create_dir_all(folder)?;
-    let name = format!("{now_ms:013}-{:08x}", rand::random::<u32>());
     let unfinished = folder.join(format!(".{name}.tmp"));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

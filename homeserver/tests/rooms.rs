@@ -136,3 +136,33 @@ async fn a_server_that_stops_answers_who_waits() {
     let (answer, ()) = tokio::join!(waiting, stopping);
     assert_eq!(answer["rooms"], Value::Null, "{answer}");
 }
+
+#[tokio::test]
+async fn a_place_in_a_timeline_from_before_a_restored_backup_hides_nothing() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room_id = room(&server, &alice, &[]).await;
+    let first = send(&server, &alice, &room_id, "first").await;
+    let last = send(&server, &alice, &room_id, "last").await;
+    let messages = format!("/_matrix/client/v3/rooms/{}/messages", encoded(&room_id));
+    let ids = |page: &Value| -> Vec<String> {
+        let chunk = page["chunk"].as_array().unwrap();
+        chunk.iter().map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, newest) = server.get(&format!("{messages}?dir=b&limit=1"), &alice.token).await;
+    assert_eq!(ids(&newest), [&*last]);
+    let here = newest["end"].as_str().unwrap();
+    let (_, next) =
+        server.get(&format!("{messages}?dir=b&limit=1&from={here}"), &alice.token).await;
+    assert_eq!(ids(&next), [&*first]);
+
+    let epoch = here.split('_').nth(1).unwrap();
+    let elsewhere = here.replace(epoch, "00000000");
+    let from = |dir: &str| format!("{messages}?dir={dir}&limit=100&from={elsewhere}");
+    let (_, back) = server.get(&from("b"), &alice.token).await;
+    assert_eq!(ids(&back)[..2], [&*last, &*first], "from the newest: {back}");
+    let (_, forth) = server.get(&from("f"), &alice.token).await;
+    assert_eq!(ids(&forth), ids(&back).into_iter().rev().collect::<Vec<_>>(), "from the oldest");
+    let answer = server.get(&format!("{messages}?dir=b&from=p3"), &alice.token).await;
+    assert_refused(&answer, 400, "M_INVALID_PARAM");
+}

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use ruma::OwnedUserId;
 use sha2::{Digest, Sha256};
 
@@ -30,13 +29,12 @@ impl std::fmt::Debug for OpenidToken {
 
 /// Makes a token for `user`, good for an hour.
 pub async fn openid_token(app: &App, user: Id) -> Result<OpenidToken, AccountError> {
-    let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+    let token = app.random.text::<32>();
     let (hash, now) = (hash(&token), app.clock.now_ms());
     let expires_ms = now + i64::try_from(LIFETIME.as_millis()).unwrap_or(i64::MAX);
     let write = app.db.write(move |txn| {
         Box::pin(async move {
-            let times = (now, expires_ms);
-            storage::account_data::insert_openid_token(txn.db(), &hash, user, times).await?;
+            storage::account_data::insert_openid_token(txn.db(), &hash, user, expires_ms).await?;
             Ok::<_, AccountError>(())
         })
     });

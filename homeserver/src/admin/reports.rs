@@ -11,8 +11,6 @@ use crate::{
 
 /// Longest reason, in bytes.
 const REASON_BYTES_MAX: usize = 4_096;
-/// How long a report is kept.
-const KEPT_MS: i64 = 180 * 24 * 3_600 * 1_000;
 
 /// What somebody complains about. That a room or event is theirs to know of, the door has asked `messaging`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +47,7 @@ pub async fn report(
     let id = app.db.new_id();
     let report = Report { id, at_ms, reporter: reporter.user, room_id, event_id, user_id, reason };
     let write = app.db.write(move |txn| {
-        Box::pin(async move {
-            storage::reports::insert_report(txn.db(), &report, at_ms - KEPT_MS).await
-        })
+        Box::pin(async move { storage::reports::insert_report(txn.db(), &report).await })
     });
     write.await.map_err(AdminError::Storage)?;
     tracing::warn!(report.id = id, "somebody reported something: `ternd reports` shows it");

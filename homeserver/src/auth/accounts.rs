@@ -110,12 +110,12 @@ pub(super) fn check_open(app: &App) -> Result<(), AuthError> {
 pub async fn create_account(app: &App, auth: &Auth, new: NewAccount) -> Result<Created, AuthError> {
     let localpart = match &new.username {
         Some(username) => check_username(app, username, new.by_admin).await?,
-        None => super::secrets::device_id().to_ascii_lowercase(),
+        None => super::secrets::device_id(&app.random).to_ascii_lowercase(),
     };
     let hash = match &new.password {
         Some(password) => {
             check_password(password)?;
-            Some(auth.passwords.hash(password).await?)
+            Some(auth.passwords.hash(&app.random, password).await?)
         }
         None => None,
     };
@@ -162,7 +162,7 @@ pub async fn set_password(
     password: &str,
 ) -> Result<(), AuthError> {
     check_password(password)?;
-    let hash = auth.passwords.hash(password).await?;
+    let hash = auth.passwords.hash(&app.random, password).await?;
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             storage::accounts::update_password(txn.db(), user, Some(&hash)).await?;

@@ -28,8 +28,6 @@ const TRIES_MAX: i64 = 5;
 /// Mails to one address and hour, whoever asks.
 const MAILS_PER_HOUR_MAX: i64 = 10;
 const HOUR_MS: i64 = 3_600 * 1_000;
-/// How long an expired session is kept, so that its end can be told from a session that never was.
-const KEPT_MS: i64 = 24 * HOUR_MS;
 
 /// What a proof is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,8 +131,10 @@ pub async fn request_email(app: &App, request: EmailRequest) -> Result<String, A
         return Ok(session.sid.clone());
     }
     let owner = storage::emails::find_email(db, address.as_str()).await?.map(|email| email.user);
-    let (code, link) = (secrets::code(), secrets::token());
-    let sid = alive.as_ref().map_or_else(secrets::identifier, |session| session.sid.clone());
+    let (code, link) = (secrets::code(&app.random), secrets::token(&app.random));
+    let sid = alive
+        .as_ref()
+        .map_or_else(|| secrets::identifier(&app.random), |session| session.sid.clone());
     let session = EmailSession {
         client_secret: secret,
         purpose: purpose.to_owned(),
@@ -184,8 +184,7 @@ async fn write_sessions(
             let db = txn.db();
             let id = writing.db.new_id();
             check_mail_limit(txn, &address, now).await?;
-            storage::emails::delete_sessions_expired(db, now - KEPT_MS).await?;
-            storage::emails::insert_send(db, id, address.as_str(), (now, now - HOUR_MS)).await?;
+            storage::emails::insert_send(db, id, address.as_str(), now).await?;
             for session in &sessions {
                 storage::emails::insert_session(db, session).await?;
             }
@@ -212,14 +211,14 @@ fn by_link(
     user: Id,
     (address, lifetime_ms): (&str, i64),
 ) -> (EmailSession, String) {
-    let (sid, link) = (secrets::identifier(), secrets::token());
+    let (sid, link) = (secrets::identifier(&app.random), secrets::token(&app.random));
     let url = confirm_url(app, purpose, &sid, &link);
     let session = EmailSession {
-        client_secret: secrets::token(),
+        client_secret: secrets::token(&app.random),
         address: address.to_owned(),
         purpose: purpose.as_str().to_owned(),
         user: Some(user),
-        code_hash: secrets::hash(&secrets::token()).to_vec(),
+        code_hash: secrets::hash(&secrets::token(&app.random)).to_vec(),
         link_hash: secrets::hash_for(&sid, &link).to_vec(),
         send_attempt: 1,
         tries: 0,

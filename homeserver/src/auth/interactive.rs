@@ -235,7 +235,7 @@ pub async fn prove(
     submission: &Submission,
 ) -> Result<Proven, AuthError> {
     let now = app.clock.now_ms();
-    let (id, mut state) = resume(auth, &operation, submission, now)?;
+    let (id, mut state) = resume(app, auth, &operation, submission)?;
     let mut refused = None;
     let mut taken = false;
     let mut waiting = false;
@@ -285,10 +285,10 @@ pub fn give_back(app: &App, auth: &Auth, proven: Proven) {
 
 /// The session that the request names, checked against its operation, or a new one.
 fn resume(
+    app: &App,
     auth: &Auth,
     operation: &Operation,
     submission: &Submission,
-    now_ms: i64,
 ) -> Result<(String, State), AuthError> {
     let Some(id) = submission.text("session") else {
         let state = State {
@@ -301,11 +301,11 @@ fn resume(
             registration_token: None,
             expires_ms: 0,
         };
-        return Ok((secrets::identifier(), state));
+        return Ok((secrets::identifier(&app.random), state));
     };
     let state = auth.interactive.lock().get(id).cloned();
     let state = state
-        .filter(|state| state.expires_ms > now_ms)
+        .filter(|state| state.expires_ms > app.clock.now_ms())
         .ok_or(AuthError::UnknownInteractiveSession)?;
     let begun = &state.operation;
     let same = begun.method == operation.method

@@ -129,15 +129,14 @@ async fn log_in(
 
 /// A token by which another device of `user` can log in within two minutes, once.
 pub async fn login_token(app: &App, user: Id) -> Result<(String, Duration), AuthError> {
-    let token = secrets::token();
+    let token = secrets::token(&app.random);
     let (hash, now) = (secrets::hash(&token), app.clock.now_ms());
     let lifetime = i64::try_from(LOGIN_TOKEN_LIFETIME.as_millis()).unwrap_or(i64::MAX);
     let write = app.db.write(move |txn| {
         Box::pin(async move {
-            let times = (now, now.saturating_add(lifetime));
-            Ok::<_, AuthError>(
-                storage::tokens::insert_login_token(txn.db(), &hash, user, times).await?,
-            )
+            let expires_ms = now.saturating_add(lifetime);
+            storage::tokens::insert_login_token(txn.db(), &hash, user, expires_ms).await?;
+            Ok::<_, AuthError>(())
         })
     });
     write.await?;

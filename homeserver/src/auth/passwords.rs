@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::AuthError;
+use crate::random::Random;
 
 /// Fewest characters of a new password.
 const PASSWORD_CHARS_MIN: usize = 8;
@@ -49,9 +50,10 @@ pub fn check_password(password: &str) -> Result<(), AuthError> {
 
 impl Passwords {
     /// The PHC string of a password.
-    pub(super) async fn hash(&self, password: &str) -> Result<String, AuthError> {
+    pub(super) async fn hash(&self, random: &Random, password: &str) -> Result<String, AuthError> {
         let password = Zeroizing::new(password.to_owned());
-        self.run(move || argon2id(&password)).await?.ok_or(AuthError::Busy)
+        let salt = random.bytes();
+        self.run(move || argon2id(&password, &salt)).await?.ok_or(AuthError::Busy)
     }
 
     /// Whether `password` is the one behind `hash`. Without a hash it does the same work and says no.
@@ -69,7 +71,7 @@ impl Passwords {
                 Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
             }),
             None => {
-                argon2id(&password);
+                argon2id(&password, &[0; 16]);
                 false
             }
         })
@@ -92,8 +94,8 @@ impl Passwords {
 }
 
 /// Argon2id with 19 MiB, 2 passes, 1 lane: OWASP's first choice, and the crate's default.
-fn argon2id(password: &str) -> Option<String> {
-    let salt = SaltString::encode_b64(&rand::random::<[u8; 16]>()).ok()?;
+fn argon2id(password: &str, salt: &[u8; 16]) -> Option<String> {
+    let salt = SaltString::encode_b64(salt).ok()?;
     let hash = Argon2::default().hash_password(password.as_bytes(), &salt).ok()?;
     Some(hash.to_string())
 }

@@ -1,10 +1,8 @@
 //! Random secrets, and their hashes: what the database keeps of them.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use rand::Rng as _;
 use sha2::{Digest, Sha256};
 
-use crate::storage::tokens::TokenHash;
+use crate::{random::Random, storage::tokens::TokenHash};
 
 /// Letters and digits that nobody confuses when reading them from a screen or aloud.
 const CODE_ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -12,13 +10,13 @@ const CODE_ALPHABET: &[u8] = b"23456789ABCDEFGHJKMNPQRSTVWXYZ";
 const CODE_CHARS: usize = 8;
 
 /// 256 random bits as text.
-pub(super) fn token() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+pub(super) fn token(random: &Random) -> String {
+    random.text::<32>()
 }
 
 /// 128 random bits as text: an identifier that can't be guessed.
-pub(super) fn identifier() -> String {
-    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 16]>())
+pub(super) fn identifier(random: &Random) -> String {
+    random.text::<16>()
 }
 
 /// What the database keeps of a token.
@@ -32,13 +30,8 @@ pub(super) fn hash_for(sid: &str, secret: &str) -> TokenHash {
 }
 
 /// A code to be typed, 8 characters.
-pub(super) fn code() -> String {
-    let mut random = rand::rng();
-    let character = |_| {
-        let index = random.random_range(0..CODE_ALPHABET.len());
-        CODE_ALPHABET.get(index).copied().map_or('2', char::from)
-    };
-    (0..CODE_CHARS).map(character).collect()
+pub(super) fn code(random: &Random) -> String {
+    random.characters(CODE_ALPHABET, CODE_CHARS)
 }
 
 /// A typed code as it was made: upper case, without the spaces and dashes that people add.
@@ -47,7 +40,6 @@ pub(super) fn normalize_code(typed: &str) -> String {
 }
 
 /// A device ID, ten letters.
-pub(super) fn device_id() -> String {
-    let mut random = rand::rng();
-    (0..10).map(|_| char::from(random.random_range(b'A'..=b'Z'))).collect()
+pub(super) fn device_id(random: &Random) -> String {
+    random.characters(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ", 10)
 }

@@ -295,8 +295,8 @@ impl Tokens {
     fn new(app: &App, with_refresh: bool) -> Self {
         let lifetime = i64::try_from(ACCESS_TOKEN_LIFETIME.as_millis()).unwrap_or(i64::MAX);
         Self {
-            access: secrets::token(),
-            refresh: with_refresh.then(secrets::token),
+            access: secrets::token(&app.random),
+            refresh: with_refresh.then(|| secrets::token(&app.random)),
             expires_ms: with_refresh.then(|| app.clock.now_ms().saturating_add(lifetime)),
         }
     }
@@ -330,7 +330,10 @@ pub async fn open_session(
     let device = Device {
         id: app.db.new_id(),
         user,
-        device_id: request.device_id.filter(|id| !id.is_empty()).unwrap_or_else(secrets::device_id),
+        device_id: request
+            .device_id
+            .filter(|id| !id.is_empty())
+            .unwrap_or_else(|| secrets::device_id(&app.random)),
         display_name: request.display_name,
         last_seen_ms: None,
         last_seen_ip: None,

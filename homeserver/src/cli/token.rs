@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use rand::distr::{Distribution, Uniform};
 
 use super::{CliError, ConfigFile, block_on, print};
 use crate::{
     clock::Clock,
+    random::Random,
     serve::make_folder,
     storage::{
         self, Database,
@@ -35,7 +35,7 @@ pub(super) struct Token {
 pub(super) fn run(options: &Token) -> Result<(), CliError> {
     let config = options.file.load()?;
     make_folder(&config.data_dir)?;
-    let token = new_token()?;
+    let token = new_token();
     let lifetime = options.days.map(|days| Duration::from_secs(u64::from(days) * 24 * 3600));
     let now_ms = Clock::default().now_ms();
     let expires_ms = lifetime
@@ -59,9 +59,6 @@ pub(super) fn run(options: &Token) -> Result<(), CliError> {
     print(&format!("{token}\n"))
 }
 
-fn new_token() -> Result<String, CliError> {
-    let letters =
-        Uniform::new(0, ALPHABET.len()).map_err(|error| CliError::Usage(error.to_string()))?;
-    let letters = letters.sample_iter(rand::rng()).take(LENGTH);
-    Ok(letters.filter_map(|index| ALPHABET.get(index)).map(|byte| char::from(*byte)).collect())
+fn new_token() -> String {
+    Random::default().characters(ALPHABET, LENGTH)
 }

@@ -53,7 +53,8 @@ impl Server {
             .wake_all()
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
-        Ok(Self { app, auth: Auth::default(), engine, media, sync: Sync::default() })
+        let sync = Sync::new(&app.random);
+        Ok(Self { app, auth: Auth::default(), engine, media, sync })
     }
 }
 

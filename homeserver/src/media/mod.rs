@@ -9,7 +9,7 @@ mod store;
 mod thumbnail;
 mod upload;
 
-use std::{io, path::Path, pin::Pin, sync::Arc, time::Duration};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -21,7 +21,7 @@ pub use thumbnail::{Method, ThumbnailSize, open_thumbnail};
 pub use upload::{Upload, create, put, upload};
 
 use self::{remote::Fetching, store::Store};
-use crate::storage;
+use crate::{app::App, storage};
 
 /// The bytes of a file as they come.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -85,9 +85,9 @@ impl Media {
     ///
     /// # Errors
     /// When the folder cannot be made.
-    pub fn open(data_dir: &Path) -> Result<Self, MediaError> {
+    pub fn open(app: &App) -> Result<Self, MediaError> {
         Ok(Self(Arc::new(Inner {
-            store: Store::open(&data_dir.join("media"))?,
+            store: Store::open(&app.config.data_dir.join("media"), app.random.clone())?,
             placing: RwLock::default(),
             uploaded: Notify::new(),
             fetching: Fetching::default(),

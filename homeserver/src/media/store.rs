@@ -13,11 +13,13 @@ use object_store::{
     GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload,
     local::LocalFileSystem, path::Path,
 };
-use rand::{Rng, distr::Alphanumeric};
 use sha2::{Digest, Sha256};
 
 use super::{ByteStream, MediaError};
-use crate::storage::media::ContentHash;
+use crate::{
+    random::{LETTERS, Random},
+    storage::media::ContentHash,
+};
 
 /// Where uploads under way are kept; emptied at start.
 const UNFINISHED: &str = "unfinished";
@@ -28,6 +30,7 @@ const PART_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub(super) struct Store {
     objects: LocalFileSystem,
+    random: Random,
 }
 
 /// Bytes that are on the disk under their hash.
@@ -38,13 +41,13 @@ pub(super) struct Stored {
 }
 
 impl Store {
-    pub(super) fn open(folder: &FilePath) -> Result<Self, MediaError> {
+    pub(super) fn open(folder: &FilePath, random: Random) -> Result<Self, MediaError> {
         fs::create_dir_all(folder)?;
         match fs::remove_dir_all(folder.join(UNFINISHED)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        Ok(Self { objects: LocalFileSystem::new_with_prefix(folder)? })
+        Ok(Self { objects: LocalFileSystem::new_with_prefix(folder)?, random })
     }
 
     /// Keeps a stream, at most `max_bytes` of it.
@@ -56,7 +59,7 @@ impl Store {
         content: ByteStream,
         max_bytes: u64,
     ) -> Result<Stored, MediaError> {
-        let name: String = rand::rng().sample_iter(Alphanumeric).take(24).map(char::from).collect();
+        let name = self.random.characters(LETTERS, 24);
         let unfinished = Path::from_iter([UNFINISHED, &name]);
         let mut upload = self.objects.put_multipart(&unfinished).await?;
         let written = match write_parts(upload.as_mut(), content, max_bytes).await {

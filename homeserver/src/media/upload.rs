@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use rand::{Rng, distr::Alphanumeric};
-
 use super::{ByteStream, Media, MediaError, store::Stored};
 use crate::{
     app::App,
     auth::Requester,
+    random::LETTERS,
     storage::media::{self, ContentRow, MediaKey, MediaRow},
 };
 
@@ -122,8 +121,7 @@ async fn keep(app: &App, media: &Media, upload: Upload) -> Result<ContentRow, Me
 }
 
 async fn new_key(app: &App) -> Result<MediaKey, MediaError> {
-    let media_id: String =
-        rand::rng().sample_iter(Alphanumeric).take(MEDIA_ID_LENGTH).map(char::from).collect();
+    let media_id = app.random.characters(LETTERS, MEDIA_ID_LENGTH);
     let server = app.db.server(app.server_name.as_str()).await?;
     Ok(MediaKey { server, media_id })
 }

@@ -5,13 +5,16 @@
 
 use std::fmt;
 
+use super::Engine;
 use crate::storage::{Id, Position};
 
 /// A place between two events of one room's timeline: before it is every event with a smaller order.
 ///
-/// Written `p<order>`. Backward from it comes the event with order − 1, forward the one with its order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Written `h1_<epoch>_<order>`. Backward from it comes the event with order − 1, forward the one with its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimelineToken {
+    /// The database the order belongs to ([`crate::storage::Database::epoch`]): in another the same order is of another event.
+    pub epoch: String,
     pub order: i64,
 }
 
@@ -43,15 +46,21 @@ pub struct ConnectionPos {
 
 impl fmt::Display for TimelineToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p{}", self.order)
+        write!(f, "h1_{}_{}", self.epoch, self.order)
     }
 }
 
 impl TimelineToken {
+    /// A place in a timeline of this database.
+    pub fn here(engine: &Engine, order: i64) -> Self {
+        Self { epoch: engine.app().db.epoch().to_owned(), order }
+    }
+
     /// Reads a token; `None` when it is none of this server's.
     pub fn parse(text: &str) -> Option<Self> {
-        let order = text.strip_prefix('p')?.parse().ok()?;
-        Some(Self { order })
+        let (epoch, order) = text.strip_prefix("h1_")?.split_once('_')?;
+        let order = order.parse().ok()?;
+        (!epoch.is_empty()).then(|| Self { epoch: epoch.to_owned(), order })
     }
 }
 
@@ -128,7 +137,7 @@ mod tests {
     #[test]
     fn a_timeline_token_reads_back_below_zero_too() {
         for order in [0, 17, -3] {
-            let token = TimelineToken { order };
+            let token = TimelineToken { epoch: "0a1b2c3d".to_owned(), order };
             assert_eq!(TimelineToken::parse(&token.to_string()), Some(token));
         }
     }
@@ -146,7 +155,7 @@ mod tests {
         ] {
             assert_eq!(SyncToken::parse(text), None, "{text}");
         }
-        for text in ["", "p", "px", "12"] {
+        for text in ["", "h1_", "h1__3", "h1_e_x", "h1_e", "p3", "12"] {
             assert_eq!(TimelineToken::parse(text), None, "{text}");
         }
     }

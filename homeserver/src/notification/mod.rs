@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::{
     account::AccountError,
     messaging::{Engine, tokens::SyncToken},
+    random::Random,
 };
 
 pub use filter::stored_filter;
@@ -41,10 +42,11 @@ struct Inner {
     sockets: socket::Sockets,
 }
 
-impl Default for Sync {
-    fn default() -> Self {
+impl Sync {
+    /// The floor as it is at a start.
+    pub fn new(random: &Random) -> Self {
         Self(Arc::new(Inner {
-            boot: rand::random(),
+            boot: u32::from_be_bytes(random.bytes()),
             lazy: lazy::Told::default(),
             connections: sliding::Connections::default(),
             rules: sliding::SharedRules::default(),

@@ -211,7 +211,7 @@ async fn write_timeline(
     let device = look.requester.device;
     let events = client_event::list_for(sight, device, &slice.events, Form::Sync).await?;
     let has_before = slice.limited || !events.is_empty();
-    let prev_batch = has_before.then(|| TimelineToken { order: slice.start }.to_string());
+    let prev_batch = has_before.then(|| TimelineToken::here(look.engine, slice.start).to_string());
     Ok(Timeline { events, limited: slice.limited, prev_batch })
 }
 

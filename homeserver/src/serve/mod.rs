@@ -25,6 +25,8 @@ use crate::{
     gateway::{self, Server},
     media::{Media, MediaError},
     messaging,
+    random::Random,
+    storage,
     tasks::Tasks,
 };
 
@@ -58,8 +60,8 @@ pub enum ServeError {
 /// [`ServeError`] for whatever cannot be opened.
 pub async fn open(config: Config) -> Result<Server, ServeError> {
     make_folder(&config.data_dir)?;
-    let app = App::open(config, Clock::default()).await?;
-    let media = Media::open(&app.config.data_dir)?;
+    let app = App::open(config, Clock::default(), Random::default()).await?;
+    let media = Media::open(&app)?;
     Ok(Server::start(app, media).await?)
 }
 
@@ -115,6 +117,8 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
 /// again after the next start.
 fn start_loops(server: &Server, tasks: &Tasks) {
     tasks.start_interruptible("jobs", server.jobs().run());
+    let (db, clock) = (server.app.db.clone(), server.app.clock.clone());
+    tasks.start_interruptible("retention", storage::retention::run(db, clock));
     tasks.start_interruptible("typing", messaging::typing::expire(server.engine.clone()));
     tasks.start_interruptible("device lists", messaging::keys::catch_up(server.app.clone()));
     tasks.start_interruptible("received events", messaging::reception::run(server.engine.clone()));

@@ -1,8 +1,13 @@
 //! What a user keeps on the server: account data (tags and push rules too), filters, pushers, OpenID tokens.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::OnConflict,
+};
 
-use super::{Error, Id, Position, Row, execute, query_all, query_one, tokens::TokenHash, values};
+use super::{
+    Error, Id, Position, Row, entity::filter, execute, query_all, query_one, tokens::TokenHash,
+    values,
+};
 
 /// One piece of account data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +114,8 @@ pub async fn find_filter(
     user: Id,
     id: Id,
 ) -> Result<Option<String>, Error> {
-    const SQL: &str = "SELECT json FROM filters WHERE user_id = $1 AND id = $2";
-    query_one(db, SQL, values![user, id]).await?.map(|row| row.get(0)).transpose()
+    let theirs = filter::Entity::find_by_id(id).filter(filter::Column::UserId.eq(user));
+    Ok(theirs.one(db).await?.map(|filter| filter.json))
 }
 
 /// Keeps a filter and returns its number: `id`, or that of the same filter kept before.
@@ -121,11 +126,18 @@ pub async fn insert_filter(
     digest: &TokenHash,
     json: &str,
 ) -> Result<Id, Error> {
-    const SQL: &str = "INSERT INTO filters (id, user_id, digest, json) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    execute(db, SQL, values![id, user, digest.to_vec(), json]).await?;
-    const FIND: &str = "SELECT id FROM filters WHERE user_id = $1 AND digest = $2";
-    let row = query_one(db, FIND, values![user, digest.to_vec()]).await?;
-    row.ok_or(Error::Damaged { what: "filter" })?.get(0)
+    let row = filter::ActiveModel {
+        id: Set(id),
+        user_id: Set(user),
+        digest: Set(digest.to_vec()),
+        json: Set(json.to_owned()),
+    };
+    let insert = filter::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+    insert.exec_without_returning(db).await?;
+    let kept = filter::Entity::find()
+        .filter(filter::Column::UserId.eq(user))
+        .filter(filter::Column::Digest.eq(digest.to_vec()));
+    Ok(kept.one(db).await?.ok_or(Error::Damaged { what: "filter" })?.id)
 }
 
 /// The pushers of `user` as JSON text, by app and key.
@@ -177,14 +189,13 @@ pub async fn delete_pushers_of_others(
     Ok(())
 }
 
-/// Adds an OpenID token and removes those that have expired.
+/// Adds an OpenID token.
 pub async fn insert_openid_token(
     db: &impl ConnectionTrait,
     hash: &TokenHash,
     user: Id,
-    (now_ms, expires_ms): (i64, i64),
+    expires_ms: i64,
 ) -> Result<(), Error> {
-    execute(db, "DELETE FROM openid_tokens WHERE expires_ms < $1", values![now_ms]).await?;
     const SQL: &str = "INSERT INTO openid_tokens (hash, user_id, expires_ms) VALUES ($1, $2, $3)";
     execute(db, SQL, values![hash.to_vec(), user, expires_ms]).await?;
     Ok(())

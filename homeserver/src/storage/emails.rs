@@ -1,8 +1,15 @@
 //! Addresses of accounts, and the sessions in which somebody proves to read one.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
+};
 
-use super::{Error, Id, Row, execute, query_all, query_one, values};
+use super::{
+    Error, Id, Row,
+    entity::{email, email_send},
+    execute, query_one, values,
+};
 
 /// An address of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,17 +51,14 @@ impl std::fmt::Debug for EmailSession {
 }
 
 /// Most addresses a list returns.
-const EMAILS_MAX: i64 = 100;
-const EMAIL_COLUMNS: &str = "address, user_id, added_ms, validated_ms";
+const EMAILS_MAX: u64 = 100;
 const SESSION_COLUMNS: &str = "sid, client_secret, address, purpose, user_id, code_hash, link_hash, send_attempt, tries, next_link, expires_ms, confirmed_ms, used_ms";
 
-fn email(row: &Row) -> Result<Email, Error> {
-    Ok(Email {
-        address: row.get(0)?,
-        user: row.get(1)?,
-        added_ms: row.get(2)?,
-        validated_ms: row.get(3)?,
-    })
+impl From<email::Model> for Email {
+    fn from(row: email::Model) -> Self {
+        let email::Model { address, user_id: user, added_ms, validated_ms } = row;
+        Self { address, user, added_ms, validated_ms }
+    }
 }
 
 fn session(row: &Row) -> Result<EmailSession, Error> {
@@ -77,23 +81,30 @@ fn session(row: &Row) -> Result<EmailSession, Error> {
 
 /// Whose address this is. `address` in its folded form.
 pub async fn find_email(db: &impl ConnectionTrait, address: &str) -> Result<Option<Email>, Error> {
-    let sql = format!("SELECT {EMAIL_COLUMNS} FROM emails WHERE address = $1");
-    query_one(db, &sql, values![address]).await?.map(|row| email(&row)).transpose()
+    let found = email::Entity::find_by_id(address.to_owned()).one(db).await?;
+    Ok(found.map(Email::from))
 }
 
 /// The addresses of a user, oldest first.
 pub async fn list_emails(db: &impl ConnectionTrait, user: Id) -> Result<Vec<Email>, Error> {
-    let sql = format!(
-        "SELECT {EMAIL_COLUMNS} FROM emails WHERE user_id = $1 ORDER BY added_ms, address LIMIT $2"
-    );
-    query_all(db, &sql, values![user, EMAILS_MAX]).await?.iter().map(email).collect()
+    let emails = email::Entity::find()
+        .filter(email::Column::UserId.eq(user))
+        .order_by_asc(email::Column::AddedMs)
+        .order_by_asc(email::Column::Address);
+    let emails = emails.limit(EMAILS_MAX).all(db).await?;
+    Ok(emails.into_iter().map(Email::from).collect())
 }
 
 /// Adds an address. `false` when it belongs to an account already.
 pub async fn insert_email(db: &impl ConnectionTrait, new: &Email) -> Result<bool, Error> {
-    const SQL: &str = "INSERT INTO emails (address, user_id, added_ms, validated_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
-    let address = new.address.as_str();
-    Ok(execute(db, SQL, values![address, new.user, new.added_ms, new.validated_ms]).await? > 0)
+    let row = email::ActiveModel {
+        address: Set(new.address.clone()),
+        user_id: Set(new.user),
+        added_ms: Set(new.added_ms),
+        validated_ms: Set(new.validated_ms),
+    };
+    let insert = email::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned());
+    Ok(insert.exec_without_returning(db).await? > 0)
 }
 
 /// Removes an address of `user`. `false` when it was not theirs.
@@ -102,13 +113,14 @@ pub async fn delete_email(
     user: Id,
     address: &str,
 ) -> Result<bool, Error> {
-    const SQL: &str = "DELETE FROM emails WHERE user_id = $1 AND address = $2";
-    Ok(execute(db, SQL, values![user, address]).await? > 0)
+    let theirs =
+        email::Entity::delete_by_id(address.to_owned()).filter(email::Column::UserId.eq(user));
+    Ok(theirs.exec(db).await?.rows_affected > 0)
 }
 
 /// Removes all addresses of `user`.
 pub async fn delete_emails(db: &impl ConnectionTrait, user: Id) -> Result<(), Error> {
-    execute(db, "DELETE FROM emails WHERE user_id = $1", values![user]).await?;
+    email::Entity::delete_many().filter(email::Column::UserId.eq(user)).exec(db).await?;
     Ok(())
 }
 
@@ -184,15 +196,6 @@ pub async fn update_used(db: &impl ConnectionTrait, sid: &str, now_ms: i64) -> R
     Ok(execute(db, SQL, values![now_ms, sid]).await? > 0)
 }
 
-/// Forgets sessions that expired before `before_ms`.
-pub async fn delete_sessions_expired(
-    db: &impl ConnectionTrait,
-    before_ms: i64,
-) -> Result<(), Error> {
-    execute(db, "DELETE FROM email_sessions WHERE expires_ms < $1", values![before_ms]).await?;
-    Ok(())
-}
-
 /// How many mails were asked for `address` since `since_ms`, and when the oldest of them.
 pub async fn count_sends(
     db: &impl ConnectionTrait,
@@ -207,15 +210,18 @@ pub async fn count_sends(
     Ok((row.get(0)?, row.get(1)?))
 }
 
-/// Notes a mail to `address`, and forgets those older than `before_ms`.
+/// Notes a mail to `address`.
 pub async fn insert_send(
     db: &impl ConnectionTrait,
     id: Id,
     address: &str,
-    (at_ms, before_ms): (i64, i64),
+    at_ms: i64,
 ) -> Result<(), Error> {
-    execute(db, "DELETE FROM email_sends WHERE at_ms < $1", values![before_ms]).await?;
-    const SQL: &str = "INSERT INTO email_sends (id, address, at_ms) VALUES ($1, $2, $3)";
-    execute(db, SQL, values![id, address, at_ms]).await?;
+    let row = email_send::ActiveModel {
+        id: Set(id),
+        address: Set(address.to_owned()),
+        at_ms: Set(at_ms),
+    };
+    email_send::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
 }

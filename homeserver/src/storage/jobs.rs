@@ -81,9 +81,3 @@ pub async fn update_retry(
     execute(db, SQL, values![run_at_ms, error, id]).await?;
     Ok(())
 }
-
-/// Forgets jobs done before `before_ms`.
-pub async fn delete_done_jobs(db: &impl ConnectionTrait, before_ms: i64) -> Result<(), Error> {
-    execute(db, "DELETE FROM jobs WHERE done_at_ms < $1", values![before_ms]).await?;
-    Ok(())
-}

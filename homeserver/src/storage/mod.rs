@@ -5,6 +5,7 @@
 //! commit. Rows stay in here; a list always has an order and a limit.
 
 mod append;
+mod entity;
 mod ids;
 mod migration;
 mod names;
@@ -32,6 +33,7 @@ pub mod profiles;
 pub mod receipts;
 pub mod relations;
 pub mod reports;
+pub mod retention;
 pub mod rooms;
 pub mod to_device;
 pub mod tokens;

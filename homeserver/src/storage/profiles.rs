@@ -1,21 +1,26 @@
 //! Profiles of local users, a row a field.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::OnConflict,
+};
 
-use super::{Error, Id, execute, query_all, query_one, values};
+use super::{
+    Error, Id,
+    entity::profile_field::{ActiveModel, Column, Entity},
+};
 
 /// Most fields a profile can have; its bytes are limited by `account`.
-const FIELDS_MAX: i64 = 10_000;
+const FIELDS_MAX: u64 = 10_000;
 
 /// All fields of `user` by name, values as JSON text.
 pub async fn list_profile_fields(
     db: &impl ConnectionTrait,
     user: Id,
 ) -> Result<Vec<(String, String)>, Error> {
-    const SQL: &str =
-        "SELECT name, value FROM profile_fields WHERE user_id = $1 ORDER BY name LIMIT $2";
-    let rows = query_all(db, SQL, values![user, FIELDS_MAX]).await?;
-    rows.into_iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+    let fields = Entity::find().filter(Column::UserId.eq(user)).order_by_asc(Column::Name);
+    let fields = fields.limit(FIELDS_MAX).all(db).await?;
+    Ok(fields.into_iter().map(|field| (field.name, field.value)).collect())
 }
 
 /// One field of `user`, as JSON text.
@@ -24,8 +29,8 @@ pub async fn find_profile_field(
     user: Id,
     name: &str,
 ) -> Result<Option<String>, Error> {
-    const SQL: &str = "SELECT value FROM profile_fields WHERE user_id = $1 AND name = $2";
-    query_one(db, SQL, values![user, name]).await?.map(|row| row.get(0)).transpose()
+    let field = Entity::find_by_id((user, name.to_owned())).one(db).await?;
+    Ok(field.map(|field| field.value))
 }
 
 /// Sets a field.
@@ -35,8 +40,14 @@ pub async fn insert_profile_field(
     name: &str,
     value: &str,
 ) -> Result<(), Error> {
-    const SQL: &str = "INSERT INTO profile_fields (user_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (user_id, name) DO UPDATE SET value = excluded.value";
-    execute(db, SQL, values![user, name, value]).await?;
+    let field = ActiveModel {
+        user_id: Set(user),
+        name: Set(name.to_owned()),
+        value: Set(value.to_owned()),
+    };
+    let replaced =
+        OnConflict::columns([Column::UserId, Column::Name]).update_column(Column::Value).to_owned();
+    Entity::insert(field).on_conflict(replaced).exec_without_returning(db).await?;
     Ok(())
 }
 
@@ -46,13 +57,12 @@ pub async fn delete_profile_field(
     user: Id,
     name: &str,
 ) -> Result<(), Error> {
-    const SQL: &str = "DELETE FROM profile_fields WHERE user_id = $1 AND name = $2";
-    execute(db, SQL, values![user, name]).await?;
+    Entity::delete_by_id((user, name.to_owned())).exec(db).await?;
     Ok(())
 }
 
 /// Removes a whole profile.
 pub async fn delete_profile(db: &impl ConnectionTrait, user: Id) -> Result<(), Error> {
-    execute(db, "DELETE FROM profile_fields WHERE user_id = $1", values![user]).await?;
+    Entity::delete_many().filter(Column::UserId.eq(user)).exec(db).await?;
     Ok(())
 }

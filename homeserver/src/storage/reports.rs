@@ -1,8 +1,8 @@
 //! What users told the administrators of.
 
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
-use super::{Error, Id, Row, execute, query_all, values};
+use super::{Error, Id, Row, entity::report, query_all, values};
 
 /// One report: about a room, an event of a room, or a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,26 +37,18 @@ fn listed(row: &Row) -> Result<Listed, Error> {
     Ok(Listed { report, reporter: row.get(7)? })
 }
 
-/// Adds a report, and forgets those older than `before_ms`.
-pub async fn insert_report(
-    db: &impl ConnectionTrait,
-    new: &Report,
-    before_ms: i64,
-) -> Result<(), Error> {
-    execute(db, "DELETE FROM reports WHERE at_ms < $1", values![before_ms]).await?;
-    const SQL: &str = "INSERT INTO reports (id, at_ms, reporter, room_id, event_id, user_id, reason) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    let new = new.clone();
-    let values = values![
-        new.id,
-        new.at_ms,
-        new.reporter,
-        new.room_id,
-        new.event_id,
-        new.user_id,
-        new.reason
-    ];
-    execute(db, SQL, values).await?;
+/// Adds a report.
+pub async fn insert_report(db: &impl ConnectionTrait, new: &Report) -> Result<(), Error> {
+    let row = report::Model::from(new.clone()).into_active_model();
+    report::Entity::insert(row).exec_without_returning(db).await?;
     Ok(())
+}
+
+impl From<Report> for report::Model {
+    fn from(new: Report) -> Self {
+        let Report { id, at_ms, reporter, room_id, event_id, user_id, reason } = new;
+        Self { id, at_ms, reporter, room_id, event_id, user_id, reason }
+    }
 }
 
 /// The newest `limit` reports since `since_ms`, oldest first.

@@ -54,17 +54,14 @@ pub async fn delete_to_device(txn: &Txn, device: Id, upto: Position) -> Result<(
     Ok(())
 }
 
-/// Remembers a request; false when it was made before. What is older than `forget_before_ms` is forgotten on the way.
+/// Remembers a request; false when it was made before.
 pub async fn insert_transaction(
     txn: &Txn,
     key: (Id, &str, &str),
     now_ms: i64,
-    forget_before_ms: i64,
 ) -> Result<bool, Error> {
     const INSERT: &str = "INSERT INTO to_device_transactions (device, event_type, txn_id, at_ms) VALUES ($1, $2, $3, $4) \
          ON CONFLICT DO NOTHING";
-    const FORGET: &str = "DELETE FROM to_device_transactions WHERE at_ms < $1";
-    execute(txn.db(), FORGET, values![forget_before_ms]).await?;
     let (device, event_type, txn_id) = key;
     Ok(execute(txn.db(), INSERT, values![device, event_type, txn_id, now_ms]).await? > 0)
 }
@@ -75,11 +72,8 @@ pub async fn insert_received(
     origin: &str,
     message_id: &str,
     now_ms: i64,
-    forget_before_ms: i64,
 ) -> Result<bool, Error> {
     const INSERT: &str = "INSERT INTO received_to_device (origin, message_id, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT DO NOTHING";
-    const FORGET: &str = "DELETE FROM received_to_device WHERE at_ms < $1";
-    execute(txn.db(), FORGET, values![forget_before_ms]).await?;
     Ok(execute(txn.db(), INSERT, values![origin, message_id, now_ms]).await? > 0)
 }

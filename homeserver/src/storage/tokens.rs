@@ -140,14 +140,13 @@ pub async fn find_replaced(
     query_one(db, SQL, values![successor.to_vec()]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// Adds a login token and removes those that have expired.
+/// Adds a login token.
 pub async fn insert_login_token(
     db: &impl ConnectionTrait,
     hash: &TokenHash,
     user: Id,
-    (now_ms, expires_ms): (i64, i64),
+    expires_ms: i64,
 ) -> Result<(), Error> {
-    execute(db, "DELETE FROM login_tokens WHERE expires_ms < $1", values![now_ms]).await?;
     const SQL: &str = "INSERT INTO login_tokens (hash, user_id, expires_ms) VALUES ($1, $2, $3)";
     execute(db, SQL, values![hash.to_vec(), user, expires_ms]).await?;
     Ok(())

@@ -37,6 +37,7 @@ use tern_homeserver::{
     media::Media,
     messaging::Engine,
     notification::Sync,
+    random::Random,
 };
 use tower::ServiceExt as _;
 
@@ -96,8 +97,8 @@ impl TestServer {
             config.database.url = postgres.url.clone();
         }
         change(&mut config);
-        let app = App::open(config, Clock::default()).await.unwrap();
-        let media = Media::open(&app.config.data_dir).unwrap();
+        let app = App::open(config, Clock::default(), Random::default()).await.unwrap();
+        let media = Media::open(&app).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();
         let (auth, engine, sync) =
             (server.auth.clone(), server.engine.clone(), server.sync.clone());

@@ -53,12 +53,12 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         )
 }
 
-/// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM.
-fn order(token: Option<&str>) -> Result<Option<i64>, ApiError> {
-    let token = token.filter(|token| !token.is_empty());
-    let order = token
-        .map(|token| TimelineToken::parse(token).map(|token| token.order).ok_or_else(not_ours));
-    order.transpose()
+/// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM. One from before a restored backup
+/// counts as absent: its place may be another event's now, and a page too many is better than a gap nobody sees.
+fn order(engine: &Engine, token: Option<&str>) -> Result<Option<i64>, ApiError> {
+    let Some(token) = token.filter(|token| !token.is_empty()) else { return Ok(None) };
+    let token = TimelineToken::parse(token).ok_or_else(not_ours)?;
+    Ok((token.epoch == engine.app().db.epoch()).then_some(token.order))
 }
 
 /// [`order`], which takes a sync's `next_batch` or `pos` too: the place behind everything that sync told of the room.
@@ -67,9 +67,9 @@ async fn place(
     room_id: &ruma::RoomId,
     token: Option<&str>,
 ) -> Result<Option<i64>, ApiError> {
-    let Some(sync) = token.and_then(SyncToken::of_any_sync) else { return order(token) };
+    let Some(sync) = token.and_then(SyncToken::of_any_sync) else { return order(engine, token) };
     if sync.epoch != engine.app().db.epoch() {
-        return Err(not_ours());
+        return Ok(None);
     }
     let Some(room) = engine.find_room(room_id).await? else { return Ok(None) };
     let last = sync_view::last_event_at(engine, &room, sync.position).await?;
@@ -80,8 +80,8 @@ fn not_ours() -> ApiError {
     ApiError::invalid_param("the token is not one of this server's")
 }
 
-fn token(order: i64) -> String {
-    TimelineToken { order }.to_string()
+fn token(engine: &Engine, order: i64) -> String {
+    TimelineToken::here(engine, order).to_string()
 }
 
 async fn client_events(
@@ -131,11 +131,10 @@ async fn messages(
     let chunk = client_events(&engine, &page.room, &requester, &page.events).await?;
     let members = senders(&engine, &page).await?;
     let state = client_events(&engine, &page.room, &requester, &members).await?;
-    let start =
-        from.map_or_else(|| if backwards { token(i64::MAX) } else { token(i64::MIN) }, token);
+    let start = token(&engine, from.unwrap_or(if backwards { i64::MAX } else { i64::MIN }));
     let mut body = json!({ "start": start, "chunk": chunk, "state": state });
     if let (Some(next), Value::Object(body)) = (page.next, &mut body) {
-        body.insert("end".to_owned(), json!(token(next)));
+        body.insert("end".to_owned(), json!(token(&engine, next)));
     }
     Ok(Json(body).into_response())
 }
@@ -178,8 +177,8 @@ async fn context(
     let event =
         client_events(&engine, room, &requester, std::slice::from_ref(&context.event)).await?;
     Ok(Json(json!({
-        "start": token(edge(&context.before)),
-        "end": token(after),
+        "start": token(&engine, edge(&context.before)),
+        "end": token(&engine, after),
         "event": event.get(0),
         "events_before": client_events(&engine, room, &requester, &context.before).await?,
         "events_after": client_events(&engine, room, &requester, &context.after).await?,
@@ -299,7 +298,7 @@ async fn children(
     let event = (asked.room_id, asked.event_id);
     let page = history::relations(engine, requester, event, asked.kind, (from, limit)).await?;
     let chunk = client_events(engine, &page.room, requester, &page.events).await?;
-    let next = page.next.map(token);
+    let next = page.next.map(|next| token(engine, next));
     let mut body = json!({ "chunk": chunk });
     if let (Some(next), Value::Object(body)) = (next, &mut body) {
         body.insert("next_batch".to_owned(), json!(next));

@@ -27,8 +27,6 @@ use crate::{
     },
 };
 
-/// How long another server's message id is remembered.
-const MESSAGE_LIFE_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
 /// Most bytes of a message id.
 const MESSAGE_ID_BYTES_MAX: usize = 255;
 /// Stale copies fetched in one round.
@@ -184,7 +182,7 @@ pub async fn receive_direct_to_device(
     let now = app.clock.now_ms();
     let write = app.db.write(move |txn| {
         Box::pin(async move {
-            if to_device::insert_received(txn, &origin, &id, now, now - MESSAGE_LIFE_MS).await? {
+            if to_device::insert_received(txn, &origin, &id, now).await? {
                 deliver(txn, &deliveries).await?;
             }
             Ok::<_, storage::Error>(())

@@ -23,8 +23,6 @@ use crate::{
     },
 };
 
-/// How long a transaction id is remembered.
-const TRANSACTION_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Most recipients of one request.
 const RECIPIENTS_MAX: usize = 10_000;
 
@@ -60,7 +58,7 @@ pub async fn send_to_device(
         }
     }
     let deliveries = deliveries(app, &requester.user_id, &request.event_type, ours).await?;
-    let edus = edus(&requester.user_id, &request.event_type, elsewhere)?;
+    let edus = edus(app, requester, &request.event_type, elsewhere)?;
     let recipients: Vec<Id> = deliveries.iter().map(|delivery| delivery.user).collect();
     let destinations: Vec<_> = edus.iter().map(|(server, _)| server.clone()).collect();
     let (device, now) = (requester.device, app.clock.now_ms());
@@ -68,7 +66,7 @@ pub async fn send_to_device(
     let write = app.db.write(move |txn| {
         Box::pin(async move {
             let key = (device, event_type.as_str(), txn_id.as_str());
-            if !to_device::insert_transaction(txn, key, now, now - TRANSACTION_LIFE_MS).await? {
+            if !to_device::insert_transaction(txn, key, now).await? {
                 return Ok(());
             }
             deliver(txn, &deliveries).await?;
@@ -138,7 +136,8 @@ pub(super) async fn deliver(txn: &Txn, deliveries: &[Delivery]) -> Result<(), st
 }
 
 fn edus(
-    sender: &UserId,
+    app: &App,
+    requester: &Requester,
     event_type: &ToDeviceEventType,
     elsewhere: BTreeMap<OwnedServerName, Messages>,
 ) -> Result<Vec<(OwnedServerName, String)>, Error> {
@@ -146,9 +145,9 @@ fn edus(
         .into_iter()
         .map(|(server, messages)| {
             // Unlike the client's transaction id, one of our own making is unique for the whole server.
-            let message_id = OwnedTransactionId::from(format!("{:032x}", rand::random::<u128>()));
+            let message_id = OwnedTransactionId::from(app.random.text::<16>());
             let mut content =
-                DirectDeviceContent::new(sender.to_owned(), event_type.clone(), message_id);
+                DirectDeviceContent::new(requester.user_id.clone(), event_type.clone(), message_id);
             content.messages = messages;
             let edu = serde_json::to_string(&Edu::DirectToDevice(content))
                 .map_err(|error| Error::invalid(error.to_string()))?;

@@ -229,7 +229,7 @@ impl Inside<'_> {
         news.num_live = Some(slice.events.iter().filter(is_live).count());
         news.is_limited = slice.limited;
         news.prev_batch = (slice.limited || !slice.events.is_empty())
-            .then(|| TimelineToken { order: slice.start }.to_string());
+            .then(|| TimelineToken::here(look.engine, slice.start).to_string());
         if look.request.form == Form::Deployed {
             news.unread = unread::counts(look.engine, self.sight.room, look.requester.user).await?;
         }

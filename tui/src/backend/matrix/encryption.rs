@@ -1,15 +1,20 @@
 //! Recovery (secret storage and key backup) and whether this session is verified.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use matrix_sdk::encryption::{
     VerificationState,
+    identities::Device,
     recovery::{RecoveryError, RecoveryState},
 };
 
 use super::{errors::explain, session::Session};
 use crate::backend::{Encryption, Recovery, Report, Secret};
+
+/// How often, and how many times, is looked for the secrets that another device sends: they come within a sync or two.
+const SECRETS_LOOK: Duration = Duration::from_millis(200);
+const SECRETS_LOOKS: usize = 150;
 
 /// Reports the state of this session's encryption whenever it changed.
 pub(super) async fn watch(session: Arc<Session>) {
@@ -74,8 +79,13 @@ pub(super) async fn enable_recovery(session: &Session) {
             "Another device of yours has the keys. Verify this one with it by emoji, then set up the recovery key.",
         );
     }
+    if !secrets_came(session).await {
+        return session.reports.failed(
+            "Your other device has not sent the keys yet. Open it, leave it open, and try again.",
+        );
+    }
     let made = match encryption.recovery().enable().await {
-        // There is a backup this session has no key for, and no secret storage to get it from: start over.
+        // There is a backup this session has no key for, no secret storage to get it from and nobody who sends it: start over.
         Err(RecoveryError::BackupExistsOnServer)
             if encryption.recovery().state() == RecoveryState::Disabled =>
         {
@@ -96,6 +106,33 @@ pub(super) async fn enable_recovery(session: &Session) {
         ),
         Err(error) => session.reports.failed(format!("Recovery could not be set up. {}", words(&error))),
     }
+}
+
+/// Waits for what another device sends after it has verified this one. A recovery key made before would replace the backup
+/// whose key is on its way, and leave out the signing keys.
+async fn secrets_came(session: &Session) -> bool {
+    let encryption = session.client.encryption();
+    let devices = encryption.get_user_devices(&session.user).await;
+    let own = session.client.device_id();
+    let is_other =
+        |device: &Device| own != Some(device.device_id()) && device.is_cross_signed_by_owner();
+    if !devices.is_ok_and(|devices| devices.devices().any(|device| is_other(&device))) {
+        return true;
+    }
+    let backups = encryption.backups();
+    let has_backup = backups.fetch_exists_on_server().await.unwrap_or(true);
+    let mut looks = tokio::time::interval(SECRETS_LOOK);
+    let mut can_sign = false;
+    for _ in 0..SECRETS_LOOKS {
+        looks.tick().await;
+        let signing = encryption.cross_signing_status().await;
+        can_sign = signing.is_some_and(|status| status.is_complete());
+        if can_sign && (!has_backup || backups.are_enabled().await) {
+            return true;
+        }
+    }
+    // Only the backup's key did not come: the other device has none, and a new backup harms nobody.
+    can_sign
 }
 
 /// Opens secret storage with the key: cross-signing keys and the backup come with it.
