@@ -209,6 +209,8 @@ async fn reports_are_limited_and_forgotten_after_half_a_year() {
 
     server.app.clock.turn(Duration::from_secs(181 * 24 * 3_600));
     assert_eq!(report().await.0, 200);
+    let now = server.app.clock.now_ms();
+    tern_homeserver::storage::retention::sweep(&server.app.db, now).await.unwrap();
 
     let found = tern_homeserver::storage::reports::list_reports(server.app.db.read(), 0, 100);
     assert_eq!(found.await.unwrap().len(), 1);

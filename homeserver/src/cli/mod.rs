@@ -1,6 +1,7 @@
 //! The command line: one file a command. Called by `main` only.
 
 mod admin;
+mod check;
 mod init;
 mod mail;
 mod reports;
@@ -37,6 +38,8 @@ enum Command {
     Serve(ConfigFile),
     /// Check a config and print the effective settings, secrets hidden.
     Config(ConfigFile),
+    /// Check that the database and the files of a stopped server hold together.
+    Check(ConfigFile),
     /// Show the mails that the file transport wrote, newest last.
     Mail(mail::Mail),
     /// Make a registration token and print it.
@@ -91,6 +94,7 @@ impl Cli {
             Command::Init(options) => init::run(options),
             Command::Serve(file) => serve::run(&file.load()?),
             Command::Config(file) => settings::run(&file.load()?),
+            Command::Check(file) => check::run(&file),
             Command::Mail(options) => mail::run(&options),
             Command::Token(options) => token::run(&options),
             Command::Admin(options) => admin::run(&options),

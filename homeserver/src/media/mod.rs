@@ -3,6 +3,7 @@
 //! Not here: how a file is answered safely to a browser (`gateway::client::media`). Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#content-repository>.
 
+mod check;
 mod download;
 mod remote;
 mod store;
@@ -15,6 +16,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::{Notify, RwLock, Semaphore};
 
+pub use check::check;
 pub use download::{ByteRange, Content, Want, open, open_local};
 pub use remote::fetch_remote;
 pub use thumbnail::{Method, ThumbnailSize, open_thumbnail};

@@ -19,6 +19,7 @@ pub mod remote;
 mod resolve;
 
 pub mod aliases;
+pub mod check;
 pub mod client_event;
 pub mod create_room;
 mod draft;

@@ -59,10 +59,19 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`] for whatever cannot be opened.
 pub async fn open(config: Config) -> Result<Server, ServeError> {
+    let (app, media) = open_tools(config).await?;
+    Ok(Server::start(app, media).await?)
+}
+
+/// Opens the database and the files, and starts nothing.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_tools(config: Config) -> Result<(App, Media), ServeError> {
     make_folder(&config.data_dir)?;
     let app = App::open(config, Clock::default(), Random::default()).await?;
     let media = Media::open(&app)?;
-    Ok(Server::start(app, media).await?)
+    Ok((app, media))
 }
 
 /// Runs the server until it is told to stop.
@@ -134,7 +143,10 @@ pub fn make_folder(path: &Path) -> Result<(), ServeError> {
 }
 
 /// Holds the data folder for this process; the lock ends with it, however it ends.
-fn lock(data_dir: &Path) -> Result<File, ServeError> {
+///
+/// # Errors
+/// [`ServeError::InUse`] when another process holds it.
+pub fn lock(data_dir: &Path) -> Result<File, ServeError> {
     let path = data_dir.join("ternd.lock");
     let failed = |source| ServeError::File { what: "cannot lock", path: path.clone(), source };
     let file = File::create(&path).map_err(failed)?;

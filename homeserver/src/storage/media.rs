@@ -231,3 +231,15 @@ async fn is_used(db: &impl sea_orm::ConnectionTrait, hash: &[u8]) -> Result<bool
     const USED: &str = "SELECT 1 FROM media WHERE hash = $1 UNION ALL SELECT 1 FROM thumbnails WHERE hash = $1 LIMIT 1";
     Ok(query_one(db, USED, values![hash.to_vec()]).await?.is_some())
 }
+
+/// Up to `limit` hashes of files and thumbnails above `after`, in order, each once.
+pub async fn list_hashes(
+    db: &Database,
+    after: &ContentHash,
+    limit: u32,
+) -> Result<Vec<ContentHash>, Error> {
+    const LIST: &str = "SELECT hash FROM media WHERE hash > $1 UNION SELECT hash FROM thumbnails WHERE hash > $1 \
+         ORDER BY hash LIMIT $2";
+    let rows = query_all(db.read(), LIST, values![after.clone(), i64::from(limit)]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}

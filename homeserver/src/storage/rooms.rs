@@ -50,6 +50,17 @@ pub async fn find_room_by_id(db: &Database, id: Id) -> Result<Option<StoredRoom>
         .transpose()
 }
 
+/// Up to `limit` rooms with an interned id above `after`, by it.
+pub async fn list_rooms_after(
+    db: &Database,
+    after: Id,
+    limit: u64,
+) -> Result<Vec<StoredRoom>, Error> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = format!("{ROOM} WHERE id > $1 ORDER BY id LIMIT $2");
+    query_all(db.read(), &sql, values![after, limit]).await?.iter().map(room).collect()
+}
+
 /// A snapshot's row: id, version, parent, packed delta.
 #[derive(Debug, Clone)]
 pub struct StoredSnapshot {

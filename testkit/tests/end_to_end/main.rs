@@ -2,6 +2,7 @@
 
 mod across;
 mod bad_input;
+mod crash;
 mod evil_resident;
 mod forks;
 mod history;

@@ -1,0 +1,32 @@
+//! `ternd check`: whether the database and the files hold together. For a server that does not run.
+
+use super::{CliError, ConfigFile, block_on, print, printable};
+use crate::{media, messaging, serve};
+
+/// Most faults that are told one by one.
+const TOLD_MAX: usize = 100;
+
+pub(super) fn run(file: &ConfigFile) -> Result<(), CliError> {
+    let config = file.load()?;
+    let _lock = serve::lock(&config.data_dir)?;
+    let mut faults: Vec<String> = Vec::new();
+    let (rooms, files) = block_on(async {
+        let (app, files) = serve::open_tools(config).await?;
+        let engine = messaging::Engine::start(app.clone());
+        let mut fault = |text: String| faults.push(text);
+        let rooms = messaging::check::check(&engine, &mut fault).await;
+        let rooms = rooms.map_err(serve::ServeError::from)?;
+        let files =
+            media::check(&app, &files, &mut fault).await.map_err(serve::ServeError::from)?;
+        app.db.close().await;
+        Ok((rooms, files))
+    })?;
+    for text in faults.iter().take(TOLD_MAX) {
+        print(&format!("{}\n", printable(text)))?;
+    }
+    let looked = format!("{} events of {} rooms and {files} files", rooms.events, rooms.rooms);
+    match faults.len() {
+        0 => print(&format!("{looked} hold together\n")),
+        count => Err(CliError::Usage(format!("{count} faults in {looked}"))),
+    }
+}
