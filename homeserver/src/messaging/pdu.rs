@@ -56,8 +56,12 @@ pub struct Place {
     pub order: Option<i64>,
     pub state_before: Option<Id>,
     pub state_after: Option<Id>,
-    /// The room's running total of countable events, this one included.
+    /// The running total of countable events of the main timeline, this one included.
     pub countable: i64,
+    /// The thread the event is in; `None`: the main timeline.
+    pub thread: Option<Id>,
+    /// The thread's running total, this one included; `None` for what was fetched later.
+    pub thread_countable: Option<i64>,
     pub flags: i64,
     /// The redaction that took this event back.
     pub redacted_by: Option<Id>,
@@ -175,20 +179,30 @@ impl Pdu {
         self.state_key.as_deref() == Some(state_key) && self.event_type.to_string() == event_type
     }
 
-    /// Whether it counts as unread for those who have not seen it: messages and what looks like one.
+    /// Whether it counts as unread for those who have not seen it: as the push rules that everybody has judge it, mentions
+    /// apart.
     pub fn is_countable(&self) -> bool {
-        !self.is_state()
-            && matches!(
-                self.event_type.to_string().as_str(),
-                "m.room.message"
-                    | "m.room.encrypted"
-                    | "m.sticker"
-                    | "m.poll.start"
-                    | "org.matrix.msc3381.poll.start"
-            )
-            && self
-                .relation()
-                .is_none_or(|relation| relation.rel_type.as_deref() != Some("m.replace"))
+        #[derive(Deserialize)]
+        struct Content<'a> {
+            #[serde(borrow)]
+            msgtype: Option<std::borrow::Cow<'a, str>>,
+            #[serde(rename = "m.relates_to")]
+            relates_to: Option<RelatesTo>,
+        }
+        let counts = matches!(
+            self.event_type.to_string().as_str(),
+            "m.room.message"
+                | "m.room.encrypted"
+                | "m.call.invite"
+                | "org.matrix.msc3381.poll.start"
+        );
+        if !counts || self.is_state() {
+            return false;
+        }
+        // What is of another shape is no notice and no edit.
+        let Some(content) = self.content_as::<Content<'_>>() else { return true };
+        content.msgtype.is_none_or(|msgtype| !msgtype.eq_ignore_ascii_case("m.notice"))
+            && content.relates_to.is_none_or(|to| to.rel_type.as_deref() != Some("m.replace"))
     }
 
     /// `m.relates_to`, where there is one.
