@@ -4,7 +4,10 @@
 //! <https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications>. In encrypted rooms rules see what the server sees:
 //! `m.room.encrypted`; clients judge for themselves what is in it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ruma::{
     OwnedUserId, UserId,
@@ -20,6 +23,9 @@ use crate::{
     account::{self, Outcome, Wishes},
     storage::{Id, UserAction},
 };
+
+/// Mentioned users that are looked up one by one.
+const LOOKED_UP_MAX: usize = 16;
 
 #[derive(Deserialize)]
 struct Content {
@@ -87,15 +93,29 @@ async fn mentioned(
     mentions: &Mentions,
 ) -> Result<Vec<(Id, OwnedUserId)>, Error> {
     let app = building.engine.app();
+    let ours: BTreeSet<OwnedUserId> = mentions
+        .user_ids
+        .iter()
+        .filter_map(|name| UserId::parse(name).ok())
+        .filter(|user_id| app.is_ours(user_id.server_name()))
+        .collect();
+    let seen = |user: &Id| {
+        let seen = building.room.seen();
+        seen.members
+            .get(user)
+            .filter(|_| seen.is_joined(*user))
+            .map(|member| member.user_id.clone())
+    };
+    if ours.len() > LOOKED_UP_MAX {
+        // Made-up names would each cost a question to the database.
+        let here = building.room.seen().local_joined.clone();
+        let named = here.into_iter().filter_map(|user| Some((user, seen(&user)?)));
+        return Ok(named.filter(|(_, user_id)| ours.contains(user_id)).collect());
+    }
     let mut found = Vec::new();
-    for name in &mentions.user_ids {
-        let Ok(user_id) = UserId::parse(name) else { continue };
-        if app.is_ours(user_id.server_name())
-            && let Some(user) = app.db.find_user(name).await?
-            && building.room.seen().is_joined(user)
-        {
-            found.push((user, user_id));
-        }
+    for user_id in ours {
+        let user = app.db.find_user(user_id.as_str()).await?;
+        found.extend(user.filter(|user| seen(user).is_some()).map(|user| (user, user_id)));
     }
     Ok(found)
 }

@@ -304,3 +304,61 @@ impl ruma::state_res::Event for Pdu {
         self.place.flags & events::REJECTED != 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ruma::{
+        RoomVersionId, push::FlattenedJson, push::PushConditionRoomCtx, room_id, serde::Raw,
+        user_id,
+    };
+    use serde_json::{Value, json};
+
+    use super::Pdu;
+    use crate::account::judge_by_defaults;
+
+    fn event(event_type: &str, content: &Value) -> Value {
+        json!({
+            "type": event_type, "sender": "@bob:example.org", "room_id": "!a:example.org", "content": content,
+            "origin_server_ts": 1, "depth": 1, "prev_events": [], "auth_events": [],
+        })
+    }
+
+    #[tokio::test]
+    async fn what_counts_is_what_the_rules_that_everybody_has_tell_of() {
+        let rules = RoomVersionId::V11.rules().unwrap();
+        let edit = json!({ "m.relates_to": { "rel_type": "m.replace", "event_id": "$a" } });
+        let reply = json!({ "m.relates_to": { "m.in_reply_to": { "event_id": "$a" } } });
+        let contents = [json!({}), json!({ "msgtype": "m.notice" }), edit, reply, json!([1])];
+        let types = [
+            "m.room.message",
+            "m.room.encrypted",
+            "m.sticker",
+            "m.reaction",
+            "m.call.invite",
+            "m.call.answer",
+            "m.poll.start",
+            "org.matrix.msc3381.poll.start",
+            "org.matrix.msc3381.poll.response",
+            "org.matrix.msc3381.poll.end",
+            "org.example.other",
+        ];
+        for members in [2, 3_u8] {
+            let context = PushConditionRoomCtx::new(
+                room_id!("!a:example.org").to_owned(),
+                members.into(),
+                user_id!("@alice:example.org").to_owned(),
+                String::new(),
+            );
+            for (event_type, content) in
+                types.iter().flat_map(|one| contents.iter().map(move |content| (one, content)))
+            {
+                let event = event(event_type, content);
+                let json: std::sync::Arc<[u8]> = serde_json::to_vec(&event).unwrap().into();
+                let pdu = Pdu::parse(ruma::event_id!("$b").to_owned(), json, &rules).unwrap();
+                let flat = FlattenedJson::from_raw(&Raw::new(&event).unwrap());
+                let told = judge_by_defaults(&flat, &context).await;
+                assert_eq!(pdu.is_countable(), told.notify, "{event_type} {content}");
+            }
+        }
+    }
+}

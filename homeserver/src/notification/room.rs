@@ -343,9 +343,9 @@ async fn passing(
         }
         Some(_) => receipts.unwrap_or_default(),
     };
-    let receipts = ephemeral::receipts(&receipts).filter(|_| takes("m.receipt"));
+    let receipts = if takes("m.receipt") { receipts } else { Vec::new() };
     let typing = typing.filter(|_| takes("m.typing"));
-    Ok(typing.into_iter().chain(receipts).collect())
+    Ok(typing.into_iter().chain(ephemeral::receipts(receipts)).collect())
 }
 
 fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {

@@ -1,9 +1,11 @@
 //! The door to what hangs together: relations of an event, threads of a room, what the user was notified of.
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#relationships-api>.
 
+use std::collections::BTreeMap;
+
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
 use ruma::{
@@ -16,7 +18,7 @@ use ruma::{
                 get_relating_events, get_relating_events_with_rel_type,
                 get_relating_events_with_rel_type_and_event_type,
             },
-            threads::get_threads::{self, v1::IncludeThreads},
+            threads::get_threads,
         },
     },
 };
@@ -129,21 +131,25 @@ async fn relations_of_event_type(
     children(&engine, &requester, event, kind, page).await
 }
 
-/// `GET /_matrix/client/v1/rooms/{roomId}/threads`
+/// `GET /_matrix/client/v1/rooms/{roomId}/threads`. Read by hand: ruma's request has no default for `include`.
 async fn threads_of_room(
     State(engine): State<Engine>,
     requester: Requester,
-    Matrix(request): Matrix<get_threads::v1::Request>,
+    Path(room_id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
 ) -> Result<Response, ApiError> {
-    let participated = match request.include {
-        IncludeThreads::All => false,
-        IncludeThreads::Participated => true,
-        _ => return Err(ApiError::invalid_param("include is all or participated")),
+    let room_id = RoomId::parse(room_id).map_err(ApiError::invalid_param)?;
+    let participated = match query.get("include").map(String::as_str) {
+        None | Some("all") => false,
+        Some("participated") => true,
+        Some(_) => return Err(ApiError::invalid_param("include is all or participated")),
     };
-    let from = place(&engine, &request.room_id, request.from.as_deref()).await?;
-    let limit = request.limit.map_or(LIMIT_DEFAULT, u64::from);
+    let not_a_number = |_| ApiError::invalid_param("limit is a number");
+    let limit = query.get("limit").map(|limit| limit.parse::<u64>().map_err(not_a_number));
+    let limit = limit.transpose()?.unwrap_or(LIMIT_DEFAULT);
+    let from = place(&engine, &room_id, query.get("from").map(String::as_str)).await?;
     let page = (from, limit);
-    let roots = threads::roots(&engine, &requester, &request.room_id, participated, page).await?;
+    let roots = threads::roots(&engine, &requester, &room_id, participated, page).await?;
     let chunk = client_events(&engine, &roots.room, &requester, &roots.events).await?;
     let mut body = json!({ "chunk": chunk });
     if let (Some(next), Value::Object(body)) = (roots.next, &mut body) {
