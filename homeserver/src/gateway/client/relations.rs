@@ -81,8 +81,9 @@ async fn children(
     let chunk = client_events(engine, &found.room, requester, &found.events).await?;
     let mut body = json!({ "chunk": chunk });
     if let Value::Object(body) = &mut body {
-        body.extend(found.next.map(|next| ("next_batch".to_owned(), json!(token(next)))));
-        body.extend(from.map(|from| ("prev_batch".to_owned(), json!(token(from)))));
+        let written = |name: &str, place| (name.to_owned(), json!(token(engine, place)));
+        body.extend(found.next.map(|next| written("next_batch", next)));
+        body.extend(from.map(|from| written("prev_batch", from)));
         if page.recurse {
             body.insert("recursion_depth".to_owned(), json!(history::RECURSION_DEPTH));
         }
@@ -153,7 +154,7 @@ async fn threads_of_room(
     let chunk = client_events(&engine, &roots.room, &requester, &roots.events).await?;
     let mut body = json!({ "chunk": chunk });
     if let (Some(next), Value::Object(body)) = (roots.next, &mut body) {
-        body.insert("next_batch".to_owned(), json!(token(next)));
+        body.insert("next_batch".to_owned(), json!(token(&engine, next)));
     }
     Ok(Json(body).into_response())
 }
