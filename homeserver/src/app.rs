@@ -19,6 +19,7 @@ use crate::{
     jobs::JobBell,
     mail::{MailError, Mailer},
     random::Random,
+    stale::Stale,
     storage::{self, Database},
     tasks::Tasks,
 };
@@ -36,6 +37,8 @@ pub struct Tools {
     pub clock: Clock,
     pub random: Random,
     pub bell: Bell,
+    /// Users whose wishes (push rules, ignored users) changed: what is kept of them must be read again.
+    pub stale: Stale,
     pub mailer: Mailer,
     /// Rung when background work was added.
     pub jobs: JobBell,
@@ -114,7 +117,6 @@ impl App {
             // What is owed stays owed until federation is switched on again.
             outbound.stop(Duration::ZERO).await;
         }
-        let bell = Bell::default();
         let mailer = Mailer::new(&config, random.clone())?;
         Ok(Self(Arc::new(Tools {
             config,
@@ -122,7 +124,8 @@ impl App {
             db,
             clock,
             random,
-            bell,
+            bell: Bell::default(),
+            stale: Stale::default(),
             mailer,
             jobs: JobBell::default(),
             tasks: Tasks::default(),

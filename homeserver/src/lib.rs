@@ -4,7 +4,7 @@
 //! storage → auth → media → account → messaging → notification → admin → gateway → main
 //! ```
 //!
-//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `mail`, `random`, `jobs`, and `app`, the struct of
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `stale`, `mail`, `random`, `jobs`, and `app`, the struct of
 //! tools.
 
 pub mod app;
@@ -33,4 +33,5 @@ pub mod admin;
 
 pub mod gateway;
 pub mod serve;
+pub mod stale;
 pub mod tasks;

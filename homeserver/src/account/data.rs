@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{AccountError, push_rules};
+use super::{AccountError, push_rules, wishes::IGNORED_USERS};
 use crate::{
     app::App,
     storage::{self, Id, Position, account_data::AccountData, accounts::Mark},
@@ -39,6 +39,7 @@ pub async fn set_account_data(
         let max_bytes = TYPE_BYTES_MAX;
         return Err(AccountError::TooLarge { what: "the type of account data", max_bytes });
     }
+    let is_ignored_users = data_type == IGNORED_USERS && room_id.is_empty();
     let found_by_email = (data_type == FOUND_BY_EMAIL && room_id.is_empty())
         .then(|| content.get("enabled").and_then(Value::as_bool).unwrap_or_default());
     let content = Value::Object(content.clone()).to_string();
@@ -60,6 +61,9 @@ pub async fn set_account_data(
         })
     });
     write.await?;
+    if is_ignored_users {
+        app.stale.mark(user);
+    }
     app.bell.ring_users([user]);
     Ok(())
 }

@@ -10,6 +10,7 @@ mod openid;
 mod profile;
 mod push_rules;
 mod pushers;
+mod wishes;
 
 pub use data::{
     account_data, list_account_data_since, list_room_account_data, room_tags, set_account_data,
@@ -23,6 +24,7 @@ pub use profile::{
 };
 pub use push_rules::{add_rule, push_rules, remove_rule, set_rule_actions, set_rule_enabled};
 pub use pushers::{list_pushers, remove_pusher, set_pusher};
+pub use wishes::{Outcome, Wishes, judge_by_defaults, wishes};
 
 use crate::{auth::AuthError, storage};
 

@@ -35,7 +35,7 @@ fn read(stored: Option<String>, user_id: &str) -> Result<Ruleset, AccountError> 
     Ok(rules)
 }
 
-/// Changes the rules in one write, takes a position and rings the user's bell.
+/// Changes the rules in one write, takes a position and rings the user's bell. What was counted by the old rules stays counted.
 async fn change(
     app: &App,
     user: Id,
@@ -63,6 +63,7 @@ async fn change(
         })
     });
     write.await?;
+    app.stale.mark(user);
     app.bell.ring_users([user]);
     Ok(())
 }

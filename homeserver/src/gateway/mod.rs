@@ -75,6 +75,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::directory::routes())
         .merge(client::discovery::routes())
         .merge(client::history::routes())
+        .merge(client::relations::routes())
         .merge(client::messages::routes())
         .merge(client::reports::routes())
         .merge(client::rooms::routes())

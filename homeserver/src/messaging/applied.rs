@@ -107,6 +107,8 @@ impl Change {
                 if let Some(order) = pdu.place.order.filter(|order| *order > seen.last_order) {
                     seen.last_order = order;
                     seen.countable = pdu.place.countable;
+                    let in_thread = pdu.place.thread.and(Some(order));
+                    seen.last_thread_order = seen.last_thread_order.max(in_thread);
                     seen.push_recent(pdu.clone());
                 }
             }

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use ruma::{OwnedEventId, OwnedServerName, ServerName, api::federation::backfill::get_backfill};
 
-use super::{Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts};
+use super::{
+    Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts, threads,
+};
 use crate::storage::{EventBatch, events, gaps};
 
 /// Most events asked for at once.
@@ -152,6 +154,10 @@ async fn store(
         .find_pdus(room, &pdus.iter().map(|pdu| pdu.event_id.clone()).collect::<Vec<_>>())
         .await?;
     let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
+    // The running total does not rise over what is fetched later.
+    let under = events::list_timeline_before(&app.db, room.id, above, 1).await?;
+    let countable = under.first().map_or(0, |event| event.countable);
+    let mut head = room.head.lock().await;
     let mut names: std::collections::BTreeSet<_> =
         known.iter().map(|pdu| pdu.event_id.clone()).collect();
     let mut wanted = Vec::new();
@@ -177,9 +183,14 @@ async fn store(
                 state_before: state,
                 state_after: state,
                 flags: events::HISTORY,
+                countable,
                 ..Place::default()
             }
         };
+        if !rejected {
+            batch.threads.extend(threads::place_history(engine, room, &mut head, &mut pdu).await?);
+            batch.relations.extend(build::relation(&pdu));
+        }
         let slot = match &pdu.state_key {
             Some(state_key) => {
                 Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
@@ -196,6 +207,7 @@ async fn store(
         .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
         .collect();
     engine.append_aside(batch).await?;
+    drop(head);
     for name in names {
         receipts::arrived(engine, room, &name).await?;
     }

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use tokio::sync::MutexGuard;
 
 use super::{
-    Draft, Engine, Error, Transaction, applied, highlights,
+    Draft, Engine, Error, Transaction, applied, exceptions,
     pdu::{self, Pdu, Place},
     redact,
     room::{Extremity, Head, Member, Membership, Room},
@@ -36,13 +36,13 @@ pub(super) type AuthState = HashMap<(StateEventType, String), Arc<Pdu>>;
 pub struct Building<'a> {
     pub(super) engine: &'a Engine,
     pub(super) room: Arc<Room>,
-    head: MutexGuard<'a, Head>,
+    pub(super) head: MutexGuard<'a, Head>,
     /// What changes in `head` at the commit.
     changes: StateMap,
-    next: Head,
-    batch: EventBatch,
+    pub(super) next: Head,
+    pub(super) batch: EventBatch,
     change: applied::Change,
-    own: HashMap<Id, Arc<Pdu>>,
+    pub(super) own: HashMap<Id, Arc<Pdu>>,
 }
 
 impl<'a> Building<'a> {
@@ -212,7 +212,7 @@ impl<'a> Building<'a> {
         }
         pdu.place = Place { state_before: self.next.lineage.id(), flags, ..Place::default() };
         self.stand_on_head();
-        self.count(&mut pdu);
+        self.count(&mut pdu).await?;
         if let Some(state_key) = &pdu.state_key {
             let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
             let snapshot =
@@ -228,14 +228,6 @@ impl<'a> Building<'a> {
     /// An event refers to the snapshot that the room goes on from, wherever in the graph it stands: it is kept for good.
     pub(super) fn stand_on_head(&mut self) {
         self.next.provisional = None;
-    }
-
-    /// Gives an event the next place in the timeline; after a gap, with room for what is missing.
-    pub(super) fn count(&mut self, pdu: &mut Pdu) {
-        self.next.last_order += if pdu.place.is_after_gap() { GAP_ROOM } else { 1 };
-        self.next.countable += i64::from(pdu.is_countable());
-        pdu.place.order = Some(self.next.last_order);
-        pdu.place.countable = self.next.countable;
     }
 
     /// Lets a resolution look up an event of this batch before it is recorded.
@@ -265,27 +257,18 @@ impl<'a> Building<'a> {
 
     /// Adds an event that already has its place, and its rows, to the batch.
     pub(super) async fn record(&mut self, pdu: Pdu) -> Result<Id, Error> {
-        let app = self.engine.app();
         let slot = self.slot(&pdu).await?;
         let current = slot.is_some_and(|slot| self.changes.get(&slot) == Some(&pdu.id));
         if current && pdu.event_type == TimelineEventType::RoomMember {
             self.record_membership(&pdu).await?;
         }
         if pdu.place.order.is_some() {
-            let relation =
-                pdu.relation().and_then(|relation| Some((relation.rel_type?, relation.event_id?)));
-            if let Some((rel_type, parent)) = relation {
-                let parent_event_id = parent.to_string();
-                self.batch.relations.push(storage::Relation {
-                    child: pdu.id,
-                    parent_event_id,
-                    rel_type,
-                });
-            }
+            self.batch.relations.extend(relation(&pdu));
             if pdu.event_type == TimelineEventType::RoomRedaction {
                 redact::apply(self, &pdu).await?;
             }
-            self.batch.actions.extend(highlights::of(&pdu, &self.room, app));
+            let actions = exceptions::of(self, &pdu).await?;
+            self.batch.actions.extend(actions);
         }
         let auth = match slot {
             Some(slot) => self.engine.note_auth(&self.room, &pdu, slot).await?,
@@ -381,9 +364,11 @@ impl<'a> Building<'a> {
     /// soon as the batch is in the queue, so that the next writer builds on it at once.
     pub async fn commit(mut self) -> Result<Vec<Arc<Pdu>>, Error> {
         state::apply(&mut self.head.state, &self.changes);
-        self.change.state = self.changes;
+        self.change.state = std::mem::take(&mut self.changes);
+        let next = std::mem::take(&mut self.next);
         let Head { lineage, provisional, extremities, last_order, first_order, countable, .. } =
-            self.next;
+            next;
+        let changed_threads = next.threads;
         self.change.snapshot = lineage.newest();
         self.batch.head = lineage.id().map(|snapshot| RoomUpdate {
             snapshot,
@@ -392,9 +377,18 @@ impl<'a> Building<'a> {
             countable,
         });
         let state = std::mem::take(&mut self.head.state);
-        *self.head =
-            Head { state, lineage, provisional, extremities, last_order, first_order, countable };
-        self.room.in_flight().extend(self.own);
+        let threads = self.next_threads(changed_threads);
+        *self.head = Head {
+            state,
+            lineage,
+            provisional,
+            extremities,
+            last_order,
+            first_order,
+            countable,
+            threads,
+        };
+        self.room.in_flight().extend(std::mem::take(&mut self.own));
         let answered = self.engine.commit(self.change, self.batch);
         drop(self.head);
         answered.await.unwrap_or(Err(Error::Storage(storage::Error::Stopping)))
@@ -440,6 +434,13 @@ pub(super) fn allowed(room: &Room, pdu: &Pdu, state: &AuthState) -> Result<(), S
     })
 }
 
+/// The row of an event's relation to another.
+pub(super) fn relation(pdu: &Pdu) -> Option<storage::Relation> {
+    let relation = pdu.relation()?;
+    let (rel_type, parent_event_id) = (relation.rel_type?, relation.event_id?.to_string());
+    Some(storage::Relation { child: pdu.id, parent_event_id, rel_type })
+}
+
 /// What a membership event says.
 pub(super) fn standing(pdu: &Pdu) -> Option<Membership> {
     #[derive(serde::Deserialize)]
@@ -462,6 +463,8 @@ pub(super) fn row(pdu: &Pdu, slot: Option<Id>) -> NewEvent {
         state_before: pdu.place.state_before,
         state_after: pdu.place.state_after,
         countable: pdu.place.countable,
+        thread: pdu.place.thread,
+        thread_countable: pdu.place.thread_countable,
         flags: pdu.place.flags,
         json: pdu.json.to_vec(),
         auth: None,

@@ -30,6 +30,7 @@ use super::{
     state,
     state_at::Snapshot,
     typing::Typing,
+    wishes::Known,
 };
 use crate::{
     app::App,
@@ -37,6 +38,7 @@ use crate::{
         self, Id, Position,
         events::{self, StoredEvent},
         rooms::{self, StoredRoom},
+        threads,
     },
 };
 
@@ -66,6 +68,7 @@ struct Inner {
     typing: Typing,
     snapshots: Generations<Snapshot>,
     auth_nodes: Generations<Arc<Node>>,
+    wishes: Known,
 }
 
 impl Engine {
@@ -84,6 +87,7 @@ impl Engine {
             typing: Typing::default(),
             snapshots: Generations::new(SNAPSHOT_ENTRIES_MAX),
             auth_nodes: Generations::new(AUTH_NODES_MAX),
+            wishes: Known::default(),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -100,6 +104,11 @@ impl Engine {
 
     pub(super) fn auth_nodes(&self) -> &Generations<Arc<Node>> {
         &self.0.auth_nodes
+    }
+
+    /// What users of this server want to be told of.
+    pub(super) fn wishes(&self) -> &Known {
+        &self.0.wishes
     }
 
     /// Who is typing where.
@@ -211,12 +220,14 @@ impl Engine {
             last_order: stored.last_order,
             first_order: stored.first_order,
             countable: stored.countable,
+            threads: HashMap::new(),
         };
         let mut seen = Seen {
             state: head.state.clone(),
             snapshot: Some(snapshot),
             last_order: stored.last_order,
             countable: stored.countable,
+            last_thread_order: threads::find_last_thread_order(&self.0.app.db, stored.id).await?,
             ..Seen::default()
         };
         for member in rooms::list_members(&self.0.app.db, stored.id).await? {
@@ -315,6 +326,8 @@ impl Engine {
             state_before: stored.state_before,
             state_after: stored.state_after,
             countable: stored.countable,
+            thread: stored.thread,
+            thread_countable: stored.thread_countable,
             flags: stored.flags,
             redacted_by: stored.redacted_by,
         };

@@ -303,7 +303,7 @@ impl Building<'_> {
         if !missing.is_empty() {
             pdu.place.flags |= events::AFTER_GAP;
         }
-        self.count(&mut pdu);
+        self.count(&mut pdu).await?;
         let order = pdu.place.order.unwrap_or_default();
         self.batch_mut().gaps.extend(missing.into_iter().map(|prev| (prev, order)));
         let (end, prevs, after) = (Extremity::from(&pdu), pdu.prev_events.clone(), lineage);

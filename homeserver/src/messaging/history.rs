@@ -226,36 +226,52 @@ async fn event_in_timeline(
     if pdu.place.order.is_some() { Ok((room, pdu)) } else { Err(Error::EventNotFound) }
 }
 
-/// The children of an event, newest first, before `from`, at most `limit`.
+/// How far away an event may be that `recurse` finds.
+pub const RECURSION_DEPTH: i64 = 3;
+
+/// Which children of an event are asked for, and which page of them.
+#[derive(Debug, Clone, Default)]
+pub struct Children {
+    pub rel_type: Option<String>,
+    pub event_type: Option<String>,
+    /// Children's children too, [`RECURSION_DEPTH`] deep.
+    pub recurse: bool,
+    pub backwards: bool,
+    /// [Places](super::tokens::TimelineToken).
+    pub from: Option<i64>,
+    pub to: Option<i64>,
+    pub limit: u64,
+}
+
+/// A page of what relates to an event.
 pub async fn relations(
     engine: &Engine,
     requester: &Requester,
     (room_id, event_id): (&RoomId, &EventId),
-    kind: Kind<'_>,
-    (from, limit): (Option<i64>, u64),
+    asked: Children,
 ) -> Result<Page, Error> {
     let (room, _) = event(engine, requester, room_id, event_id).await?;
-    let limit = limit.clamp(1, PAGE_MAX);
-    let before = from.unwrap_or(i64::MAX);
-    let stored =
-        events::list_relations(&engine.app().db, event_id.as_str(), kind.rel_type, before, limit)
-            .await?;
-    let next =
-        stored.last().filter(|_| stored.len() as u64 == limit).and_then(|last| last.timeline_order);
+    let limit = asked.limit.clamp(1, PAGE_MAX);
+    let (low, high) = if asked.backwards { (asked.to, asked.from) } else { (asked.from, asked.to) };
+    let related = events::Related {
+        room: room.id,
+        parent_event_id: event_id.to_string(),
+        rel_type: asked.rel_type,
+        event_type: asked.event_type,
+        depth: if asked.recurse { RECURSION_DEPTH } else { 1 },
+        span: (low.unwrap_or(i64::MIN), high.unwrap_or(i64::MAX)),
+        newest_first: asked.backwards,
+    };
+    let stored = events::list_related(&engine.app().db, related, limit).await?;
+    let last = stored.last().filter(|_| stored.len() as u64 == limit);
+    let next = last.and_then(|last| last.timeline_order);
+    let next = next.map(|order| if asked.backwards { order } else { order + 1 });
     let mut children = Vec::with_capacity(stored.len());
-    for child in stored.into_iter().filter(|child| child.room == room.id) {
+    for child in stored {
         let pdu = engine.read(child, &room)?;
-        let wanted = kind.event_type.is_none_or(|wanted| pdu.event_type.to_string() == wanted);
-        if wanted && visibility::may_see(engine, &room, requester.user, &pdu).await? {
+        if visibility::may_see(engine, &room, requester.user, &pdu).await? {
             children.push(pdu);
         }
     }
     Ok(Page { room, events: children, next })
-}
-
-/// Which children are asked for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Kind<'a> {
-    pub rel_type: Option<&'a str>,
-    pub event_type: Option<&'a str>,
 }

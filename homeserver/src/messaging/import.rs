@@ -370,6 +370,8 @@ async fn placeholder(
         state_before: state,
         state_after: state,
         countable: 0,
+        thread: None,
+        thread_countable: None,
         flags: events::SOFT_FAILED | events::STAND_IN,
         json: serde_json::to_vec(&json).map_err(Error::bad_event)?,
         auth: None,

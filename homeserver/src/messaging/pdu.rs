@@ -56,8 +56,12 @@ pub struct Place {
     pub order: Option<i64>,
     pub state_before: Option<Id>,
     pub state_after: Option<Id>,
-    /// The room's running total of countable events, this one included.
+    /// The running total of countable events of the main timeline, this one included.
     pub countable: i64,
+    /// The thread the event is in; `None`: the main timeline.
+    pub thread: Option<Id>,
+    /// The thread's running total, this one included; `None` for what was fetched later.
+    pub thread_countable: Option<i64>,
     pub flags: i64,
     /// The redaction that took this event back.
     pub redacted_by: Option<Id>,
@@ -175,20 +179,30 @@ impl Pdu {
         self.state_key.as_deref() == Some(state_key) && self.event_type.to_string() == event_type
     }
 
-    /// Whether it counts as unread for those who have not seen it: messages and what looks like one.
+    /// Whether it counts as unread for those who have not seen it: as the push rules that everybody has judge it, mentions
+    /// apart.
     pub fn is_countable(&self) -> bool {
-        !self.is_state()
-            && matches!(
-                self.event_type.to_string().as_str(),
-                "m.room.message"
-                    | "m.room.encrypted"
-                    | "m.sticker"
-                    | "m.poll.start"
-                    | "org.matrix.msc3381.poll.start"
-            )
-            && self
-                .relation()
-                .is_none_or(|relation| relation.rel_type.as_deref() != Some("m.replace"))
+        #[derive(Deserialize)]
+        struct Content<'a> {
+            #[serde(borrow)]
+            msgtype: Option<std::borrow::Cow<'a, str>>,
+            #[serde(rename = "m.relates_to")]
+            relates_to: Option<RelatesTo>,
+        }
+        let counts = matches!(
+            self.event_type.to_string().as_str(),
+            "m.room.message"
+                | "m.room.encrypted"
+                | "m.call.invite"
+                | "org.matrix.msc3381.poll.start"
+        );
+        if !counts || self.is_state() {
+            return false;
+        }
+        // What is of another shape is no notice and no edit.
+        let Some(content) = self.content_as::<Content<'_>>() else { return true };
+        content.msgtype.is_none_or(|msgtype| !msgtype.eq_ignore_ascii_case("m.notice"))
+            && content.relates_to.is_none_or(|to| to.rel_type.as_deref() != Some("m.replace"))
     }
 
     /// `m.relates_to`, where there is one.
@@ -288,5 +302,63 @@ impl ruma::state_res::Event for Pdu {
 
     fn rejected(&self) -> bool {
         self.place.flags & events::REJECTED != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::{
+        RoomVersionId, push::FlattenedJson, push::PushConditionRoomCtx, room_id, serde::Raw,
+        user_id,
+    };
+    use serde_json::{Value, json};
+
+    use super::Pdu;
+    use crate::account::judge_by_defaults;
+
+    fn event(event_type: &str, content: &Value) -> Value {
+        json!({
+            "type": event_type, "sender": "@bob:example.org", "room_id": "!a:example.org", "content": content,
+            "origin_server_ts": 1, "depth": 1, "prev_events": [], "auth_events": [],
+        })
+    }
+
+    #[tokio::test]
+    async fn what_counts_is_what_the_rules_that_everybody_has_tell_of() {
+        let rules = RoomVersionId::V11.rules().unwrap();
+        let edit = json!({ "m.relates_to": { "rel_type": "m.replace", "event_id": "$a" } });
+        let reply = json!({ "m.relates_to": { "m.in_reply_to": { "event_id": "$a" } } });
+        let contents = [json!({}), json!({ "msgtype": "m.notice" }), edit, reply, json!([1])];
+        let types = [
+            "m.room.message",
+            "m.room.encrypted",
+            "m.sticker",
+            "m.reaction",
+            "m.call.invite",
+            "m.call.answer",
+            "m.poll.start",
+            "org.matrix.msc3381.poll.start",
+            "org.matrix.msc3381.poll.response",
+            "org.matrix.msc3381.poll.end",
+            "org.example.other",
+        ];
+        for members in [2, 3_u8] {
+            let context = PushConditionRoomCtx::new(
+                room_id!("!a:example.org").to_owned(),
+                members.into(),
+                user_id!("@alice:example.org").to_owned(),
+                String::new(),
+            );
+            for (event_type, content) in
+                types.iter().flat_map(|one| contents.iter().map(move |content| (one, content)))
+            {
+                let event = event(event_type, content);
+                let json: std::sync::Arc<[u8]> = serde_json::to_vec(&event).unwrap().into();
+                let pdu = Pdu::parse(ruma::event_id!("$b").to_owned(), json, &rules).unwrap();
+                let flat = FlattenedJson::from_raw(&Raw::new(&event).unwrap());
+                let told = judge_by_defaults(&flat, &context).await;
+                assert_eq!(pdu.is_countable(), told.notify, "{event_type} {content}");
+            }
+        }
     }
 }

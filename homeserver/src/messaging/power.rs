@@ -59,6 +59,11 @@ pub(super) fn of_events(
 }
 
 impl PowerLevels<'_> {
+    /// Those who made the room.
+    pub(super) fn into_creators(self) -> HashSet<OwnedUserId> {
+        self.creators
+    }
+
     /// A user's power.
     pub fn of(&self, user_id: &UserId) -> Power {
         let rules = self.rules;

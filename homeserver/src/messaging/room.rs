@@ -18,7 +18,7 @@ use super::{
     resolve::Closure,
     state::{Lineage, StateMap},
 };
-use crate::storage::{Id, Position};
+use crate::storage::{Id, Position, threads::StoredThread};
 
 /// Timeline events a room keeps ready in memory.
 pub const RECENT_MAX: usize = 100;
@@ -41,6 +41,8 @@ pub struct Room {
     in_flight: Mutex<HashMap<Id, Arc<Pdu>>>,
     /// What the room's state is built on, once the room had a fork to resolve.
     pub(super) closure: tokio::sync::Mutex<Option<Closure>>,
+    /// Up to where users of this server have read all threads.
+    threads_read: Mutex<HashMap<Id, i64>>,
     /// A commit of this room failed: everything in flight fails, and the room is loaded afresh.
     pub broken: Arc<AtomicBool>,
 }
@@ -55,7 +57,10 @@ pub struct Head {
     pub extremities: Vec<Extremity>,
     pub last_order: i64,
     pub first_order: i64,
+    /// Of the main timeline.
     pub countable: i64,
+    /// Threads that are known, by their roots: all that are on their way to the database are among them.
+    pub threads: HashMap<String, StoredThread>,
 }
 
 /// An event no other event of ours follows yet.
@@ -85,6 +90,9 @@ pub struct Seen {
     /// The position of the newest change of the room.
     pub position: Position,
     pub last_order: i64,
+    /// Where a thread last went on.
+    pub last_thread_order: Option<i64>,
+    /// Of the main timeline.
     pub countable: i64,
     pub joined_count: u64,
     pub invited_count: u64,
@@ -155,6 +163,7 @@ impl Room {
             receiving: tokio::sync::Mutex::default(),
             backfilling: tokio::sync::Mutex::default(),
             in_flight: Mutex::default(),
+            threads_read: Mutex::default(),
             closure: tokio::sync::Mutex::default(),
             broken: Arc::default(),
         }
@@ -162,6 +171,19 @@ impl Room {
 
     pub(super) fn in_flight(&self) -> MutexGuard<'_, HashMap<Id, Arc<Pdu>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An order up to which a user has read every thread, as far as is known.
+    pub(super) fn threads_read_to(&self, user: Id) -> i64 {
+        let read = self.threads_read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.get(&user).copied().unwrap_or(-1)
+    }
+
+    /// Remembers what [`Self::threads_read_to`] answers.
+    pub(super) fn set_threads_read_to(&self, user: Id, order: i64) {
+        let mut read = self.threads_read.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = read.entry(user).or_insert(order);
+        *known = order.max(*known);
     }
 
     /// The committed room, for reading.
@@ -180,13 +202,14 @@ impl Room {
 }
 
 impl Head {
-    /// A copy that leaves the (possibly large) state behind.
+    /// A copy that leaves what is (possibly) large behind: state and threads.
     pub(super) fn without_state(&self) -> Self {
         Self {
             state: StateMap::new(),
             lineage: self.lineage.clone(),
             provisional: self.provisional.clone(),
             extremities: self.extremities.clone(),
+            threads: HashMap::new(),
             ..*self
         }
     }

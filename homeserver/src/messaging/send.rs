@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, events::TimelineEventType};
+use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, events::TimelineEventType};
 
-use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction};
+use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction, threads};
 use crate::{auth::Requester, storage::events};
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
@@ -18,6 +18,7 @@ pub async fn send_event(
     if let Some(event_id) = repeated(engine, &draft).await? {
         return Ok(event_id);
     }
+    check_thread(engine, &room, &draft).await?;
     let mut building = Building::begin(engine, &room).await?;
     // Again in the room's turn: two copies of one request may have waited for it side by side.
     if let Some(event_id) = repeated(engine, &draft).await? {
@@ -29,6 +30,21 @@ pub async fn send_event(
     let event_id = building.add(draft).await?;
     building.commit().await?;
     Ok(event_id)
+}
+
+/// A thread begins at an event that relates to no other
+/// ([spec](https://spec.matrix.org/v1.19/client-server-api/#validation-of-mthread-relationships)).
+async fn check_thread(engine: &Engine, room: &Room, draft: &Draft) -> Result<(), Error> {
+    let relation = draft.content.get("m.relates_to").and_then(|relation| relation.as_object());
+    let text = |name| relation.and_then(|relation| relation.get(name)?.as_str());
+    let (Some("m.thread"), Some(root)) = (text("rel_type"), text("event_id")) else {
+        return Ok(());
+    };
+    let root = EventId::parse(root).map_err(|error| Error::InvalidParam(error.to_string()))?;
+    if threads::may_be_root(engine, room, &root).await? {
+        return Ok(());
+    }
+    Err(Error::InvalidParam("a thread cannot begin at an event that relates to another".to_owned()))
 }
 
 /// A state event of the requester, with what must hold for its type checked: a canonical alias must be this room's.

@@ -34,9 +34,14 @@ pub(super) fn typing_content(
     to_raw_value(&json!({ "user_ids": users })).ok()
 }
 
-/// An `m.receipt` event; `None` for no receipts.
-pub(super) fn receipts(told: &[ToldReceipt]) -> Option<Event> {
-    event("m.receipt", &receipt_content(told)?)
+/// `m.receipt` events, one a thread: a user may have read the same event in one thread and in all.
+pub(super) fn receipts(told: Vec<ToldReceipt>) -> Vec<Event> {
+    let mut threads: BTreeMap<String, Vec<ToldReceipt>> = BTreeMap::new();
+    for receipt in told {
+        threads.entry(receipt.thread.clone()).or_default().push(receipt);
+    }
+    let contents = threads.into_values().filter_map(|told| receipt_content(&told));
+    contents.filter_map(|content| event("m.receipt", &content)).collect()
 }
 
 /// The content of an `m.receipt` event; `None` for no receipts.

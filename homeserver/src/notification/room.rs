@@ -9,12 +9,12 @@ use super::{
     Error,
     account_data::{self, Piece},
     ephemeral, filter,
-    response::{Event, Events, JoinedRoom, LeftRoom, Timeline, UnreadCounts},
+    response::{Event, Events, JoinedRoom, LeftRoom, Timeline},
     summary,
     sync::Look,
 };
 use crate::{
-    account,
+    account::{self, Wishes},
     messaging::{
         Engine, Membership, Pdu, Room,
         client_event::{self, Form},
@@ -86,9 +86,6 @@ pub(super) async fn joined(
     }
     let mut joined = JoinedRoom {
         timeline: write_timeline(look, &sight, &part).await?,
-        unread_notifications: UnreadCounts::from(
-            unread::counts(engine, &room, look.requester.user).await?,
-        ),
         ..JoinedRoom::default()
     };
     let is_member = |pdu: &Arc<Pdu>| pdu.event_type == TimelineEventType::RoomMember;
@@ -101,8 +98,13 @@ pub(super) async fn joined(
         false if told.is_empty() => {}
         false => joined.state = Some(told),
     }
+    let counts = unread::counts(engine, &room, look.requester.user).await?;
     if look.request.filter.room.timeline.unread_thread_notifications {
-        joined.unread_thread_notifications = Some(std::collections::BTreeMap::new());
+        joined.unread_notifications = counts.main.into();
+        let threads = counts.threads.into_iter().map(|(root, unread)| (root, unread.into()));
+        joined.unread_thread_notifications = Some(threads.collect());
+    } else {
+        joined.unread_notifications = counts.whole().into();
     }
     joined.ephemeral = passing(look, &room, since, typing, news.receipts).await?.into();
     let pieces = match since {
@@ -163,6 +165,17 @@ async fn only_going(engine: &Engine, membership: &StoredMembership) -> Result<Le
     Ok(LeftRoom { timeline, ..LeftRoom::default() })
 }
 
+/// Whether an invitation comes from somebody whom the user ignores.
+pub(super) async fn is_ignored(
+    engine: &Engine,
+    wishes: Option<&Wishes>,
+    membership: &StoredMembership,
+) -> Result<bool, Error> {
+    let Some(wishes) = wishes.filter(|wishes| wishes.ignores_anybody()) else { return Ok(false) };
+    let inviter = remote::inviter(engine, membership).await?;
+    Ok(inviter.is_some_and(|inviter| wishes.ignores(&inviter)))
+}
+
 /// The stripped state of a room the user is invited to or knocks on.
 pub(super) async fn stripped(
     engine: &Engine,
@@ -197,7 +210,7 @@ async fn timeline(look: &Look<'_>, sight: &Sight<'_>, from: Extent) -> Result<Sl
     let limit = filter::limit(wanted);
     let is_wanted = filter::takes_part(wanted, &sight.room.room_id);
     let span = Span { since: from.since, upto: from.upto, limit };
-    let takes = |pdu: &Pdu| is_wanted && filter::takes(wanted, pdu);
+    let takes = |pdu: &Pdu| is_wanted && !look.ignores(pdu) && filter::takes(wanted, pdu);
     let mut slice = sync_view::slice(sight.engine, sight.room, span, &takes).await?;
     slice.events = sight.filter(std::mem::take(&mut slice.events)).await?;
     Ok(slice)
@@ -330,9 +343,9 @@ async fn passing(
         }
         Some(_) => receipts.unwrap_or_default(),
     };
-    let receipts = ephemeral::receipts(&receipts).filter(|_| takes("m.receipt"));
+    let receipts = if takes("m.receipt") { receipts } else { Vec::new() };
     let typing = typing.filter(|_| takes("m.typing"));
-    Ok(typing.into_iter().chain(receipts).collect())
+    Ok(typing.into_iter().chain(ephemeral::receipts(receipts)).collect())
 }
 
 fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {

@@ -2,7 +2,7 @@
 //!
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#syncing>. One room is `room`'s.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use ruma::{OwnedRoomId, api::client::filter::FilterDefinition};
 
@@ -13,9 +13,9 @@ use super::{
     wait,
 };
 use crate::{
-    account,
+    account::{self, Wishes},
     auth::Requester,
-    messaging::{Engine, Membership, tokens::SyncToken},
+    messaging::{Engine, Membership, Pdu, tokens::SyncToken, wishes},
     storage::{
         Id,
         rooms::{self, StoredMembership},
@@ -59,7 +59,10 @@ pub async fn sync(
     loop {
         let turn = poll.turn();
         let now = state.now(engine).await;
-        let look = Look { engine, state, requester, request: &request, since: since.as_ref(), now };
+        let wishes = wishes::of(engine, requester.user).await?;
+        let since_now = since.as_ref();
+        let request = &request;
+        let look = Look { engine, state, requester, request, since: since_now, now, wishes };
         // On the heap, so that a waiting client does not hold the space of a working one.
         let (response, told) = Box::pin(look.assemble()).await?;
         if turn.is_last || at_once || !response.is_empty() {
@@ -79,6 +82,8 @@ pub(super) struct Look<'a> {
     pub request: &'a SyncRequest,
     pub since: Option<&'a SyncToken>,
     pub now: SyncToken,
+    /// Whom the user ignores, if they ever said.
+    pub wishes: Option<Arc<Wishes>>,
 }
 
 /// What is new beside the events, by room.
@@ -89,6 +94,11 @@ struct Asides {
 }
 
 impl Look<'_> {
+    /// Whether the user wants no such event of its sender: messages of ignored users, not what they change.
+    pub(super) fn ignores(&self, pdu: &Pdu) -> bool {
+        !pdu.is_state() && self.wishes.as_ref().is_some_and(|wishes| wishes.ignores(&pdu.sender))
+    }
+
     /// The answer, and the token it goes up to.
     async fn assemble(mut self) -> Result<(Response, SyncToken), Error> {
         let (app, requester) = (self.engine.app(), self.requester);
@@ -166,6 +176,9 @@ impl Look<'_> {
                 }
             }
             Some(Membership::Invite) if is_new => {
+                if room::is_ignored(self.engine, self.wishes.as_deref(), membership).await? {
+                    return Ok(());
+                }
                 let events = room::stripped(self.engine, &room_id, membership).await?;
                 rooms.invite.insert(room_id, InvitedRoom { invite_state: events.into() });
             }

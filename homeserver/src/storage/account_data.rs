@@ -86,6 +86,13 @@ pub async fn list_account_data_of_type(
     query_all(db, &sql, values![user, data_type]).await?.iter().map(account_data).collect()
 }
 
+/// The users who ever changed a push rule or ignored somebody, by interned id. No limit: they are loaded whole, once.
+pub async fn list_users_with_wishes(db: &impl ConnectionTrait) -> Result<Vec<Id>, Error> {
+    const LIST: &str = "SELECT DISTINCT user_id FROM account_data WHERE room_id = '' \
+         AND data_type IN ('m.push_rules', 'm.ignored_user_list') ORDER BY user_id";
+    query_all(db, LIST, values![]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Sets one piece.
 pub async fn insert_account_data(
     db: &impl ConnectionTrait,

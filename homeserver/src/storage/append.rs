@@ -34,6 +34,8 @@ pub struct EventBatch {
     pub memberships: Vec<Membership>,
     /// Relations of the events to their parents.
     pub relations: Vec<Relation>,
+    /// Threads that are new or went on.
+    pub threads: Vec<Thread>,
     /// Events taken back, each with its redaction.
     pub redactions: Vec<Redaction>,
     /// Who asked, for answering a repeated request alike.
@@ -72,8 +74,12 @@ pub struct NewEvent {
     /// Snapshots of the room's state before and after this event; `None` for outliers.
     pub state_before: Option<Id>,
     pub state_after: Option<Id>,
-    /// The room's running total of countable events, this one included.
+    /// The running total of countable events of the room's main timeline, this one included.
     pub countable: i64,
+    /// The thread it is in; `None`: the main timeline.
+    pub thread: Option<Id>,
+    /// The thread's running total, this one included; `None` for what was fetched later.
+    pub thread_countable: Option<i64>,
     /// A combination of [`super::events::REJECTED`] and its like.
     pub flags: i64,
     /// The event as canonical JSON.
@@ -130,6 +136,18 @@ pub struct Relation {
     pub rel_type: String,
 }
 
+/// A thread: its row is made, or moved on; neither number ever falls.
+#[derive(Debug, Clone)]
+pub struct Thread {
+    pub id: Id,
+    /// The root's event id.
+    pub root: String,
+    /// The thread's running total.
+    pub countable: i64,
+    /// Its newest event's place in the timeline.
+    pub last_order: i64,
+}
+
 /// An event taken back: what is left of it, as canonical JSON.
 #[derive(Debug, Clone)]
 pub struct Redaction {
@@ -149,12 +167,16 @@ pub struct TransactionKey {
     pub at_ms: i64,
 }
 
-/// One user's exception to the derived unread counts: a highlight, or a count that push rules took away.
+/// One user's exception to the derived unread counts: a highlight, or a count that push rules took away or added.
 #[derive(Debug, Clone)]
 pub struct UserAction {
     pub user: Id,
     pub event: Id,
     pub timeline_order: i64,
+    /// The thread of the event; `None`: the main timeline.
+    pub thread: Option<Id>,
+    /// What the event counts for the user more than for others: -1, 0 or 1.
+    pub delta: i64,
     pub notify: bool,
     pub highlight: bool,
 }
@@ -163,10 +185,11 @@ pub struct UserAction {
 const CHUNKS: [usize; 4] = [16, 4, 2, 1];
 
 const EVENT_COLUMNS: &str = "id, event_id, room, event_type, sender, state_key, depth, at_ms, position, timeline_order, \
-     state_before, state_after, countable, flags, json, auth_rank, auth";
+     state_before, state_after, countable, thread, thread_countable, flags, json, auth_rank, auth";
 const EVENT_REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET position = excluded.position, \
      timeline_order = excluded.timeline_order, state_before = excluded.state_before, state_after = excluded.state_after, \
-     countable = excluded.countable, flags = excluded.flags, \
+     countable = excluded.countable, thread = excluded.thread, thread_countable = excluded.thread_countable, \
+     flags = excluded.flags, \
      auth_rank = COALESCE(excluded.auth_rank, events.auth_rank), auth = COALESCE(excluded.auth, events.auth)";
 
 /// Writes the rows of `batches` into the open transaction. Positions are taken in order.
@@ -199,6 +222,7 @@ struct Rows {
     heads: BTreeMap<Id, RoomUpdate>,
     memberships: BTreeMap<(Id, Id), Vec<Value>>,
     relations: Vec<Vec<Value>>,
+    threads: Vec<Vec<Value>>,
     redactions: Vec<Redaction>,
     transactions: Vec<Vec<Value>>,
     actions: Vec<Vec<Value>>,
@@ -257,6 +281,10 @@ impl Rows {
                 rel_type.as_str()
             ]);
         }
+        for Thread { id, root, countable, last_order } in &batch.threads {
+            let row = values![*id, batch.room, root.as_str(), *countable, *last_order];
+            self.threads.push(row);
+        }
         self.redactions.extend(batch.redactions.iter().cloned());
         if let Some(TransactionKey { device, endpoint, txn_id, event, at_ms }) = &batch.transaction
         {
@@ -264,16 +292,7 @@ impl Rows {
             self.transactions.push(key);
         }
         for action in &batch.actions {
-            let UserAction { user, event, timeline_order, notify, highlight } = action;
-            let (notify, highlight) = (i64::from(*notify), i64::from(*highlight));
-            self.actions.push(values![
-                *user,
-                batch.room,
-                *event,
-                *timeline_order,
-                notify,
-                highlight
-            ]);
+            self.actions.push(action_row(batch.room, action));
         }
         Written { positions: taken, upto }
     }
@@ -319,10 +338,11 @@ impl Rows {
             self.relations,
         )
         .await?;
-        for Redaction { event, redaction, json } in self.redactions {
-            const PRUNE: &str = "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
-            execute(db, PRUNE, values![redaction, json, event]).await?;
+        // One by one: several events of a group may be in the same thread.
+        for thread in self.threads {
+            execute(db, THREAD_MOVES, thread).await?;
         }
+        prune(db, &self.redactions).await?;
         for (room, event_id) in self.filled_gaps {
             const FILLED: &str =
                 "DELETE FROM backward_extremities WHERE room = $1 AND event_id = $2";
@@ -346,14 +366,42 @@ impl Rows {
         .await?;
         const TRANSACTIONS: &str = "sent_transactions (device, endpoint, txn_id, event, at_ms)";
         insert(db, TRANSACTIONS, "", self.transactions).await?;
-        insert(
-            db,
-            "push_actions (user_id, room, event, timeline_order, notify, highlight)",
-            "",
-            self.actions,
-        )
-        .await
+        const ACTIONS: &str =
+            "push_actions (user_id, room, event, timeline_order, thread, delta, notify, highlight)";
+        insert(db, ACTIONS, "", self.actions).await?;
+        for Redaction { event, .. } in self.redactions {
+            execute(db, "DELETE FROM push_actions WHERE event = $1", values![event]).await?;
+        }
+        Ok(())
     }
+}
+
+async fn prune(db: &impl ConnectionTrait, redactions: &[Redaction]) -> Result<(), Error> {
+    const PRUNE: &str =
+        "UPDATE events SET redacted_by = $1, json = $2 WHERE id = $3 AND redacted_by IS NULL";
+    for Redaction { event, redaction, json } in redactions {
+        execute(db, PRUNE, values![*redaction, json.clone(), *event]).await?;
+    }
+    Ok(())
+}
+
+const THREAD_MOVES: &str = "INSERT INTO threads (id, room, root, countable, last_order) VALUES ($1, $2, $3, $4, $5) \
+     ON CONFLICT (room, root) DO UPDATE SET \
+     countable = CASE WHEN excluded.countable > threads.countable THEN excluded.countable ELSE threads.countable END, \
+     last_order = CASE WHEN excluded.last_order > threads.last_order THEN excluded.last_order ELSE threads.last_order END";
+
+fn action_row(room: Id, action: &UserAction) -> Vec<Value> {
+    let UserAction { user, event, timeline_order, thread, delta, notify, highlight } = action;
+    values![
+        *user,
+        room,
+        *event,
+        *timeline_order,
+        thread.unwrap_or_default(),
+        *delta,
+        i64::from(*notify),
+        i64::from(*highlight)
+    ]
 }
 
 fn event_row(room: Id, event: &NewEvent, position: Option<Position>) -> Vec<Value> {
@@ -371,6 +419,8 @@ fn event_row(room: Id, event: &NewEvent, position: Option<Position>) -> Vec<Valu
         event.state_before,
         event.state_after,
         event.countable,
+        event.thread,
+        event.thread_countable,
         event.flags,
         event.json.clone(),
         event.auth.as_ref().map(|auth| auth.rank),

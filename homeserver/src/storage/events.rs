@@ -14,6 +14,8 @@ pub const HISTORY: i64 = 8;
 pub const AFTER_GAP: i64 = 16;
 /// Not in the timeline; keeps the state after it, as another server told it, for what builds on it.
 pub const STAND_IN: i64 = 32;
+/// Raised a running total.
+pub const COUNTED: i64 = 64;
 
 /// Most events one call reads.
 pub const PAGE_MAX: u64 = 1_000;
@@ -30,13 +32,15 @@ pub struct StoredEvent {
     pub state_before: Option<Id>,
     pub state_after: Option<Id>,
     pub countable: i64,
+    pub thread: Option<Id>,
+    pub thread_countable: Option<i64>,
     pub flags: i64,
     pub redacted_by: Option<Id>,
     pub json: Vec<u8>,
 }
 
 const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
-     flags, redacted_by, json FROM events";
+     thread, thread_countable, flags, redacted_by, json FROM events";
 
 fn event(row: &Row) -> Result<StoredEvent, Error> {
     Ok(StoredEvent {
@@ -49,9 +53,11 @@ fn event(row: &Row) -> Result<StoredEvent, Error> {
         state_before: row.get(6)?,
         state_after: row.get(7)?,
         countable: row.get(8)?,
-        flags: row.get(9)?,
-        redacted_by: row.get(10)?,
-        json: row.get(11)?,
+        thread: row.get(9)?,
+        thread_countable: row.get(10)?,
+        flags: row.get(11)?,
+        redacted_by: row.get(12)?,
+        json: row.get(13)?,
     })
 }
 
@@ -194,20 +200,40 @@ pub async fn find_transaction_id(
     query_one(db.read(), FIND, values![event, device]).await?.map(|row| row.get(0)).transpose()
 }
 
-/// The children of an event with this relation (any, when `None`), newest first, before `order`, at most `limit`.
-pub async fn list_relations(
+/// Which children of an event are asked for.
+#[derive(Debug, Clone)]
+pub struct Related {
+    pub room: Id,
+    pub parent_event_id: String,
+    pub rel_type: Option<String>,
+    pub event_type: Option<String>,
+    /// How many relations away; 1: direct children only.
+    pub depth: i64,
+    /// Orders from the first up to, not including, the second.
+    pub span: (i64, i64),
+    pub newest_first: bool,
+}
+
+/// The children of an event that were not taken back, at most `limit`.
+pub async fn list_related(
     db: &Database,
-    parent_event_id: &str,
-    rel_type: Option<&str>,
-    before: i64,
+    related: Related,
     limit: u64,
 ) -> Result<Vec<StoredEvent>, Error> {
+    let direction = if related.newest_first { "DESC" } else { "ASC" };
     let sql = format!(
-        "{EVENT} WHERE id IN (SELECT child FROM relations WHERE parent = $1 AND ($2 = '' OR rel_type = $2)) \
-         AND timeline_order < $3 ORDER BY timeline_order DESC LIMIT $4"
+        "WITH RECURSIVE related (child, rel_type, depth) AS (\
+         SELECT child, rel_type, 1 FROM relations WHERE parent = $2 AND room = $1 \
+         UNION SELECT r.child, r.rel_type, related.depth + 1 FROM related JOIN events p ON p.id = related.child \
+         JOIN relations r ON r.parent = p.event_id AND r.room = $1 WHERE related.depth < $3) \
+         {EVENT} WHERE id IN (SELECT child FROM related WHERE $4 = '' OR rel_type = $4) \
+         AND ($5 = '' OR event_type = $5) AND timeline_order >= $6 AND timeline_order < $7 AND redacted_by IS NULL \
+         ORDER BY timeline_order {direction} LIMIT $8"
     );
+    let Related { room, parent_event_id, rel_type, event_type, depth, span, .. } = related;
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
-    let row = values![parent_event_id, rel_type.unwrap_or_default(), before, limit];
+    let (rel_type, event_type) = (rel_type.unwrap_or_default(), event_type.unwrap_or_default());
+    let row = values![room, parent_event_id, depth, rel_type, event_type, span.0, span.1, limit];
     query_all(db.read(), &sql, row).await?.iter().map(event).collect()
 }
 

@@ -35,6 +35,7 @@ pub mod relations;
 pub mod reports;
 pub mod retention;
 pub mod rooms;
+pub mod threads;
 pub mod to_device;
 pub mod tokens;
 
@@ -45,7 +46,7 @@ pub mod unread;
 pub(crate) use append::insert;
 pub use append::{
     EventBatch, Membership, NewAuth, NewEvent, NewRoom, NewSnapshot, Redaction, Relation,
-    RoomUpdate, TransactionKey, UserAction,
+    RoomUpdate, Thread, TransactionKey, UserAction,
 };
 pub use names::{Names, StateKey};
 pub use open::Database;

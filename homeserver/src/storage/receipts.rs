@@ -1,6 +1,6 @@
 //! Receipts: the newest per room, user, kind and thread.
 
-use super::{Database, Error, Id, Position, Row, execute, query_all, query_one, values};
+use super::{Database, Error, Id, Position, Row, execute, query_all, values};
 
 /// A receipt's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +34,8 @@ fn receipt(row: &Row) -> Result<Receipt, Error> {
     })
 }
 
-/// Stores a receipt unless it would go backwards; tells whether it did. Highlights it passes are deleted with it, and the one
-/// that waited for its event is too. `position` of the argument is not read: the commit's is taken.
+/// Stores a receipt unless it would go backwards; tells whether it did. Exceptions to the counts that it passes are deleted with
+/// it, but for the newest highlights, and the one that waited for its event is too. `position` of the argument is not read: the commit's is taken.
 ///
 /// A receipt for an event that is not here changes nothing that is read yet: it waits ([`list_waiting_receipts`]).
 pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Error> {
@@ -47,17 +47,21 @@ pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Err
          event_id = excluded.event_id, timeline_order = excluded.timeline_order, at_ms = excluded.at_ms, \
          position = excluded.position WHERE receipts.timeline_order IS NULL OR \
          receipts.timeline_order < excluded.timeline_order";
-    const PASSED: &str =
-        "DELETE FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order <= $3";
+    const PASSED: &str = "DELETE FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order <= $3 \
+         AND ($4 = '' OR thread = CASE WHEN $4 = 'main' THEN 0 \
+         ELSE COALESCE((SELECT id FROM threads WHERE room = $2 AND root = $4), -1) END) \
+         AND (highlight = 0 OR timeline_order < (SELECT timeline_order FROM push_actions \
+         WHERE user_id = $1 AND room = $2 AND highlight = 1 ORDER BY timeline_order DESC LIMIT 1 OFFSET 50))";
     db.write(move |txn| {
         Box::pin(async move {
             let Receipt { room, user, kind, thread, event_id, at_ms, .. } = receipt;
             let waiting = values![room, user, kind.as_str(), thread.as_str(), at_ms];
             let position = txn.next_position();
+            let passed = values![user, room, order, thread.as_str()];
             let row = values![room, user, kind, thread, event_id, order, at_ms, position];
             let stored = execute(txn.db(), UPSERT, row).await? == 1;
             if stored {
-                execute(txn.db(), PASSED, values![user, room, order]).await?;
+                execute(txn.db(), PASSED, passed).await?;
             }
             execute(txn.db(), FORGET_WAITING, waiting).await?;
             Ok(stored)
@@ -116,25 +120,4 @@ pub async fn list_receipts_since(
         "{RECEIPT} WHERE room = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT 1000"
     );
     query_all(db.read(), &sql, values![room, since, upto]).await?.iter().map(receipt).collect()
-}
-
-/// A user's receipts in a room, of all kinds and threads, at most 1,000.
-pub async fn list_user_receipts(db: &Database, room: Id, user: Id) -> Result<Vec<Receipt>, Error> {
-    let sql =
-        format!("{RECEIPT} WHERE room = $1 AND user_id = $2 ORDER BY kind, thread LIMIT 1000");
-    query_all(db.read(), &sql, values![room, user]).await?.iter().map(receipt).collect()
-}
-
-/// How many highlights a user has in a room after `order`.
-pub async fn count_highlights(
-    db: &Database,
-    user: Id,
-    room: Id,
-    after_order: i64,
-) -> Result<i64, Error> {
-    const COUNT: &str = "SELECT COUNT(*) FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order > $3 AND highlight = 1";
-    match query_one(db.read(), COUNT, values![user, room, after_order]).await? {
-        Some(row) => row.get(0),
-        None => Ok(0),
-    }
 }

@@ -1,54 +1,6 @@
-//! Reading what unread counts are derived from, and receipts across a user's rooms.
+//! Receipts across a user's rooms, as sync tells them.
 
-use super::{Database, Error, Id, Position, query_all, query_one, values};
-
-/// One user's exceptions in a room after a place of the timeline.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Actions {
-    /// Countable events that the user's push rules keep silent.
-    pub muted: i64,
-    pub highlights: i64,
-}
-
-/// How far a user has read a room, by public and private receipts.
-pub async fn find_read_order(db: &Database, room: Id, user: Id) -> Result<Option<i64>, Error> {
-    const FIND: &str = "SELECT MAX(timeline_order) FROM receipts WHERE room = $1 AND user_id = $2 \
-         AND kind IN ('m.read', 'm.read.private') AND thread IN ('', 'main')";
-    match query_one(db.read(), FIND, values![room, user]).await? {
-        Some(row) => row.get(0),
-        None => Ok(None),
-    }
-}
-
-/// The exceptions of a user in a room after `order`.
-pub async fn count_actions(
-    db: &Database,
-    user: Id,
-    room: Id,
-    order: i64,
-) -> Result<Actions, Error> {
-    const COUNT: &str = "SELECT COUNT(CASE WHEN notify = 0 THEN 1 END), COUNT(CASE WHEN highlight = 1 THEN 1 END) \
-         FROM push_actions WHERE user_id = $1 AND room = $2 AND timeline_order > $3";
-    match query_one(db.read(), COUNT, values![user, room, order]).await? {
-        Some(row) => Ok(Actions { muted: row.get(0)?, highlights: row.get(1)? }),
-        None => Ok(Actions::default()),
-    }
-}
-
-/// The order of the last event that `sender` sent with `after < order < before`.
-pub async fn find_last_order_of_sender(
-    db: &Database,
-    room: Id,
-    sender: Id,
-    (after, before): (i64, i64),
-) -> Result<Option<i64>, Error> {
-    const FIND: &str = "SELECT MAX(timeline_order) FROM events WHERE room = $1 AND sender = $2 \
-         AND timeline_order > $3 AND timeline_order < $4";
-    match query_one(db.read(), FIND, values![room, sender, after, before]).await? {
-        Some(row) => row.get(0),
-        None => Ok(None),
-    }
-}
+use super::{Database, Error, Id, Position, query_all, values};
 
 /// A receipt as sync tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]

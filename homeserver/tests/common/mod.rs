@@ -97,6 +97,17 @@ impl TestServer {
             config.database.url = postgres.url.clone();
         }
         change(&mut config);
+        Self::open(config, folder, postgres).await
+    }
+
+    /// The same server after a stop: nothing is left of it but its folder and database.
+    pub async fn restarted(self) -> Self {
+        let Self { app, folder, postgres, .. } = self;
+        let config = app.config.clone();
+        Self::open(config, folder, postgres).await
+    }
+
+    async fn open(config: Config, folder: TempDir, postgres: Option<Postgres>) -> Self {
         let app = App::open(config, Clock::default(), Random::default()).await.unwrap();
         let media = Media::open(&app).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();

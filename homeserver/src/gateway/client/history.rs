@@ -1,4 +1,4 @@
-//! The door to what was said: pages, context, members, relations.
+//! The door to what was said: pages, context, members. What relates to an event is `relations`'.
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#getting-events-for-a-room>.
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -15,10 +15,6 @@ use ruma::{
             context::get_context,
             membership::{get_member_events, joined_members},
             message::get_message_events,
-            relations::{
-                get_relating_events, get_relating_events_with_rel_type,
-                get_relating_events_with_rel_type_and_event_type,
-            },
             room::{get_event_by_timestamp, get_room_event},
         },
     },
@@ -31,7 +27,7 @@ use crate::{
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
     messaging::{
         Engine, Error, Membership, Pdu, Room, client_event,
-        history::{self, Kind, Page},
+        history::{self, Page},
         sync_view,
         tokens::{SyncToken, TimelineToken},
     },
@@ -46,11 +42,6 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         .serve::<get_event_by_timestamp::v1::Request, _, _>(event_by_time)
         .serve::<get_member_events::v3::Request, _, _>(members)
         .serve::<joined_members::v3::Request, _, _>(joined)
-        .serve::<get_relating_events::v1::Request, _, _>(relations)
-        .serve::<get_relating_events_with_rel_type::v1::Request, _, _>(relations_of_type)
-        .serve::<get_relating_events_with_rel_type_and_event_type::v1::Request, _, _>(
-            relations_of_event_type,
-        )
 }
 
 /// A token of ours as a place in the timeline; absent is absent, nonsense is M_INVALID_PARAM. One from before a restored backup
@@ -62,7 +53,7 @@ fn order(engine: &Engine, token: Option<&str>) -> Result<Option<i64>, ApiError> 
 }
 
 /// [`order`], which takes a sync's `next_batch` or `pos` too: the place behind everything that sync told of the room.
-async fn place(
+pub(super) async fn place(
     engine: &Engine,
     room_id: &ruma::RoomId,
     token: Option<&str>,
@@ -80,11 +71,11 @@ fn not_ours() -> ApiError {
     ApiError::invalid_param("the token is not one of this server's")
 }
 
-fn token(engine: &Engine, order: i64) -> String {
+pub(super) fn token(engine: &Engine, order: i64) -> String {
     TimelineToken::here(engine, order).to_string()
 }
 
-async fn client_events(
+pub(super) async fn client_events(
     engine: &Engine,
     room: &Room,
     requester: &Requester,
@@ -278,75 +269,4 @@ async fn joined(
         joined.insert(pdu.state_key.clone().unwrap_or_default(), profile);
     }
     Ok(Json(json!({ "joined": joined })).into_response())
-}
-
-struct Asked<'a> {
-    room_id: &'a ruma::RoomId,
-    event_id: &'a ruma::EventId,
-    kind: Kind<'a>,
-    from: Option<&'a str>,
-    limit: Option<ruma::UInt>,
-}
-
-async fn children(
-    engine: &Engine,
-    requester: &Requester,
-    asked: Asked<'_>,
-) -> Result<Response, ApiError> {
-    let limit = asked.limit.map_or(50, u64::from);
-    let from = place(engine, asked.room_id, asked.from).await?;
-    let event = (asked.room_id, asked.event_id);
-    let page = history::relations(engine, requester, event, asked.kind, (from, limit)).await?;
-    let chunk = client_events(engine, &page.room, requester, &page.events).await?;
-    let next = page.next.map(|next| token(engine, next));
-    let mut body = json!({ "chunk": chunk });
-    if let (Some(next), Value::Object(body)) = (next, &mut body) {
-        body.insert("next_batch".to_owned(), json!(next));
-    }
-    Ok(Json(body).into_response())
-}
-
-/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}`
-async fn relations(
-    State(engine): State<Engine>,
-    requester: Requester,
-    Matrix(request): Matrix<get_relating_events::v1::Request>,
-) -> Result<Response, ApiError> {
-    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
-    let asked = Asked {
-        room_id,
-        event_id,
-        kind: Kind::default(),
-        from: request.from.as_deref(),
-        limit: request.limit,
-    };
-    children(&engine, &requester, asked).await
-}
-
-/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
-async fn relations_of_type(
-    State(engine): State<Engine>,
-    requester: Requester,
-    Matrix(request): Matrix<get_relating_events_with_rel_type::v1::Request>,
-) -> Result<Response, ApiError> {
-    let rel_type = request.rel_type.to_string();
-    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
-    let kind = Kind { rel_type: Some(&rel_type), event_type: None };
-    let asked =
-        Asked { room_id, event_id, kind, from: request.from.as_deref(), limit: request.limit };
-    children(&engine, &requester, asked).await
-}
-
-/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
-async fn relations_of_event_type(
-    State(engine): State<Engine>,
-    requester: Requester,
-    Matrix(request): Matrix<get_relating_events_with_rel_type_and_event_type::v1::Request>,
-) -> Result<Response, ApiError> {
-    let (rel_type, event_type) = (request.rel_type.to_string(), request.event_type.to_string());
-    let (room_id, event_id) = (&*request.room_id, &*request.event_id);
-    let kind = Kind { rel_type: Some(&rel_type), event_type: Some(&event_type) };
-    let asked =
-        Asked { room_id, event_id, kind, from: request.from.as_deref(), limit: request.limit };
-    children(&engine, &requester, asked).await
 }

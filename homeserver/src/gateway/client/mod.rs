@@ -17,6 +17,7 @@ pub(super) mod messaging_errors;
 pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
+pub(super) mod relations;
 pub(super) mod reports;
 pub(super) mod rooms;
 pub(super) mod sliding_sync;

@@ -140,7 +140,7 @@ async fn candidates(
 }
 
 /// Who sent the membership event by which somebody stands where they stand: of an invited user, the inviter.
-async fn inviter(
+pub async fn inviter(
     engine: &Engine,
     standing: &StoredMembership,
 ) -> Result<Option<OwnedUserId>, Error> {

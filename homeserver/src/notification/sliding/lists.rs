@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     messaging::{Membership, Room, sync_view},
-    notification::Error,
+    notification::{Error, room},
     storage::{
         Id, Position, account_data,
         rooms::{self, StoredMembership},
@@ -125,6 +125,11 @@ async fn candidate(
     if membership.position > look.now.position
         || (is_gone(standing) && membership.forgotten)
         || (is_gone(standing) && !is_known && removals.binary_search(&membership.room).is_err())
+    {
+        return Ok(None);
+    }
+    if standing == Membership::Invite
+        && room::is_ignored(look.engine, look.wishes.as_deref(), &membership).await?
     {
         return Ok(None);
     }

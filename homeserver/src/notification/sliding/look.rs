@@ -1,6 +1,9 @@
 //! One look at everything that may be new to a connection.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{
     answer::Answer,
@@ -12,7 +15,7 @@ use super::{
     room::{self, Shown},
 };
 use crate::{
-    account,
+    account::{self, Wishes},
     auth::Requester,
     messaging::{Engine, tokens::SyncToken},
     notification::{Error, Sync, account_data, ephemeral},
@@ -30,6 +33,8 @@ pub(super) struct Look<'a> {
     /// From where on to look: as far as the connection is, or further where nothing was found.
     pub since: Option<&'a SyncToken>,
     pub now: SyncToken,
+    /// Whom the user ignores, if they ever said.
+    pub wishes: Option<Arc<Wishes>>,
 }
 
 /// What is new beside the events, by room.

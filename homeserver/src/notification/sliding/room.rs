@@ -231,7 +231,8 @@ impl Inside<'_> {
         news.prev_batch = (slice.limited || !slice.events.is_empty())
             .then(|| TimelineToken::here(look.engine, slice.start).to_string());
         if look.request.form == Form::Deployed {
-            news.unread = unread::counts(look.engine, self.sight.room, look.requester.user).await?;
+            let counts = unread::counts(look.engine, self.sight.room, look.requester.user).await?;
+            news.unread = counts.whole();
         }
         let device = look.requester.device;
         news.timeline =
@@ -254,7 +255,10 @@ impl Inside<'_> {
 
     async fn slice(&self, span: Span) -> Result<Slice, Error> {
         let (engine, room) = (self.sight.engine, self.sight.room);
-        let mut slice = sync_view::slice(engine, room, span, &|_: &Pdu| true).await?;
+        let wishes = self.look.wishes.as_ref();
+        let takes =
+            |pdu: &Pdu| pdu.is_state() || !wishes.is_some_and(|wishes| wishes.ignores(&pdu.sender));
+        let mut slice = sync_view::slice(engine, room, span, &takes).await?;
         slice.events = self.sight.filter(std::mem::take(&mut slice.events)).await?;
         Ok(slice)
     }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     auth::Requester,
-    messaging::{Engine, tokens::SyncToken},
+    messaging::{Engine, tokens::SyncToken, wishes},
 };
 
 /// Who looks, and at what.
@@ -88,6 +88,7 @@ impl Session {
             base: &self.base,
             since: self.since.as_ref(),
             now,
+            wishes: wishes::of(engine, requester.user).await?,
         };
         // On the heap, so that a waiting client does not hold the space of a working one.
         let (answer, news) = Box::pin(look.assemble()).await?;

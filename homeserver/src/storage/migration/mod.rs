@@ -22,6 +22,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0008_auth", include_str!("m0008_auth.sql")),
     ("m0009_reports", include_str!("m0009_reports.sql")),
     ("m0010_reception", include_str!("m0010_reception.sql")),
+    ("m0011_threads", include_str!("m0011_threads.sql")),
 ];
 
 struct Step {
