@@ -42,6 +42,7 @@ default_version = "10"
 [federation]
 allow_networks = ["0.0.0.0/0", "::/0"]
 extra_ca = ["/complement/ca/ca.crt"]
+share_device_names = true
 
 [limits]
 rate = "off"

@@ -18,6 +18,7 @@ pub mod key_ring;
 pub mod media;
 pub mod network;
 pub mod outbound;
+mod parallel;
 pub mod signing;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -36,5 +37,6 @@ pub use self::{
     outbound::{
         Batch, Cursor, EphemeralKey, Outbox, OutboxError, Owed, Retry, Sender, SenderConfig,
     },
+    parallel::{Interrupted, on_all_cores},
     signing::{SigningError, SigningKey},
 };

@@ -81,6 +81,25 @@ impl HostedRoom {
         Ok(event)
     }
 
+    /// Lets `count` more users of the peer in, beside the timeline: their joins are state only.
+    ///
+    /// # Errors
+    /// Never, as long as the state is events.
+    pub fn add_members(&mut self, peer: &Peer, count: usize) -> Result<()> {
+        let mut auth = self.auth_events(4)?;
+        auth.remove(1);
+        for number in 0..count {
+            let user_id = peer.user_id(&format!("member{number}"));
+            let event = json!({
+                "type": "m.room.member", "room_id": self.room_id, "sender": user_id,
+                "state_key": user_id, "content": { "membership": "join", "displayname": number.to_string() },
+                "origin_server_ts": now_ms(), "depth": 5, "prev_events": [auth.last()], "auth_events": auth,
+            });
+            self.state.push(peer.sign_event(&self.version, event)?);
+        }
+        Ok(())
+    }
+
     /// Makes `event` the newest.
     ///
     /// # Errors
@@ -130,7 +149,8 @@ impl HostedRoom {
         let made = json!({ "room_version": self.version, "event": template });
         peer.answer(&format!("{MAKE_JOIN}{}/", self.room_id), 200, made);
         let state = serde_json::to_value(&self.state)?;
-        let joined = json!({ "origin": peer.name(), "state": state, "auth_chain": state });
+        let chain: Vec<_> = self.state.iter().take(4).collect();
+        let joined = json!({ "origin": peer.name(), "state": state, "auth_chain": chain });
         peer.answer(&format!("{SEND_JOIN}{}/", self.room_id), 200, joined);
         Ok(())
     }

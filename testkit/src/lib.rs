@@ -20,6 +20,7 @@ mod smtp_sink;
 mod synapse;
 mod tern;
 mod ternd;
+mod tls_listener;
 
 pub use certificates::{Authority, ServerCertificate};
 pub use hosted::HostedRoom;
@@ -27,7 +28,7 @@ pub use http::{Answer, Api};
 pub use loopback::{Loopback, free_port};
 pub use mail::Mail;
 pub use patience::{PATIENCE, until};
-pub use peer::{Asked, Peer, PeerRoom, TestKey};
+pub use peer::{Asked, Peer, PeerRoom, TestKey, event_id};
 pub use postgres::{Database, Postgres};
 pub use process::{Process, binary};
 pub use pty::{Chunk, Screen, Size};

@@ -2,8 +2,7 @@
 //! it likes, forged, oversized or right. For showing what `ternd` refuses; for the rest there are `ternd` and Synapse.
 
 use std::{
-    io,
-    net::{Ipv4Addr, SocketAddr},
+    net::Ipv4Addr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -22,15 +21,13 @@ use ruma::{
     signatures::{Ed25519KeyPair, hash_and_sign_event, reference_hash, sign_json},
 };
 use serde_json::{Value, json};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
-};
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     http::{Answer, Api, encode},
     loopback::Loopback,
+    tls_listener::TlsListener,
 };
 
 /// A signing key.
@@ -111,6 +108,8 @@ pub struct Asked {
     pub method: String,
     /// Percent-decoded, without the query.
     pub path: String,
+    /// Percent-decoded; empty where there was none.
+    pub query: String,
     /// Null where there was none.
     pub body: Value,
 }
@@ -378,7 +377,11 @@ impl PeerRoom {
     }
 }
 
-pub(crate) fn event_id(version: &RoomVersionId, event: &CanonicalJsonObject) -> Result<String> {
+/// The id of an event of a room of this version.
+///
+/// # Errors
+/// When it is none.
+pub fn event_id(version: &RoomVersionId, event: &CanonicalJsonObject) -> Result<String> {
     Ok(format!("${}", reference_hash(event, &rules(version)?)?))
 }
 
@@ -429,6 +432,7 @@ async fn read(request: Request) -> Asked {
     Asked {
         method: parts.method.to_string(),
         path: decode(parts.uri.path()),
+        query: decode(parts.uri.query().unwrap_or_default()),
         body: serde_json::from_slice(&bytes).unwrap_or_default(),
     }
 }
@@ -442,31 +446,6 @@ fn decode(path: &str) -> String {
         bytes.extend_from_slice(rest.as_bytes());
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-struct TlsListener {
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-}
-
-impl axum::serve::Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            // One at a time is enough for a peer that only `ternd` talks to; who fails the handshake is forgotten.
-            if let Ok((stream, address)) = self.listener.accept().await
-                && let Ok(stream) = self.acceptor.accept(stream).await
-            {
-                return (stream, address);
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
 }
 
 #[cfg(test)]

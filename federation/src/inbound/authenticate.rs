@@ -84,6 +84,27 @@ pub(super) fn respond<A: OutgoingResponse>(answer: Result<A, Refusal>) -> Respon
     }
 }
 
+/// The same in the form of the first versions of some operations: `[200, answer]`.
+pub(super) fn respond_in_pair<A: OutgoingResponse>(answer: Result<A, Refusal>) -> Response {
+    let answer = match answer.map(OutgoingResponse::try_into_http_response::<BytesMut>) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "an answer could not be written");
+            return Refusal::internal().into_response();
+        }
+        Err(refusal) => return refusal.into_response(),
+    };
+    answer
+        .map(|body| {
+            let mut pair = BytesMut::with_capacity(body.len() + 8);
+            pair.extend_from_slice(b"[200,");
+            pair.extend_from_slice(&body);
+            pair.extend_from_slice(b"]");
+            Body::from(pair.freeze())
+        })
+        .into_response()
+}
+
 /// Everything before the types: header first, so that nobody sends 16 MiB without saying who they are.
 async fn authenticate(
     request: Request,

@@ -25,8 +25,9 @@ use ruma::{
 };
 
 use super::{
-    Authenticated, Inbound, InboundTools, Public, Reception, Refusal, authenticate::respond, keys,
-    transaction,
+    Authenticated, Inbound, InboundTools, Public, Reception, Refusal,
+    authenticate::{respond, respond_in_pair},
+    keys, transaction,
 };
 use crate::media::{self, Media};
 
@@ -50,6 +51,16 @@ pub fn router(host: Arc<dyn Inbound>, tools: InboundTools) -> Router {
 fn membership(routes: Routes) -> Routes {
     let routes = signed(routes, async |host, origin, r| host.make_join(origin, r).await);
     let routes = signed(routes, async |host, origin, r| host.send_join(origin, r).await);
+    let routes = paired(
+        routes,
+        "/_matrix/federation/v1/send_join/{room_id}/{event_id}",
+        async |host, origin, r| host.send_join(origin, r).await,
+    );
+    let routes = paired(
+        routes,
+        "/_matrix/federation/v1/send_leave/{room_id}/{event_id}",
+        async |host, origin, r| host.send_leave(origin, r).await,
+    );
     let routes = signed(routes, async |host, origin, r| host.make_leave(origin, r).await);
     let routes = signed(routes, async |host, origin, r| host.send_leave(origin, r).await);
     let routes = signed(routes, async |host, origin, r| host.make_knock(origin, r).await);
@@ -123,6 +134,22 @@ where
             },
         )
     })
+}
+
+/// Adds the first version of a signed operation, of which ruma knows the second only: the same request, and the answer in a pair with
+/// its status ([spec](https://spec.matrix.org/v1.19/server-server-api/#put_matrixfederationv1send_joinroomideventid)).
+fn paired<R, F, A>(routes: Routes, path: &str, answer: F) -> Routes
+where
+    R: IncomingRequest<Authentication = ServerSignatures> + Send + 'static,
+    R::OutgoingResponse: Send,
+    F: Fn(Arc<dyn Inbound>, OwnedServerName, R) -> A + Clone + Send + Sync + 'static,
+    A: Future<Output = Result<R::OutgoingResponse, Refusal>> + Send,
+{
+    let handler = move |State(reception): State<Arc<Reception>>, asked: Authenticated<R>| async move {
+        let host = Arc::clone(&reception.host);
+        respond_in_pair(answer(host, asked.origin, asked.request).await)
+    };
+    routes.route(path, on(MethodFilter::PUT, handler))
 }
 
 /// Adds an operation that anybody may ask for.

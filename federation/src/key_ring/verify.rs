@@ -1,7 +1,7 @@
 //! Signatures and hashes of events: whose are needed, which keys count at the event's date, and many at once on all cores.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -18,14 +18,17 @@ use ruma::{
 };
 
 use super::{KeyError, KeyRing, ServerKeys};
+use crate::parallel::{Interrupted, on_all_cores};
 
 /// The keys of each server that was asked for them.
 type Found = HashMap<OwnedServerName, Result<Arc<ServerKeys>, KeyError>>;
 
+/// Which keys of which server are wanted, and for which date.
+type Wanted =
+    BTreeMap<(OwnedServerName, Vec<OwnedServerSigningKeyId>), Option<MilliSecondsSinceUnixEpoch>>;
+
 /// Servers asked for their keys at the same time.
 const FETCHES_AT_ONCE: usize = 64;
-/// Up to this many events are verified where they are; handing them over would cost more.
-const INLINE_MAX: usize = 4;
 
 /// Why an event is refused. A wrong content hash is no error: the event comes back redacted.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -69,9 +72,9 @@ impl VerifiedEvent {
     }
 }
 
-/// Whose signatures an event needs, and when it says it was made.
+/// Whose signatures an event needs, with the keys they are said to be made with, and when it says it was made.
 struct Needs {
-    servers: BTreeSet<OwnedServerName>,
+    servers: BTreeMap<OwnedServerName, Vec<OwnedServerSigningKeyId>>,
     /// The date the keys must be valid at; nothing in room versions that don't ask.
     at: Option<MilliSecondsSinceUnixEpoch>,
 }
@@ -98,38 +101,40 @@ impl KeyRing {
         events: Vec<CanonicalJsonObject>,
         rules: &RoomVersionRules,
     ) -> Vec<Result<VerifiedEvent, EventError>> {
-        let needs: Vec<_> = events.iter().map(|event| needs_of(event, rules)).collect();
-        let keys = Arc::new(self.fetch_all(&events, &needs).await);
-        let work: Vec<_> = events.into_iter().zip(needs).collect();
-        if work.len() <= INLINE_MAX {
-            return work
-                .into_iter()
-                .map(|(event, needs)| check(event, needs, &keys, rules))
-                .collect();
-        }
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        in_parallel(work, cores, &keys, rules).await
+        let count = events.len();
+        let events = events.into_iter().map(|event| ((), event)).collect();
+        let verified = self.verify_events_into(events, rules, |(), result| result).await;
+        verified.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
     }
 
-    /// The keys of every server that signed one of `events`.
-    async fn fetch_all(
+    /// The same, and what `read` makes of each result, on the same cores. Each event comes with a mark that is given back.
+    ///
+    /// # Errors
+    /// [`EventError::Interrupted`].
+    pub async fn verify_events_into<T, U>(
         &self,
-        events: &[CanonicalJsonObject],
-        needs: &[Result<Needs, EventError>],
-    ) -> Found {
-        // For each server and set of keys the latest date; if that is covered, the others are.
-        let mut wanted: BTreeMap<
-            (OwnedServerName, Vec<OwnedServerSigningKeyId>),
-            Option<MilliSecondsSinceUnixEpoch>,
-        > = BTreeMap::new();
-        for (event, needs) in events.iter().zip(needs) {
-            let Ok(needs) = needs else { continue };
-            for server in &needs.servers {
-                let key_ids = signing_key_ids(event, server);
-                let latest = wanted.entry((server.clone(), key_ids)).or_default();
-                *latest = (*latest).max(needs.at);
-            }
-        }
+        events: Vec<(T, CanonicalJsonObject)>,
+        rules: &RoomVersionRules,
+        read: impl Fn(T, Result<VerifiedEvent, EventError>) -> U + Send + Sync + 'static,
+    ) -> Result<Vec<U>, EventError>
+    where
+        T: Send + 'static,
+        U: Send + 'static,
+    {
+        let look_rules = rules.clone();
+        let look = move |(mark, event): (T, CanonicalJsonObject)| {
+            let needs = needs_of(&event, &look_rules);
+            (mark, event, needs)
+        };
+        let work = on_all_cores(events, look).await.map_err(interrupted)?;
+        let wanted = wanted(work.iter().filter_map(|(.., needs)| needs.as_ref().ok()));
+        let keys = self.fetch_all(wanted).await;
+        let rules = rules.clone();
+        let verify = move |(mark, event, needs)| read(mark, check(event, needs, &keys, &rules));
+        on_all_cores(work, verify).await.map_err(interrupted)
+    }
+
+    async fn fetch_all(&self, wanted: Wanted) -> Found {
         let found = stream::iter(wanted)
             .map(|((server, key_ids), at)| async move {
                 let keys = self.find(&server, &key_ids, at).await;
@@ -153,42 +158,24 @@ impl KeyRing {
     }
 }
 
-fn is_newer(keys: &ServerKeys, before: &ServerKeys) -> bool {
-    keys.fetched_at_ts >= before.fetched_at_ts
+fn interrupted(_: Interrupted) -> EventError {
+    EventError::Interrupted
 }
 
-async fn in_parallel(
-    work: Vec<(CanonicalJsonObject, Result<Needs, EventError>)>,
-    cores: usize,
-    keys: &Arc<Found>,
-    rules: &RoomVersionRules,
-) -> Vec<Result<VerifiedEvent, EventError>> {
-    let total = work.len();
-    let share = total.div_ceil(cores).max(1);
-    let mut work = work.into_iter();
-    let mut running = Vec::with_capacity(cores);
-    loop {
-        let chunk: Vec<_> = work.by_ref().take(share).collect();
-        if chunk.is_empty() {
-            break;
-        }
-        let (keys, rules, count) = (Arc::clone(keys), rules.clone(), chunk.len());
-        let task = tokio::task::spawn_blocking(move || {
-            chunk
-                .into_iter()
-                .map(|(event, needs)| check(event, needs, &keys, &rules))
-                .collect::<Vec<_>>()
-        });
-        running.push((task, count));
-    }
-    let mut results = Vec::with_capacity(total);
-    for (task, count) in running {
-        match task.await {
-            Ok(chunk) => results.extend(chunk),
-            Err(_) => results.extend((0..count).map(|_| Err(EventError::Interrupted))),
+/// The keys of every server whose signature is needed, each with the latest date; if that is covered, the others are.
+fn wanted<'a>(needs: impl Iterator<Item = &'a Needs>) -> Wanted {
+    let mut wanted = Wanted::new();
+    for needs in needs {
+        for (server, key_ids) in &needs.servers {
+            let latest = wanted.entry((server.clone(), key_ids.clone())).or_default();
+            *latest = (*latest).max(needs.at);
         }
     }
-    results
+    wanted
+}
+
+fn is_newer(keys: &ServerKeys, before: &ServerKeys) -> bool {
+    keys.fetched_at_ts >= before.fetched_at_ts
 }
 
 fn needs_of(event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Needs, EventError> {
@@ -203,7 +190,11 @@ fn needs_of(event: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Nee
         }
         _ => return Err(EventError::Malformed("origin_server_ts is not a number".to_owned())),
     };
-    Ok(Needs { servers, at })
+    let with_keys = |server: OwnedServerName| {
+        let keys = signing_key_ids(event, &server);
+        (server, keys)
+    };
+    Ok(Needs { servers: servers.into_iter().map(with_keys).collect(), at })
 }
 
 /// The pure part: everything is there, only arithmetic is left.
@@ -215,8 +206,7 @@ fn check(
 ) -> Result<VerifiedEvent, EventError> {
     let needs = needs?;
     let mut keys = PublicKeyMap::new();
-    for server in &needs.servers {
-        let signed_with = signing_key_ids(&event, server);
+    for (server, signed_with) in &needs.servers {
         if signed_with.is_empty() {
             return Err(EventError::NotSigned(server.clone()));
         }

@@ -13,7 +13,8 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { first: Duration::from_secs(30), max: Duration::from_secs(3600) }
+        // Most outages are a restart: the first waits are short, and the tenth is half an hour.
+        Self { first: Duration::from_secs(3), max: Duration::from_secs(3600) }
     }
 }
 
@@ -37,11 +38,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_wait_doubles_from_half_a_minute_to_an_hour() {
+    fn the_wait_doubles_from_a_few_seconds_to_an_hour() {
         let backoff = Backoff::default();
         let seconds = |failures| backoff.wait(failures, 0.0).as_secs();
-        let waits: Vec<u64> = (0..=9).map(seconds).collect();
-        assert_eq!(waits, [30, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        let waits: Vec<u64> = (0..=13).map(seconds).collect();
+        assert_eq!(waits, [3, 3, 6, 12, 24, 48, 96, 192, 384, 768, 1536, 3072, 3600, 3600]);
         assert_eq!(seconds(u32::MAX), 3600);
     }
 
@@ -54,7 +55,7 @@ mod tests {
                 assert!(wait >= backoff.first && wait <= backoff.max, "{failures} {jitter}");
             }
         }
-        assert_eq!(backoff.wait(1, 1.0), Duration::from_secs(45));
+        assert_eq!(backoff.wait(1, 1.0), Duration::from_millis(4500));
         assert_eq!(backoff.wait(20, 1.0), Duration::from_secs(2700));
     }
 }

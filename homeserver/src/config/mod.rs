@@ -204,6 +204,8 @@ pub struct Federation {
     pub allow_networks: Vec<String>,
     /// PEM files with further certificate authorities.
     pub extra_ca: Vec<PathBuf>,
+    /// Whether other servers are told what our users call their devices.
+    pub share_device_names: bool,
     /// For tests on loopback only: no TLS to destinations that are loopback addresses.
     pub plain_http_to_loopback: bool,
 }
@@ -214,6 +216,7 @@ impl Default for Federation {
             enabled: true,
             allow_networks: Vec::new(),
             extra_ca: Vec::new(),
+            share_device_names: false,
             plain_http_to_loopback: false,
         }
     }

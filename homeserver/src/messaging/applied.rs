@@ -113,9 +113,7 @@ impl Change {
                 }
             }
             for pruned in &self.pruned {
-                if let Some(place) = seen.recent.iter_mut().find(|pdu| pdu.id == pruned.id) {
-                    *place = pruned.clone();
-                }
+                seen.replace_recent(pruned);
             }
             seen.position = seen.position.max(written.upto);
         }
@@ -124,6 +122,7 @@ impl Change {
                 engine.cache(pdu.clone());
             }
             self.land(&events);
+            engine.reweigh(&self.room);
             engine.set_applied(written.upto);
             let app = engine.app();
             app.bell.ring_users(concerned);

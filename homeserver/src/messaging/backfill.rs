@@ -75,9 +75,7 @@ async fn fill(
                 continue;
             }
         };
-        let objects =
-            answer.pdus.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
-        let verified = funnel::verify_all(app, objects, &room.rules).await;
+        let verified = funnel::verify_all(app, answer.pdus, &room.rules).await?;
         let mut fetched: Vec<funnel::Verified> =
             verified.into_iter().filter_map(Result::ok).collect();
         fetched.retain(|event| event.pdu().room_id == room.room_id);

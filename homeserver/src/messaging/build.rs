@@ -5,29 +5,22 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, OwnedEventId, OwnedUserId,
+    OwnedEventId, OwnedUserId,
     events::{StateEventType, TimelineEventType},
-    int,
     state_res::{
         auth_types_for_event, check_state_dependent_auth_rules, check_state_independent_auth_rules,
     },
 };
-use serde_json::value::RawValue;
 use tokio::sync::MutexGuard;
 
 use super::{
     Draft, Engine, Error, Transaction, applied, exceptions,
-    pdu::{self, Pdu, Place},
+    pdu::{Pdu, Place},
     redact,
     room::{Extremity, Head, Member, Membership, Room},
     state::{self, NOTHING, StateMap},
 };
 use crate::storage::{self, EventBatch, Id, NewEvent, RoomUpdate, TransactionKey, events};
-
-/// Most prev events of a new event ([spec]).
-///
-/// [spec]: https://spec.matrix.org/v1.19/rooms/v12/#event-format-1
-const PREV_EVENTS_MAX: usize = 20;
 
 /// The events that authorise another, by slot.
 pub(super) type AuthState = HashMap<(StateEventType, String), Arc<Pdu>>;
@@ -123,67 +116,6 @@ impl<'a> Building<'a> {
         self.place(create, events::LOCAL).await
     }
 
-    /// Builds and signs an event on the room's extremities.
-    pub(super) async fn signed(&self, mut draft: Draft) -> Result<Pdu, Error> {
-        let app = self.engine.app();
-        let in_content = self.room.rules.redaction.content_field_redacts;
-        if let Some(redacts) = draft.redacts.take_if(|_| in_content) {
-            draft.content.insert("redacts".to_owned(), redacts.to_string().into());
-        }
-        let content =
-            RawValue::from_string(serde_json::to_string(&draft.content).map_err(Error::bad_event)?)
-                .map_err(Error::bad_event)?;
-        let rules = &self.room.rules;
-        let wanted = auth_types_for_event(
-            &draft.event_type,
-            &draft.sender,
-            draft.state_key.as_deref(),
-            &content,
-            &rules.authorization,
-        )
-        .map_err(Error::BadEvent)?;
-        let mut auth_events = Vec::with_capacity(wanted.len());
-        let mut auth_ids = Vec::with_capacity(wanted.len());
-        for (event_type, state_key) in wanted {
-            if let Some(pdu) = self.state_event(&event_type.to_string(), &state_key).await? {
-                auth_ids.push(pdu.id);
-                auth_events.push(CanonicalJsonValue::String(pdu.event_id.to_string()));
-            }
-        }
-        let mut ends: Vec<&Extremity> = self.next.extremities.iter().collect();
-        ends.sort_by_key(|end| std::cmp::Reverse(end.depth));
-        ends.truncate(PREV_EVENTS_MAX);
-        let depth = ends.first().map_or(1, |end| end.depth.saturating_add(1)).min(MAX_DEPTH);
-        let prev_events =
-            ends.iter().map(|end| CanonicalJsonValue::String(end.event_id.to_string())).collect();
-        let at_ms = draft.at_ms.unwrap_or_else(|| app.clock.now_ms());
-        let integer =
-            |number: i64| CanonicalJsonValue::Integer(number.try_into().unwrap_or(int!(0)));
-        let is_create = draft.event_type == TimelineEventType::RoomCreate;
-        let mut object = CanonicalJsonObject::from([
-            ("type".to_owned(), draft.event_type.to_string().into()),
-            ("sender".to_owned(), draft.sender.to_string().into()),
-            ("content".to_owned(), CanonicalJsonValue::Object(draft.content)),
-            ("origin_server_ts".to_owned(), integer(at_ms)),
-            ("depth".to_owned(), integer(depth)),
-            ("prev_events".to_owned(), CanonicalJsonValue::Array(prev_events)),
-            ("auth_events".to_owned(), CanonicalJsonValue::Array(auth_events)),
-        ]);
-        if !(is_create && rules.authorization.room_create_event_id_as_room_id) {
-            object.insert("room_id".to_owned(), self.room.room_id.to_string().into());
-        }
-        if let Some(state_key) = draft.state_key {
-            object.insert("state_key".to_owned(), state_key.into());
-        }
-        if let Some(redacts) = draft.redacts {
-            object.insert("redacts".to_owned(), redacts.to_string().into());
-        }
-        let mut pdu = sign(app, object, rules)?;
-        pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
-        pdu.auth_ids = auth_ids;
-        Ok(pdu)
-    }
-
     /// The state the next event builds on, as far as the rules for `pdu` look at it.
     pub(super) async fn auth_state(&self, pdu: &Pdu) -> Result<AuthState, Error> {
         let mut state = AuthState::new();
@@ -221,7 +153,9 @@ impl<'a> Building<'a> {
             self.changes.insert(slot, pdu.id);
         }
         pdu.place.state_after = self.next.lineage.id();
-        self.next.extremities = vec![Extremity::from(&pdu)];
+        // Where a room has more ends than an event may name, the others stay: nobody else knows yet that they are dealt with.
+        self.next.extremities.retain(|end| !pdu.prev_events.contains(&end.event_id));
+        self.next.extremities.push(Extremity::from(&pdu));
         self.record(pdu).await
     }
 
@@ -397,25 +331,6 @@ impl<'a> Building<'a> {
 
 /// Places left free in the timeline for the events of a gap.
 pub(super) const GAP_ROOM: i64 = 1 << 20;
-
-/// The largest depth canonical JSON can say.
-const MAX_DEPTH: i64 = 9_007_199_254_740_991;
-
-/// Adds hash and signature and reads the result.
-pub(super) fn sign(
-    app: &crate::app::App,
-    mut object: CanonicalJsonObject,
-    rules: &ruma::room_version_rules::RoomVersionRules,
-) -> Result<Pdu, Error> {
-    app.signing
-        .hash_and_sign_event(&app.server_name, &mut object, rules)
-        .map_err(Error::bad_event)?;
-    let event_id = pdu::event_id_of(&object, rules)?;
-    let json = serde_json::to_vec(&object).map_err(Error::bad_event)?;
-    let pdu = Pdu::parse(event_id, json.into(), rules)?;
-    pdu.check_sizes()?;
-    Ok(pdu)
-}
 
 /// The slots of state that the rules for `pdu` look at, the create event's among them.
 pub(super) fn auth_slots(pdu: &Pdu, room: &Room) -> Result<Vec<(StateEventType, String)>, Error> {

@@ -12,9 +12,10 @@ use ruma::{
 use serde_json::json;
 
 use super::{
-    Building, Draft, Engine, Error, build, membership,
+    Building, Draft, Engine, Error, membership,
     pdu::Pdu,
     room::{Head, Room, Seen},
+    signed,
 };
 use crate::{
     app::App,
@@ -207,7 +208,7 @@ fn create_event(
     if !rules.authorization.room_create_event_id_as_room_id {
         object.insert("room_id".to_owned(), RoomId::new_v1(&app.server_name).to_string().into());
     }
-    build::sign(app, object, rules)
+    signed::sign(app, object, rules)
 }
 
 /// What was asked for, once it is known to be good.

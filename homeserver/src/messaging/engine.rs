@@ -12,18 +12,19 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
 };
 
 use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{
     Error,
     applied::{self, Applying},
     generations::Generations,
+    loaded::{self, Loaded},
     pdu::{Pdu, Place},
     resolve::Node,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
@@ -48,8 +49,6 @@ const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
 const SNAPSHOT_ENTRIES_MAX: usize = 400_000;
 /// Nodes of auth graphs that are kept; about 100 bytes each.
 const AUTH_NODES_MAX: usize = 400_000;
-/// Most rooms in memory before the least recently loaded idle ones go.
-const ROOMS_MAX: usize = 20_000;
 
 /// The state of this floor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -58,7 +57,7 @@ pub struct Engine(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     app: App,
-    rooms: Mutex<HashMap<OwnedRoomId, Arc<Room>>>,
+    rooms: Loaded,
     loading: tokio::sync::Mutex<()>,
     pdus: Generations<Arc<Pdu>>,
     applying: mpsc::UnboundedSender<Applying>,
@@ -74,10 +73,15 @@ struct Inner {
 impl Engine {
     /// An engine with no room loaded, and its applier.
     pub fn start(app: App) -> Self {
+        Self::with_room_bytes(app, loaded::BYTES_MAX)
+    }
+
+    /// The same with another bound on what the rooms in memory weigh.
+    pub fn with_room_bytes(app: App, bytes_max: usize) -> Self {
         let (applying, queue) = mpsc::unbounded_channel();
         let engine = Self(Arc::new(Inner {
             app,
-            rooms: Mutex::default(),
+            rooms: Loaded::new(bytes_max),
             loading: tokio::sync::Mutex::default(),
             pdus: Generations::new(CACHE_BYTES_MAX),
             applying,
@@ -176,24 +180,33 @@ impl Engine {
     }
 
     fn loaded(&self, room_id: &RoomId) -> Option<Arc<Room>> {
-        let rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        rooms.get(room_id).filter(|room| !room.is_broken()).cloned()
+        self.0.rooms.find(room_id)
     }
 
     /// Puts a room into memory.
     pub(super) fn keep(&self, room: Arc<Room>) {
-        let mut rooms = self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        if rooms.len() >= ROOMS_MAX {
-            // A room nobody holds can be loaded again; one in use must stay the only one.
-            rooms.retain(|_, room| Arc::strong_count(room) > 1);
-        }
-        rooms.insert(room.room_id.clone(), room);
+        self.0.rooms.keep(room);
+    }
+
+    /// Notes that a room takes more or less memory than before.
+    pub(super) fn reweigh(&self, room: &Room) {
+        self.0.rooms.reweigh(room);
+    }
+
+    /// How many rooms are in memory, and about how many bytes they take.
+    pub fn rooms_in_memory(&self) -> (usize, usize) {
+        self.0.rooms.size()
+    }
+
+    /// The turn of who joins a room by way of another server; users of ours who do at once wait for each other.
+    pub(super) async fn joining(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
+        self.0.rooms.joining(room_id).await
     }
 
     /// Drops a room whose commit failed; the next use loads what is committed.
     pub(super) fn drop_room(&self, room: &Room) {
         room.broken.store(true, Ordering::Release);
-        self.0.rooms.lock().unwrap_or_else(PoisonError::into_inner).remove(&room.room_id);
+        self.0.rooms.remove(&room.room_id);
     }
 
     /// Makes the next use of a room load it from the database.

@@ -18,7 +18,8 @@ use ruma::{
     state_res::check_state_independent_auth_rules,
 };
 
-use tern_federation::{EventError, KeyError};
+use serde_json::value::RawValue;
+use tern_federation::{EventError, KeyError, VerifiedEvent};
 
 use super::{
     Building, Engine, Error, Pdu, Room,
@@ -47,23 +48,73 @@ impl Verified {
     }
 }
 
-/// Checks signatures, hash and format of many events of one room version; the bad ones come back as errors.
-pub(super) async fn verify_all(
-    app: &App,
-    objects: Vec<CanonicalJsonObject>,
-    rules: &RoomVersionRules,
-) -> Vec<Result<Verified, Error>> {
-    let results = app.key_ring.verify_events(objects, rules).await;
-    results
-        .into_iter()
-        .map(|result| {
-            let verified = result.map_err(unbelieved)?;
-            read(verified.into_json(), rules)
-        })
-        .collect()
+/// An event as it came, with the id that its hash gives it. Nothing is checked yet.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub event_id: OwnedEventId,
+    object: CanonicalJsonObject,
 }
 
-/// [`verify_all`] for one event.
+impl Named {
+    /// `None`: no canonical JSON, or nothing that could be hashed.
+    pub(super) fn from_object(
+        object: CanonicalJsonObject,
+        rules: &RoomVersionRules,
+    ) -> Option<Self> {
+        let event_id = if object.contains_key("event_id") {
+            // As it will be kept: see `read_named`.
+            let mut object = object.clone();
+            object.remove("event_id");
+            pdu::event_id_of(&object, rules)
+        } else {
+            pdu::event_id_of(&object, rules)
+        };
+        Some(Self { event_id: event_id.ok()?, object })
+    }
+}
+
+/// Reads many events, on all cores; `None` where there is none.
+pub(super) async fn name_all(
+    raw: Vec<Box<RawValue>>,
+    rules: &RoomVersionRules,
+) -> Result<Vec<Option<Named>>, Error> {
+    let rules = rules.clone();
+    let name = move |raw: Box<RawValue>| {
+        let object = serde_json::from_str(raw.get()).ok()?;
+        Named::from_object(object, &rules)
+    };
+    tern_federation::on_all_cores(raw, name).await.map_err(|_| interrupted())
+}
+
+/// Checks signatures, hash and format of many events of one room version, on all cores; the bad ones come back as errors.
+pub(super) async fn verify_named(
+    app: &App,
+    events: Vec<Named>,
+    rules: &RoomVersionRules,
+) -> Result<Vec<Result<Verified, Error>>, Error> {
+    let events = events.into_iter().map(|event| (event.event_id, event.object)).collect();
+    let read_rules = rules.clone();
+    let read = move |event_id, verified: Result<VerifiedEvent, EventError>| {
+        read_named(event_id, verified.map_err(unbelieved)?.into_json(), &read_rules)
+    };
+    app.key_ring.verify_events_into(events, rules, read).await.map_err(unbelieved)
+}
+
+/// [`verify_named`] for events that have no name yet; those that cannot get one are left out.
+pub(super) async fn verify_all(
+    app: &App,
+    raw: Vec<Box<RawValue>>,
+    rules: &RoomVersionRules,
+) -> Result<Vec<Result<Verified, Error>>, Error> {
+    let named = name_all(raw, rules).await?.into_iter().flatten().collect();
+    verify_named(app, named, rules).await
+}
+
+fn interrupted() -> Error {
+    Error::Storage(storage::Error::Stopping)
+}
+
+/// Checks one event.
 pub(super) async fn verify(
     app: &App,
     object: CanonicalJsonObject,
@@ -88,16 +139,25 @@ fn unbelieved(error: EventError) -> Error {
         EventError::Keys(
             KeyError::Unavailable { server, reason } | KeyError::BadDocument { server, reason },
         ) => Error::Remote { server: server.to_string(), reason },
-        EventError::Interrupted => Error::Storage(storage::Error::Stopping),
+        EventError::Interrupted => interrupted(),
         _ => Error::Forbidden(error.to_string()),
     }
 }
 
 fn read(mut object: CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Verified, Error> {
+    object.remove("event_id");
+    let event_id = pdu::event_id_of(&object, rules)?;
+    read_named(event_id, object, rules)
+}
+
+fn read_named(
+    event_id: OwnedEventId,
+    mut object: CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<Verified, Error> {
     // What a sender says of itself outside the signature is not ours to keep.
     object.remove("unsigned");
     object.remove("event_id");
-    let event_id = pdu::event_id_of(&object, rules)?;
     let json = serde_json::to_vec(&object).map_err(Error::bad_event)?;
     let pdu = Pdu::parse(event_id, json.into(), rules)?;
     pdu.check_sizes()?;
@@ -134,12 +194,17 @@ pub(super) async fn append(
         return Err(Error::BadEvent("an event of another room".to_owned()));
     }
     pdu.sender_id = engine.app().db.user(pdu.sender.as_str()).await?;
-    let known = engine.find_pdu(room, &pdu.event_id).await?;
-    if known
-        .as_ref()
-        .is_some_and(|known| known.place.state_before.is_some() || known.place.order.is_some())
-    {
-        return Ok(Verdict::Accepted);
+    match events::find_event(&engine.app().db, pdu.event_id.as_str()).await? {
+        Some(known) if known.room == room.id => {
+            if known.state_before.is_some() || known.timeline_order.is_some() {
+                return Ok(Verdict::Accepted);
+            }
+            pdu.id = known.id;
+        }
+        // Named in another room by somebody who had no right to: the name is its own room's.
+        Some(known) if known.is_missing() => pdu.id = known.id,
+        Some(_) => return Err(Error::BadEvent("an event of another room".to_owned())),
+        None => {}
     }
     let auth = engine.find_pdus(room, &pdu.auth_events).await?;
     pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
@@ -163,9 +228,6 @@ pub(super) async fn append(
         if let Err(reason) = build::allowed(room, &pdu, &current) {
             verdict = Verdict::SoftFailed(reason);
         }
-    }
-    if let Some(outlier) = known {
-        pdu.id = outlier.id;
     }
     let flags = flags
         | match verdict {
@@ -240,7 +302,7 @@ pub(super) fn check_auth(room: &Room, pdu: &Pdu, auth: &[Arc<Pdu>]) -> Result<()
 }
 
 /// The second half of the rules against a whole state.
-async fn allowed_in(
+pub(super) async fn allowed_in(
     engine: &Engine,
     room: &Room,
     pdu: &Pdu,
@@ -257,9 +319,9 @@ async fn allowed_in(
 }
 
 impl Building<'_> {
-    /// Gives a received event its place: in the timeline when it is accepted, in the graph in any case. `missing`: those of its
+    /// Gives an event that stands on some of the room's ends its place: in the timeline when it is accepted, in the graph in any case. `missing`: those of its
     /// prev events that are known by name only.
-    async fn place_received(
+    pub(super) async fn place_received(
         &mut self,
         mut pdu: Pdu,
         mut before: Lineage,

@@ -2,7 +2,10 @@
 //!
 //! Called by `reception` for a transaction's events, one after the other, and by joins of rooms that are here.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use futures_util::{StreamExt as _, stream};
 use ruma::{
@@ -14,12 +17,12 @@ use ruma::{
 };
 
 use super::{
-    Engine, Error, Room, funnel,
+    Engine, Error, Pdu, Room, funnel,
     funnel::{Verdict, Verified},
-    import::{self, Known, StateAnswer},
+    import::{self, Missing, StateAnswer},
     receipts,
 };
-use crate::storage::{EventBatch, events};
+use crate::storage::events;
 
 /// Most events one gap is filled with before the state is asked for instead.
 const MISSING_MAX: u32 = 50;
@@ -36,9 +39,16 @@ pub(super) async fn take(
     object: CanonicalJsonObject,
 ) -> Result<(), Error> {
     let verified = funnel::verify(engine.app(), object, &room.rules).await?;
-    let known = engine.find_pdu(room, &verified.pdu().event_id).await?;
-    if known.is_some_and(|known| known.place.state_before.is_some()) {
-        return Ok(());
+    match engine.find_pdu(room, &verified.pdu().event_id).await? {
+        // What follows it came first, and the state there was told then: it goes where the gap is filled.
+        Some(known) if import::is_missing(&known) => {
+            fetch_auth(engine, room, origin, &verified).await?;
+            // Whoever fills the gap just now gives it a place, which must not be taken away again.
+            let _turn = room.backfilling.lock().await;
+            return import::outliers(engine, room, vec![verified]).await;
+        }
+        Some(known) if known.place.state_before.is_some() => return Ok(()),
+        _ => {}
     }
     fetch_missing(engine, room, origin, &verified).await?;
     append(engine, room, origin, verified).await
@@ -110,9 +120,8 @@ async fn fetch_missing(
             return Ok(());
         }
     };
-    let objects = events.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
-    let mut missing: Vec<Verified> = funnel::verify_all(app, objects, &room.rules)
-        .await
+    let mut missing: Vec<Verified> = funnel::verify_all(app, events, &room.rules)
+        .await?
         .into_iter()
         .filter_map(Result::ok)
         .collect();
@@ -183,8 +192,7 @@ async fn fetch_auth_chain(
             return Ok(());
         }
     };
-    let objects = chain.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
-    let verified = funnel::verify_all(app, objects, &room.rules).await;
+    let verified = funnel::verify_all(app, chain, &room.rules).await?;
     let mut chain: Vec<Verified> = verified
         .into_iter()
         .filter_map(Result::ok)
@@ -215,7 +223,8 @@ async fn fetch_event(
     Ok(verified)
 }
 
-/// Where prev events are still missing, asks for the state before the event and stores it under them.
+/// Where prev events are still missing, fetches them with the state before them, and stores both. Where nobody gives them, the state
+/// before the event itself stands in for what was there.
 async fn fetch_state(
     engine: &Engine,
     room: &Arc<Room>,
@@ -223,12 +232,47 @@ async fn fetch_state(
     event: &Verified,
 ) -> Result<(), Error> {
     let missing = placeless(engine, room, &event.pdu().prev_events).await?;
-    let Some(prev) = missing.first() else { return Ok(()) };
-    let answer = match state_by_ids(engine, room, origin, event).await? {
-        Some(answer) => answer,
-        None => whole_state(engine, room, origin, event).await?,
+    let mut found = false;
+    for prev in &missing {
+        match fetch_prev(engine, room, origin, prev).await {
+            Ok(()) => found = true,
+            Err(Error::Storage(error)) => return Err(error.into()),
+            Err(error) => tracing::debug!(event.id = %prev, %error, "a prev event was not given"),
+        }
+    }
+    let Some(name) = missing.first().filter(|_| !found) else { return Ok(()) };
+    let answer = state_before(engine, room, origin, &event.pdu().event_id).await?;
+    let missing = Missing::Name { name, follower: event.pdu() };
+    import::state_of_missing(engine, room, missing, answer).await
+}
+
+/// Fetches a missing prev event and the state before it.
+async fn fetch_prev(
+    engine: &Engine,
+    room: &Arc<Room>,
+    origin: &ServerName,
+    prev: &OwnedEventId,
+) -> Result<(), Error> {
+    let answer = state_before(engine, room, origin, prev).await?;
+    let known = engine.find_pdu(room, prev).await?.filter(|known| !import::is_missing(known));
+    let pdu = match known {
+        Some(outlier) => Pdu::clone(&outlier),
+        None => fetch_event(engine, room, origin, prev).await?.into_pdu(),
     };
-    import::state_before(engine, room, event.pdu(), prev, answer).await
+    import::state_of_missing(engine, room, Missing::Event(Box::new(pdu)), answer).await
+}
+
+/// The state before an event, as `origin` has it.
+async fn state_before(
+    engine: &Engine,
+    room: &Room,
+    origin: &ServerName,
+    event_id: &OwnedEventId,
+) -> Result<StateAnswer, Error> {
+    match state_by_ids(engine, room, origin, event_id).await? {
+        Some(answer) => Ok(answer),
+        None => whole_state(engine, room, origin, event_id).await,
+    }
 }
 
 /// The state before an event by its names, and of the events only those that are not here. `None` when the server gives no
@@ -237,11 +281,10 @@ async fn state_by_ids(
     engine: &Engine,
     room: &Room,
     origin: &ServerName,
-    event: &Verified,
+    event_id: &OwnedEventId,
 ) -> Result<Option<StateAnswer>, Error> {
     let app = engine.app();
-    let event_id = event.pdu().event_id.clone();
-    let request = get_room_state_ids::v1::Request::new(event_id, room.room_id.clone());
+    let request = get_room_state_ids::v1::Request::new(event_id.clone(), room.room_id.clone());
     let answer = match app.federation.send(origin, request).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -249,29 +292,26 @@ async fn state_by_ids(
             return Ok(None);
         }
     };
-    let mut names: Vec<_> = answer.pdu_ids.iter().chain(&answer.auth_chain_ids).cloned().collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut known = Known::new();
-    for pdu in engine.find_pdus(room, &names).await? {
-        if import::is_missing(&pdu) {
-            continue;
-        }
-        names.retain(|name| *name != pdu.event_id);
-        if pdu.place.flags & events::REJECTED == 0 {
-            known.insert(pdu.event_id.clone(), pdu);
+    let mut names: BTreeSet<&OwnedEventId> =
+        answer.pdu_ids.iter().chain(&answer.auth_chain_ids).collect();
+    let known = names.iter().map(|name| name.as_str());
+    let mut here = HashSet::new();
+    for brief in events::list_brief_by_name(&app.db, known).await? {
+        if brief.room == room.id && !brief.is_missing {
+            here.insert(brief.event_id);
         }
     }
+    names.retain(|name| !here.contains(name.as_str()));
     if names.len() > AUTH_FETCH_MAX {
         return Ok(None);
     }
-    let fetched = stream::iter(names).map(|name| async move {
+    let fetched = stream::iter(names.into_iter().cloned()).map(|name| async move {
         let answer = app.federation.send(origin, get_event::v1::Request::new(name)).await;
         answer.inspect_err(|error| tracing::debug!(%error, "an event of a state was not given"))
     });
     let fetched: Vec<_> = fetched.buffer_unordered(FETCHES_AT_ONCE).collect().await;
     let events = fetched.into_iter().filter_map(|answer| Some(answer.ok()?.pdu)).collect();
-    Ok(Some(StateAnswer { state: answer.pdu_ids, events, known }))
+    StateAnswer::named(answer.pdu_ids, events, room).await.map(Some)
 }
 
 /// The state before an event with all its events.
@@ -279,23 +319,13 @@ async fn whole_state(
     engine: &Engine,
     room: &Room,
     origin: &ServerName,
-    event: &Verified,
+    event_id: &OwnedEventId,
 ) -> Result<StateAnswer, Error> {
-    let request =
-        get_room_state::v1::Request::new(event.pdu().event_id.clone(), room.room_id.clone());
-    let answer = engine.app().federation.send(origin, request).await;
+    let request = get_room_state::v1::Request::new(event_id.clone(), room.room_id.clone());
+    let federation = &engine.app().federation;
+    let answer = federation.send_with(origin, request, import::WHOLE_ROOM).await;
     let answer = answer
         .map_err(|error| Error::Remote { server: origin.to_string(), reason: error.to_string() })?;
     let answer = import::Answer { state: answer.pdus, auth_chain: answer.auth_chain };
-    Ok(StateAnswer::whole(answer, &room.rules))
-}
-
-/// Appends rows of events without a place.
-pub(super) async fn store_outliers(
-    engine: &Engine,
-    room: &Room,
-    events: Vec<crate::storage::NewEvent>,
-) -> Result<(), Error> {
-    let batch = EventBatch { room: room.id, events, ..EventBatch::default() };
-    engine.append_aside(batch).await
+    StateAnswer::whole(answer, room).await
 }

@@ -68,9 +68,16 @@ pub async fn join(
 ) -> Result<(), Error> {
     let user_id = &requester.user_id;
     let content = with_reason(join_content(engine, user_id).await?, reason);
-    let room = engine.find_room(room_id).await?;
-    let Some(room) = room.filter(|room| !room.seen().local_joined.is_empty()) else {
-        return remote::join(engine, requester, room_id, via, content).await;
+    let room = match resident(engine, room_id).await? {
+        Some(room) => room,
+        None => {
+            let _turn = engine.joining(room_id).await;
+            match resident(engine, room_id).await? {
+                // Somebody else of ours has just brought it.
+                Some(room) => room,
+                None => return remote::join(engine, requester, room_id, via, content).await,
+            }
+        }
     };
     if room.seen().is_joined(requester.user) {
         return Ok(());
@@ -87,6 +94,12 @@ pub async fn join(
         }
     }
     send(engine, &room, member_draft(user_id, user_id, content)).await
+}
+
+/// The room, if users of ours are in it.
+async fn resident(engine: &Engine, room_id: &RoomId) -> Result<Option<Arc<Room>>, Error> {
+    let room = engine.find_room(room_id).await?;
+    Ok(room.filter(|room| !room.seen().local_joined.is_empty()))
 }
 
 /// Who vouches for a join of a restricted room.

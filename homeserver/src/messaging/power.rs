@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use ruma::{
-    OwnedUserId, UserId,
+    CanonicalJsonObject, OwnedUserId, UserId,
     events::{StateEventType, TimelineEventType},
     room_version_rules::AuthorizationRules,
     state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
@@ -55,6 +55,24 @@ pub(super) fn of_events(
         rules,
         levels: levels.map(RoomPowerLevelsEvent::new),
         creators: creators.unwrap_or_default(),
+    }
+}
+
+/// Refuses power levels that give a creator a number, where creators stand above all numbers.
+pub(super) async fn check_users(
+    engine: &Engine,
+    room: &Room,
+    content: &CanonicalJsonObject,
+) -> Result<(), Error> {
+    let levels = of_room(engine, room).await?;
+    let users = content.get("users").and_then(|users| users.as_object());
+    let named = users.into_iter().flat_map(|users| users.keys());
+    let mut named = named.filter_map(|user| <&UserId>::try_from(user.as_str()).ok());
+    match named.find(|user| levels.of(user) == Power::Creator) {
+        Some(user) => {
+            Err(Error::InvalidParam(format!("{user} made the room and needs no power level")))
+        }
+        None => Ok(()),
     }
 }
 

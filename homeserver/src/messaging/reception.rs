@@ -13,7 +13,7 @@ use ruma::{
 use serde_json::value::RawValue;
 use tokio::task::JoinHandle;
 
-use super::{Engine, Error, Room, acl, create_room, funnel, inbound, pdu, remote};
+use super::{Engine, Error, Room, acl, create_room, funnel, inbound, merge, pdu, remote};
 use crate::storage::{
     Id, rooms,
     staging::{self, Settled, Staged},
@@ -217,7 +217,15 @@ async fn work_off(engine: Engine, room: Id, room_id: OwnedRoomId) {
         if let Err(error) = staging::settle(db, settled).await {
             return tracing::error!(%error, "staged events could not be removed");
         }
+        if let Err(error) = merge_ends(&engine, &room_id).await {
+            tracing::info!(room.id = %room_id, %error, "the room's ends could not be merged");
+        }
     }
+}
+
+async fn merge_ends(engine: &Engine, room_id: &RoomId) -> Result<(), Error> {
+    let Some(room) = engine.find_room(room_id).await? else { return Ok(()) };
+    merge::merge_ends(engine, &room).await
 }
 
 fn settle(

@@ -23,6 +23,14 @@ use crate::storage::{Id, Position, threads::StoredThread};
 /// Timeline events a room keeps ready in memory.
 pub const RECENT_MAX: usize = 100;
 
+/// What an empty room takes, a member with their name, a server with its name, a slot of state (in `head`, in `seen` and in the
+/// snapshots both come from), and an event beside its JSON. Measured roughly, rounded up.
+const ROOM_BYTES: usize = 4_096;
+const MEMBER_BYTES: usize = 192;
+const SERVER_BYTES: usize = 128;
+const SLOT_BYTES: usize = 96;
+const EVENT_BYTES: usize = 512;
+
 /// A loaded room. Its turn (`head`) is taken to write; readers see only what is committed (`seen`).
 #[derive(Debug)]
 pub struct Room {
@@ -87,6 +95,8 @@ pub struct Seen {
     pub servers: BTreeMap<OwnedServerName, usize>,
     /// The newest timeline events, oldest first.
     pub recent: VecDeque<Arc<Pdu>>,
+    /// About what they take in memory.
+    pub(super) recent_bytes: usize,
     /// The position of the newest change of the room.
     pub position: Position,
     pub last_order: i64,
@@ -186,6 +196,16 @@ impl Room {
         *known = order.max(*known);
     }
 
+    /// About how many bytes of memory it takes: what grows with its members, its state and its newest events.
+    pub fn weight(&self) -> usize {
+        let seen = self.seen();
+        seen.members.len() * MEMBER_BYTES
+            + seen.servers.len() * SERVER_BYTES
+            + seen.state.len() * SLOT_BYTES
+            + seen.recent_bytes
+            + ROOM_BYTES
+    }
+
     /// The committed room, for reading.
     pub fn seen(&self) -> RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
@@ -263,9 +283,26 @@ impl Seen {
 
     /// Adds a committed timeline event.
     pub fn push_recent(&mut self, pdu: Arc<Pdu>) {
+        self.recent_bytes += bytes_of(&pdu);
         self.recent.push_back(pdu);
-        if self.recent.len() > RECENT_MAX {
-            self.recent.pop_front();
+        if self.recent.len() > RECENT_MAX
+            && let Some(oldest) = self.recent.pop_front()
+        {
+            self.recent_bytes = self.recent_bytes.saturating_sub(bytes_of(&oldest));
         }
     }
+
+    /// Puts what is left of an event that was taken back in its place.
+    pub(super) fn replace_recent(&mut self, pruned: &Arc<Pdu>) {
+        if let Some(place) = self.recent.iter_mut().find(|pdu| pdu.id == pruned.id) {
+            let before = bytes_of(place);
+            *place = pruned.clone();
+            self.recent_bytes = self.recent_bytes.saturating_sub(before) + bytes_of(pruned);
+        }
+    }
+}
+
+/// About what an event takes in memory: its JSON, its content once more, and its fields.
+fn bytes_of(pdu: &Pdu) -> usize {
+    pdu.json.len() * 2 + EVENT_BYTES
 }

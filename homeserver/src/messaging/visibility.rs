@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ruma::events::TimelineEventType;
 use serde::Deserialize;
 
-use super::{Engine, Error, Membership, Pdu, Room, build::standing, state::Lineage};
+use super::{Engine, Error, Membership, Pdu, Room, build::standing, merge, state::Lineage};
 use crate::storage::{Id, Position};
 
 /// Most changes of a user's standing that are followed back.
@@ -132,7 +132,7 @@ impl<'a> Sight<'a> {
 
     /// Whether the user may see `pdu`.
     pub async fn sees(&self, pdu: &Pdu) -> Result<bool, Error> {
-        if pdu.place.order.is_none() {
+        if pdu.place.order.is_none() || merge::is_dummy(pdu) {
             return Ok(false);
         }
         if self.membership_after(pdu) == Some(Membership::Join) || self.is_own(pdu).await? {

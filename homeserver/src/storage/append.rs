@@ -186,11 +186,20 @@ const CHUNKS: [usize; 4] = [16, 4, 2, 1];
 
 const EVENT_COLUMNS: &str = "id, event_id, room, event_type, sender, state_key, depth, at_ms, position, timeline_order, \
      state_before, state_after, countable, thread, thread_countable, flags, json, auth_rank, auth";
+/// A row that stood in for an event known by name only becomes the event, also in the room that it proves to be of; of every other
+/// only the place changes.
 const EVENT_REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET position = excluded.position, \
      timeline_order = excluded.timeline_order, state_before = excluded.state_before, state_after = excluded.state_after, \
      countable = excluded.countable, thread = excluded.thread, thread_countable = excluded.thread_countable, \
      flags = excluded.flags, \
-     auth_rank = COALESCE(excluded.auth_rank, events.auth_rank), auth = COALESCE(excluded.auth, events.auth)";
+     auth_rank = COALESCE(excluded.auth_rank, events.auth_rank), auth = COALESCE(excluded.auth, events.auth), \
+     room = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.room ELSE events.room END, \
+     sender = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.sender ELSE events.sender END, \
+     state_key = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.state_key ELSE events.state_key END, \
+     depth = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.depth ELSE events.depth END, \
+     at_ms = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.at_ms ELSE events.at_ms END, \
+     json = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.json ELSE events.json END, \
+     event_type = CASE WHEN events.event_type = 'chat.tern.missing' THEN excluded.event_type ELSE events.event_type END";
 
 /// Writes the rows of `batches` into the open transaction. Positions are taken in order.
 pub(super) async fn write_batches(

@@ -95,7 +95,7 @@ pub async fn list_changed_users(
 }
 
 /// Users that `user` must look at again: changed in `(from, to]` and sharing a room (or `user`), signed by `user`, or
-/// sharing a room since.
+/// sharing a room since. Of a room that `user` has just joined that is everybody, `user` too.
 pub async fn list_changed_for(
     db: &impl ConnectionTrait,
     user: Id,
@@ -108,7 +108,7 @@ pub async fn list_changed_for(
          UNION SELECT target_user FROM signature_changes WHERE signer = $1 AND position > $2 AND position <= $3 \
          UNION SELECT b.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
              WHERE a.user_id = $1 AND a.membership = 'join' AND a.since > $2 AND a.since <= $3 \
-             AND b.membership = 'join' AND b.user_id <> $1 \
+             AND b.membership = 'join' \
          UNION SELECT b.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
              WHERE a.user_id = $1 AND a.membership = 'join' AND b.since > $2 AND b.since <= $3 \
              AND b.membership = 'join' AND b.user_id <> $1 \

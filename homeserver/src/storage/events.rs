@@ -17,6 +17,9 @@ pub const STAND_IN: i64 = 32;
 /// Raised a running total.
 pub const COUNTED: i64 = 64;
 
+/// The type of an event known by name only, as a place for the state after it.
+pub const MISSING: &str = "chat.tern.missing";
+
 /// Most events one call reads.
 pub const PAGE_MAX: u64 = 1_000;
 
@@ -36,11 +39,20 @@ pub struct StoredEvent {
     pub thread_countable: Option<i64>,
     pub flags: i64,
     pub redacted_by: Option<Id>,
+    /// When its sender says it was made, in milliseconds since the epoch.
+    pub at_ms: i64,
     pub json: Vec<u8>,
 }
 
+impl StoredEvent {
+    /// Whether only the event's name is known: see [`MISSING`].
+    pub fn is_missing(&self) -> bool {
+        self.flags == SOFT_FAILED | STAND_IN && self.timeline_order.is_none()
+    }
+}
+
 const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
-     thread, thread_countable, flags, redacted_by, json FROM events";
+     thread, thread_countable, flags, redacted_by, at_ms, json FROM events";
 
 fn event(row: &Row) -> Result<StoredEvent, Error> {
     Ok(StoredEvent {
@@ -57,7 +69,8 @@ fn event(row: &Row) -> Result<StoredEvent, Error> {
         thread_countable: row.get(10)?,
         flags: row.get(11)?,
         redacted_by: row.get(12)?,
-        json: row.get(13)?,
+        at_ms: row.get(13)?,
+        json: row.get(14)?,
     })
 }
 
@@ -134,6 +147,51 @@ pub async fn list_events_by_name(
         }
     }
     Ok(events)
+}
+
+/// What is known of an event, without the event.
+#[derive(Debug, Clone)]
+pub struct Brief {
+    pub id: Id,
+    pub event_id: String,
+    pub room: Id,
+    /// The state slot it fills.
+    pub slot: Option<Id>,
+    pub flags: i64,
+    /// Only its name is known: see [`MISSING`].
+    pub is_missing: bool,
+    /// Whether the state after it is known.
+    pub has_state: bool,
+}
+
+/// What is known of the events with these ids as text, in no particular order; unknown ones are left out.
+pub async fn list_brief_by_name(
+    db: &Database,
+    event_ids: impl IntoIterator<Item = &str>,
+) -> Result<Vec<Brief>, Error> {
+    let names: Vec<&str> = event_ids.into_iter().collect();
+    let mut found = Vec::with_capacity(names.len());
+    for chunk in names.chunks(500) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
+        let sql = format!(
+            "SELECT id, event_id, room, state_key, flags, event_type, state_after FROM events \
+             WHERE event_id IN ({})",
+            marks.join(", ")
+        );
+        let values = chunk.iter().map(|id| sea_orm::Value::from(*id)).collect();
+        for row in &query_all(db.read(), &sql, values).await? {
+            found.push(Brief {
+                id: row.get(0)?,
+                event_id: row.get(1)?,
+                room: row.get(2)?,
+                slot: row.get(3)?,
+                flags: row.get(4)?,
+                is_missing: row.get::<String>(5)? == MISSING,
+                has_state: row.get::<Option<Id>>(6)?.is_some(),
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// Up to `limit` events of a room's timeline with `order < before`, newest first.

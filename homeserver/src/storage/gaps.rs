@@ -36,3 +36,10 @@ pub async fn find_order_below(db: &Database, room: Id, above: i64) -> Result<Opt
     let row = query_one(db.read(), BELOW, values![room, above]).await?;
     Ok(row.map(|row| row.get::<Option<i64>>(0)).transpose()?.flatten())
 }
+
+/// Whether something is missing right below the event with this order.
+pub async fn is_gap(db: &Database, room: Id, order: i64) -> Result<bool, Error> {
+    const FIND: &str =
+        "SELECT 1 FROM backward_extremities WHERE room = $1 AND timeline_order = $2 LIMIT 1";
+    Ok(query_one(db.read(), FIND, values![room, order]).await?.is_some())
+}

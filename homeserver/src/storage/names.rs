@@ -1,15 +1,17 @@
 //! Interned names: users and state keys as small integers inside, as text at the edge.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     hash::Hash,
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Database, Error, Id, execute, query_one, values};
+use super::{Database, Error, Id, append::insert, execute, query_all, query_one, values};
 
 /// Entries a cache holds before it starts afresh; an entry is about 150 bytes.
 const CACHE_MAX: usize = 200_000;
+/// Names interned in one piece of the writer's time.
+const BULK: usize = 500;
 
 /// An event type with its state key: one slot of a room's state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -68,6 +70,30 @@ impl<K: Clone + Eq + Hash> Cache<K> {
         let key = Arc::new(key);
         maps.names.insert(id, key.clone());
         key
+    }
+}
+
+/// Where names of one kind are: the column, and what its rows have in common.
+struct Table<'a> {
+    name: &'a str,
+    prefix: Option<(&'a str, &'a str)>,
+    column: &'a str,
+}
+
+impl Table<'_> {
+    async fn find(&self, db: &Database, names: &[String]) -> Result<Vec<(String, Id)>, Error> {
+        let mut values: Vec<sea_orm::Value> =
+            names.iter().map(|name| name.as_str().into()).collect();
+        let marks: Vec<String> = (1..=names.len()).map(|mark| format!("${mark}")).collect();
+        let Self { name, prefix, column } = self;
+        let mut sql =
+            format!("SELECT {column}, id FROM {name} WHERE {column} IN ({})", marks.join(", "));
+        if let Some((common, value)) = prefix {
+            values.push((*value).into());
+            sql.push_str(&format!(" AND {common} = ${}", values.len()));
+        }
+        let rows = query_all(db.read(), &sql, values).await?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
     }
 }
 
@@ -162,6 +188,87 @@ impl Database {
             .ok_or(Error::Damaged { what: "state key" })?;
         let key = StateKey { event_type: row.get(0)?, state_key: row.get(1)? };
         Ok(self.names().state_keys.keep(id, key))
+    }
+
+    /// The ids of many users, those unknown interned now: as [`Database::user`], but a round trip for hundreds.
+    pub async fn users(&self, user_ids: &[&str]) -> Result<HashMap<String, Id>, Error> {
+        let cache = &self.names().users;
+        let (mut ids, mut unknown) = (HashMap::with_capacity(user_ids.len()), Vec::new());
+        for user_id in user_ids {
+            match cache.id(&(*user_id).to_owned()) {
+                Some(id) => drop(ids.insert((*user_id).to_owned(), id)),
+                None => unknown.push((*user_id).to_owned()),
+            }
+        }
+        unknown.sort_unstable();
+        unknown.dedup();
+        let table = Table { name: "users", prefix: None, column: "user_id" };
+        for names in unknown.chunks(BULK) {
+            let row = |name: &String| {
+                let server = name.split_once(':').map(|(_, server)| server).unwrap_or_default();
+                values![self.new_id(), name.as_str(), server]
+            };
+            let target = "users (id, user_id, server)";
+            for (name, id) in self.intern(&table, target, names, row).await? {
+                cache.keep(id, name.clone());
+                ids.insert(name, id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The ids of many slots of room state, those unknown interned now: as [`Database::state_key`], but a round trip for hundreds.
+    pub async fn state_keys(&self, keys: &[StateKey]) -> Result<HashMap<StateKey, Id>, Error> {
+        let cache = &self.names().state_keys;
+        let mut ids = HashMap::with_capacity(keys.len());
+        let mut unknown: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for key in keys {
+            match cache.id(key) {
+                Some(id) => drop(ids.insert(key.clone(), id)),
+                None => unknown.entry(&key.event_type).or_default().push(key.state_key.clone()),
+            }
+        }
+        for (event_type, mut names) in unknown {
+            names.sort_unstable();
+            names.dedup();
+            let prefix = Some(("event_type", event_type));
+            let table = Table { name: "state_keys", prefix, column: "state_key" };
+            for names in names.chunks(BULK) {
+                let row = |name: &String| values![self.new_id(), event_type, name.as_str()];
+                let target = "state_keys (id, event_type, state_key)";
+                for (state_key, id) in self.intern(&table, target, names, row).await? {
+                    let key = StateKey { event_type: event_type.to_owned(), state_key };
+                    cache.keep(id, key.clone());
+                    ids.insert(key, id);
+                }
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The ids of at most [`BULK`] names: read, and what is not there inserted in one write and read again, for somebody else may
+    /// have inserted it meanwhile.
+    async fn intern(
+        &self,
+        table: &Table<'_>,
+        target: &'static str,
+        names: &[String],
+        row: impl Fn(&String) -> Vec<sea_orm::Value>,
+    ) -> Result<Vec<(String, Id)>, Error> {
+        let mut found = table.find(self, names).await?;
+        if found.len() == names.len() {
+            return Ok(found);
+        }
+        let known: HashSet<&String> = found.iter().map(|(name, _)| name).collect();
+        let missing: Vec<String> =
+            names.iter().filter(|name| !known.contains(name)).cloned().collect();
+        let rows: Vec<_> = missing.iter().map(row).collect();
+        self.write(move |txn| {
+            Box::pin(async move { insert(txn.db(), target, "ON CONFLICT DO NOTHING", rows).await })
+        })
+        .await?;
+        found.extend(table.find(self, &missing).await?);
+        if found.len() == names.len() { Ok(found) } else { Err(Error::Damaged { what: "name" }) }
     }
 
     async fn find(

@@ -26,12 +26,11 @@ use crate::{
     auth::Requester,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
     messaging::{
-        Engine, Error, Membership, Pdu, Room, client_event,
+        Engine, Membership, Pdu, Room, by_time, client_event,
         history::{self, Page},
         sync_view,
         tokens::{SyncToken, TimelineToken},
     },
-    storage::events,
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -196,21 +195,11 @@ async fn event_by_time(
     requester: Requester,
     Matrix(request): Matrix<get_event_by_timestamp::v1::Request>,
 ) -> Result<Response, ApiError> {
-    let (room, _) = history::readable_room(&engine, &requester, &request.room_id).await?;
-    let forward = request.dir == Direction::Forward;
-    let stored =
-        events::find_event_by_time(&engine.app().db, room.id, i64::from(request.ts.0), forward)
-            .await?;
-    let event_id =
-        stored.ok_or(Error::EventNotFound)?.event_id.try_into().map_err(ApiError::internal)?;
-    let (_, pdu) =
-        history::event(&engine, &requester, &request.room_id, event_id_ref(&event_id)).await?;
+    let at_ms = i64::from(request.ts.0);
+    let pdu =
+        by_time::event_by_time(&engine, &requester, &request.room_id, at_ms, request.dir).await?;
     Ok(Json(json!({ "event_id": pdu.event_id, "origin_server_ts": pdu.origin_server_ts }))
         .into_response())
-}
-
-fn event_id_ref(event_id: &ruma::OwnedEventId) -> &ruma::EventId {
-    event_id
 }
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/members`

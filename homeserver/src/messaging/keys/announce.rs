@@ -157,6 +157,10 @@ async fn edu(app: &App, user_id: &UserId, change: &OwedChange) -> Result<Pending
         !device_keys::list_devices(app.db.read(), change.user, Some(device_id)).await?.is_empty();
     if exists {
         let device = keys.devices.into_iter().find(|device| device.device_id == device_id);
+        content.device_display_name = device
+            .as_ref()
+            .and_then(|device| device.display_name.clone())
+            .filter(|_| app.config.federation.share_device_names);
         content.keys = device
             .map(|device| Raw::new(&device.keys))
             .transpose()

@@ -32,7 +32,7 @@ const MESSAGE_ID_BYTES_MAX: usize = 255;
 /// Stale copies fetched in one round.
 const STALE_MAX: i64 = 100;
 
-/// `GET /user/devices/{userId}`: all devices of a user of ours, without names.
+/// `GET /user/devices/{userId}`: all devices of a user of ours; their names only where the config says so.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the user is not ours.
@@ -52,14 +52,18 @@ pub async fn federation_devices(
         get_devices::v1::Response::new(user_id.to_owned(), announce::stream_id(stream_id));
     for device in keys.devices {
         let keys = query::to_raw(&device.keys)?;
-        response.devices.push(get_devices::v1::UserDevice::new(device.device_id.into(), keys));
+        let mut told = get_devices::v1::UserDevice::new(device.device_id.into(), keys);
+        told.device_display_name =
+            device.display_name.filter(|_| app.config.federation.share_device_names);
+        response.devices.push(told);
     }
     response.master_key = query::raw(keys.master)?;
     response.self_signing_key = query::raw(keys.self_signing)?;
     Ok(response)
 }
 
-/// `POST /user/keys/query`: of our users only (never what we know of others), without device names and user-signing keys.
+/// `POST /user/keys/query`: of our users only (never what we know of others), without user-signing keys, and
+/// without device names unless the config says so.
 pub async fn federation_query_keys(
     app: &App,
     wanted: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,

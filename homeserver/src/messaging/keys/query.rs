@@ -117,7 +117,8 @@ pub(super) async fn add_known(
             continue;
         }
         let mut object = device.keys;
-        if let (Some(name), Some(_)) = (device.display_name, asking) {
+        let is_told = asking.is_some() || app.config.federation.share_device_names;
+        if let Some(name) = device.display_name.filter(|_| is_told) {
             let name = CanonicalJsonValue::String(name);
             let unsigned = [("device_display_name".to_owned(), name)].into_iter().collect();
             object.insert("unsigned".to_owned(), CanonicalJsonValue::Object(unsigned));

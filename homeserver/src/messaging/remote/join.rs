@@ -89,7 +89,7 @@ async fn ask_to_join(
         create_join_event::v2::Request::new(room_id.to_owned(), join.event_id.clone(), raw(&join)?);
     let answer = app
         .federation
-        .send(server, request)
+        .send_with(server, request, import::WHOLE_ROOM)
         .await
         .map_err(|error| answered(server, &error))?
         .room_state;

@@ -21,7 +21,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
-use super::{Engine, Error, Pdu, build};
+use super::{Engine, Error, Pdu, signed};
 use crate::{
     auth::Requester,
     storage::{events, rooms, rooms::StoredMembership},
@@ -105,7 +105,7 @@ fn from_template(
         "auth_events": template.auth_events, "depth": template.depth, "content": content,
     });
     match CanonicalJsonValue::try_from(object) {
-        Ok(CanonicalJsonValue::Object(object)) => build::sign(engine.app(), object, rules),
+        Ok(CanonicalJsonValue::Object(object)) => signed::sign(engine.app(), object, rules),
         _ => Err(Error::BadEvent("the event is no object".to_owned())),
     }
 }

@@ -116,6 +116,16 @@ impl Stored<'_> {
 }
 
 impl Engine {
+    /// The ranks of state events that are here, in their order.
+    pub(in crate::messaging) async fn auth_ranks(
+        &self,
+        room: &Room,
+        ids: &[Id],
+    ) -> Result<Vec<i64>, Error> {
+        let nodes = Stored { engine: self, room }.nodes(ids).await?;
+        Ok(nodes.iter().map(|node| node.rank).collect())
+    }
+
     /// Notes what authorises a state event that is on its way into the database, so that what is built on it finds it. `None` when not
     /// all of that is here: then it is worked out when it is first needed.
     pub(in crate::messaging) async fn note_auth(

@@ -1,0 +1,325 @@
+//! A room that comes from elsewhere: the answer to a join becomes events, state and standings here.
+//!
+//! ```text
+//! answer ─▶ name · verify · judge (all cores) ─▶ events, in pieces ─▶ others' standings, in pieces ─▶ snapshot · join · head
+//!                                                └──── nobody looks at them yet ────┘                 └── one commit: joined ──┘
+//! ```
+//!
+//! A crash on the way leaves events without a place and standings in a room that nobody here is in: the next join finds and keeps them.
+
+mod gap;
+mod judge;
+mod store;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use ruma::{
+    OwnedEventId, RoomId, RoomVersionId, UserId, events::TimelineEventType,
+    room_version_rules::RoomVersionRules,
+};
+use serde_json::value::RawValue;
+use tern_federation::CallLimits;
+
+pub(super) use self::{
+    gap::{Missing, StateAnswer, state_of_missing},
+    judge::Known,
+};
+use self::{
+    judge::{Judged, judge},
+    store::{Authors, PIECE},
+};
+use super::{
+    Engine, Error, Pdu, Room, build, funnel,
+    pdu::Place,
+    room::{Head, Membership, Seen},
+    state::{self, Lineage, StateMap},
+};
+use crate::{
+    app::App,
+    auth::Requester,
+    storage::{
+        self, EventBatch, Id, NewEvent, NewRoom, RoomUpdate, events,
+        rooms::{self, StoredRoom},
+    },
+};
+
+/// What an answer with a whole room may take: 150,000 members, and the time that the other server needs to put them together.
+pub(super) const WHOLE_ROOM: CallLimits =
+    CallLimits { timeout: Duration::from_secs(300), response_bytes_max: 128 * 1024 * 1024 };
+
+/// Whether of an event only the name is here.
+pub(super) fn is_missing(pdu: &Pdu) -> bool {
+    pdu.event_type.to_string() == events::MISSING
+}
+
+/// What a server in the room answered.
+pub(super) struct Answer {
+    pub state: Vec<Box<RawValue>>,
+    pub auth_chain: Vec<Box<RawValue>>,
+}
+
+/// The events of an answer, verified and judged.
+struct Gathered {
+    /// Each after what authorises it.
+    events: Vec<Arc<Pdu>>,
+    /// The state's, as far as they are believed.
+    state: Vec<Arc<Pdu>>,
+    /// Those that have no row yet.
+    fresh: BTreeSet<Id>,
+}
+
+/// Stores a joined room: every event verified (signatures on all cores) and authorised by its own auth events, the state
+/// as a snapshot, our join as the room's only end. Until the last commit nobody here sees anything of it.
+pub(super) async fn joined_room(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    (version, rules): (RoomVersionId, RoomVersionRules),
+    join: Pdu,
+    answer: Answer,
+) -> Result<(), Error> {
+    let db = &engine.app().db;
+    let known = rooms::find_room(db, room_id.as_str()).await?;
+    let id = known.as_ref().map_or_else(|| db.new_id(), |room| room.id);
+    let (head, seen) = (Head::default(), Seen::default());
+    let shell =
+        Arc::new(Room::new(id, room_id.to_owned(), version.clone(), rules.clone(), head, seen));
+    let gathered = gather(engine, &shell, answer).await?;
+    check_join(&shell, &join, &gathered.state)?;
+
+    if known.is_none() {
+        let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };
+        let batch = EventBatch { room: id, new_room: Some(new_room), ..EventBatch::default() };
+        db.append(batch).await?;
+    }
+    let mut authors = Authors::default();
+    store::outliers(engine, id, &gathered.events, &mut authors, &gathered.fresh).await?;
+    let ours = others_standings(engine, id, &gathered.state, requester).await?;
+    let mut join = join;
+    join.sender_id = requester.user;
+    let batch =
+        last_piece(engine, (&shell, known.as_ref()), &gathered, join, ours, authors).await?;
+    engine.forget_loaded(room_id);
+    engine.append_aside(batch).await?;
+    // Whoever loaded it while the commit was on its way has the room as it was.
+    engine.forget_loaded(room_id);
+    Ok(())
+}
+
+/// Reads, verifies and judges the events of an answer.
+async fn gather(engine: &Engine, room: &Arc<Room>, answer: Answer) -> Result<Gathered, Error> {
+    let app = engine.app();
+    let of_chain = answer.auth_chain.len();
+    let raw = answer.auth_chain.into_iter().chain(answer.state).collect();
+    let named = funnel::name_all(raw, &room.rules).await?;
+    let state_ids: BTreeSet<OwnedEventId> =
+        named.iter().skip(of_chain).flatten().map(|event| event.event_id.clone()).collect();
+    let mut seen = BTreeSet::new();
+    let named: Vec<_> =
+        named.into_iter().flatten().filter(|event| seen.insert(event.event_id.clone())).collect();
+    let mut pdus = believed(app, room, named).await?;
+    let names: Vec<&str> = pdus.iter().map(|pdu| pdu.event_id.as_str()).collect();
+    let stored: HashMap<String, events::Brief> = events::list_brief_by_name(&app.db, names)
+        .await?
+        .into_iter()
+        .map(|brief| (brief.event_id.clone(), brief))
+        .collect();
+    let mut fresh = BTreeSet::new();
+    for pdu in &mut pdus {
+        let brief = stored.get(pdu.event_id.as_str());
+        pdu.id = brief.map_or_else(|| app.db.new_id(), |brief| brief.id);
+        // What was rejected once stays so.
+        pdu.place.flags |= brief.map_or(0, |brief| brief.flags & events::REJECTED);
+        if brief.is_none_or(|brief| brief.is_missing) {
+            fresh.insert(pdu.id);
+        }
+    }
+    let Judged { accepted: events, .. } = judge(room, pdus, Arc::default()).await?;
+    let state = events.iter().filter(|pdu| state_ids.contains(&pdu.event_id)).cloned().collect();
+    Ok(Gathered { events, state, fresh })
+}
+
+/// The events of the room whose signatures are right.
+async fn believed(app: &App, room: &Room, named: Vec<funnel::Named>) -> Result<Vec<Pdu>, Error> {
+    let mut pdus = Vec::with_capacity(named.len());
+    for result in funnel::verify_named(app, named, &room.rules).await? {
+        match result {
+            Ok(event) if event.pdu().room_id == room.room_id => pdus.push(event.into_pdu()),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::info!(room.id = %room.room_id, %error, "an event of a room's state is not believed");
+            }
+        }
+    }
+    Ok(pdus)
+}
+
+/// Our join must be allowed by the state we were given.
+fn check_join(room: &Room, join: &Pdu, state: &[Arc<Pdu>]) -> Result<(), Error> {
+    let slot = |pdu: &Arc<Pdu>| {
+        Some(((pdu.event_type.to_string().into(), pdu.state_key.clone()?), pdu.clone()))
+    };
+    let state: build::AuthState = state.iter().filter_map(slot).collect();
+    build::allowed(room, join, &state).map_err(|reason| {
+        Error::Forbidden(format!("the room's state does not allow the join: {reason}"))
+    })
+}
+
+/// Stores the standings of other servers' users, and where to reach them, in pieces: they mean nothing as long as nobody of ours is in
+/// the room. Returns those of our users, for the last commit: their invitations stand until then.
+async fn others_standings(
+    engine: &Engine,
+    room: Id,
+    state: &[Arc<Pdu>],
+    requester: &Requester,
+) -> Result<Vec<storage::Membership>, Error> {
+    let app = engine.app();
+    let is_member = |pdu: &&Arc<Pdu>| pdu.event_type == TimelineEventType::RoomMember;
+    let members: Vec<&Arc<Pdu>> = state.iter().filter(is_member).collect();
+    let mut ours = Vec::new();
+    for piece in members.chunks(PIECE) {
+        let names: Vec<&str> = piece.iter().filter_map(|pdu| pdu.state_key.as_deref()).collect();
+        let names: Vec<&str> =
+            names.into_iter().filter(|name| <&UserId>::try_from(*name).is_ok()).collect();
+        let users = app.db.users(&names).await?;
+        let mut batch = EventBatch { room, ..EventBatch::default() };
+        for pdu in piece {
+            let user_id = pdu.state_key.as_deref().and_then(|name| <&UserId>::try_from(name).ok());
+            let (Some(user_id), Some(standing)) = (user_id, build::standing(pdu)) else { continue };
+            let Some(user) = users.get(user_id.as_str()).copied() else { continue };
+            let membership = standing.as_str().to_owned();
+            let event = pdu.id;
+            let row = storage::Membership { user, membership, event, stripped_state: None };
+            if app.is_ours(user_id.server_name()) {
+                ours.extend((user != requester.user).then_some(row));
+                continue;
+            }
+            if standing == Membership::Join {
+                batch.destinations.push(user_id.server_name().to_string());
+            }
+            batch.memberships.push(row);
+        }
+        if !batch.memberships.is_empty() {
+            app.db.append(batch).await?;
+        }
+    }
+    Ok(ours)
+}
+
+/// The commit that makes the room known and joined: its state, our join and its end.
+async fn last_piece(
+    engine: &Engine,
+    (room, known): (&Room, Option<&StoredRoom>),
+    gathered: &Gathered,
+    mut join: Pdu,
+    mut memberships: Vec<storage::Membership>,
+    mut authors: Authors,
+) -> Result<EventBatch, Error> {
+    let db = &engine.app().db;
+    // Coming back, with room for what was said in between.
+    let order = known
+        .filter(|room| room.snapshot.is_some())
+        .map_or(0, |room| room.last_order + build::GAP_ROOM);
+    let countable = known.map_or(0, |room| room.countable);
+    let slots = store::slots(engine, gathered.state.iter()).await?;
+    let state: StateMap = slots.into_iter().map(|(event, slot)| (slot, event)).collect();
+    let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
+    let mut lineage = Lineage::default();
+    batch.snapshots.push(lineage.advance(db.new_id(), &state));
+    join.id = events::find_event(db, join.event_id.as_str())
+        .await?
+        .map_or_else(|| db.new_id(), |stored| stored.id);
+    join.place = Place {
+        order: Some(order),
+        state_before: lineage.id(),
+        countable,
+        flags: if order > 0 { events::AFTER_GAP } else { 0 },
+        ..Place::default()
+    };
+    let slot = db.state_key("m.room.member", join.sender.as_str()).await?;
+    batch.snapshots.push(lineage.advance(db.new_id(), &StateMap::from([(slot, join.id)])));
+    join.place.state_after = lineage.id();
+    let auth = authors.of(&join);
+    batch.events.push(NewEvent { auth, ..build::row(&join, Some(slot)) });
+    batch.gaps = join.prev_events.iter().map(|prev| (prev.to_string(), order)).collect();
+    memberships.push(storage::Membership {
+        user: join.sender_id,
+        membership: Membership::Join.as_str().to_owned(),
+        event: join.id,
+        stripped_state: None,
+    });
+    batch.memberships = memberships;
+    let damaged = storage::Error::Damaged { what: "snapshot" };
+    let snapshot = lineage.id().ok_or(Error::Storage(damaged))?;
+    let extremities = state::pack_ids([join.id]);
+    batch.head = Some(RoomUpdate { snapshot, extremities, last_order: order, countable });
+    Ok(batch)
+}
+
+/// The row of one event without a place.
+pub(super) async fn outlier_row(app: &App, pdu: &Pdu) -> Result<NewEvent, Error> {
+    let slot = match &pdu.state_key {
+        Some(state_key) => Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?),
+        None => None,
+    };
+    let sender = app.db.user(pdu.sender.as_str()).await?;
+    Ok(NewEvent { sender, ..build::row(pdu, slot) })
+}
+
+/// The events that authorise `pdus` and are here, themselves left out, and the create event.
+async fn known_auth(engine: &Engine, room: &Room, pdus: &[Pdu]) -> Result<Known, Error> {
+    let new: BTreeSet<&OwnedEventId> = pdus.iter().map(|pdu| &pdu.event_id).collect();
+    let named: BTreeSet<&OwnedEventId> = pdus.iter().flat_map(|pdu| &pdu.auth_events).collect();
+    let named: Vec<OwnedEventId> = named.difference(&new).map(|name| (*name).clone()).collect();
+    let mut here = engine.find_pdus(room, &named).await?;
+    here.retain(|pdu| !is_missing(pdu));
+    here.extend(engine.state_event(room, "m.room.create", "").await?);
+    Ok(here.into_iter().map(|pdu| (pdu.event_id.clone(), pdu)).collect())
+}
+
+/// Stores verified events of a room that is here without a place; those that what authorises them does not allow as rejected. Left out
+/// are those of which something that authorises them is missing.
+pub(super) async fn outliers(
+    engine: &Engine,
+    room: &Arc<Room>,
+    fetched: Vec<funnel::Verified>,
+) -> Result<(), Error> {
+    let db = &engine.app().db;
+    let mut pdus: Vec<Pdu> = fetched.into_iter().map(funnel::Verified::into_pdu).collect();
+    let names: Vec<OwnedEventId> = pdus.iter().map(|pdu| pdu.event_id.clone()).collect();
+    let here: Known = engine
+        .find_pdus(room, &names)
+        .await?
+        .into_iter()
+        .map(|pdu| (pdu.event_id.clone(), pdu))
+        .collect();
+    let is_here = |pdu: &Pdu| here.get(&pdu.event_id).is_some_and(|here| !is_missing(here));
+    let known: Known = here
+        .iter()
+        .filter(|(_, pdu)| !is_missing(pdu))
+        .map(|(name, pdu)| (name.clone(), pdu.clone()))
+        .chain(known_auth(engine, room, &pdus).await?)
+        .collect();
+    pdus.retain(|pdu| !is_here(pdu));
+    for pdu in &mut pdus {
+        match here.get(&pdu.event_id) {
+            // What stood in for it lends it its place.
+            Some(stand_in) => {
+                (pdu.id, pdu.place) = (stand_in.id, stand_in.place);
+                pdu.place.flags = events::STAND_IN;
+            }
+            None => pdu.id = db.new_id(),
+        }
+    }
+    let known = Arc::new(known);
+    let judged = judge(room, pdus, known.clone()).await?;
+    let mut authors = Authors::above(engine, room, &known).await?;
+    let mut rows = judged.accepted;
+    rows.extend(judged.rejected);
+    let wanted = rows.iter().map(|pdu| pdu.id).collect();
+    store::outliers(engine, room.id, &rows, &mut authors, &wanted).await
+}

@@ -1,0 +1,176 @@
+//! The rooms in memory, bounded by what they weigh: the least recently used ones that nobody holds go first.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+};
+
+use ruma::{OwnedRoomId, RoomId};
+use tokio::sync::OwnedMutexGuard;
+
+use super::room::Room;
+
+/// What the rooms in memory may weigh together, in bytes, as [`Room::weight`] estimates it.
+pub(super) const BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// The rooms in memory.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    rooms: Mutex<Rooms>,
+    bytes_max: usize,
+    /// Rooms that somebody is joining by way of another server.
+    joining: Mutex<HashMap<OwnedRoomId, Weak<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Debug, Default)]
+struct Rooms {
+    by_id: HashMap<OwnedRoomId, Kept>,
+    /// What all of them weigh.
+    bytes: usize,
+    /// Counts uses: the higher a room's, the more recent its last.
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    room: Arc<Room>,
+    bytes: usize,
+    used: u64,
+}
+
+impl Loaded {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { rooms: Mutex::default(), bytes_max, joining: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rooms> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The room, if it is here and sound. Counts as a use.
+    pub(super) fn find(&self, room_id: &RoomId) -> Option<Arc<Room>> {
+        let mut rooms = self.lock();
+        rooms.uses += 1;
+        let now = rooms.uses;
+        let kept = rooms.by_id.get_mut(room_id).filter(|kept| !kept.room.is_broken())?;
+        kept.used = now;
+        Some(kept.room.clone())
+    }
+
+    /// Takes a room in, and lets others go if it takes too much.
+    pub(super) fn keep(&self, room: Arc<Room>) {
+        // Before the lock: a weight waits for who reads the room, and who reads the room may be waiting for the lock.
+        let bytes = room.weight();
+        let mut rooms = self.lock();
+        rooms.uses += 1;
+        let used = rooms.uses;
+        rooms.remove(&room.room_id);
+        rooms.bytes += bytes;
+        rooms.by_id.insert(room.room_id.clone(), Kept { room, bytes, used });
+        rooms.shrink(self.bytes_max);
+    }
+
+    /// A room has changed, and what it weighs with it.
+    pub(super) fn reweigh(&self, room: &Room) {
+        let bytes = room.weight();
+        let mut rooms = self.lock();
+        let Some(kept) = rooms.by_id.get_mut(&room.room_id) else { return };
+        if !std::ptr::eq(Arc::as_ptr(&kept.room), room) {
+            return;
+        }
+        let before = std::mem::replace(&mut kept.bytes, bytes);
+        rooms.bytes = rooms.bytes.saturating_sub(before) + bytes;
+        rooms.shrink(self.bytes_max);
+    }
+
+    pub(super) fn remove(&self, room_id: &RoomId) {
+        self.lock().remove(room_id);
+    }
+
+    /// How many rooms are here, and what they weigh together.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let rooms = self.lock();
+        (rooms.by_id.len(), rooms.bytes)
+    }
+
+    /// Waits until nobody else is joining the room by way of another server.
+    pub(super) async fn joining(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+            joining.retain(|_, turn| turn.strong_count() > 0);
+            let turn = joining.get(room_id).and_then(Weak::upgrade).unwrap_or_default();
+            joining.insert(room_id.to_owned(), Arc::downgrade(&turn));
+            turn
+        };
+        turn.lock_owned().await
+    }
+}
+
+impl Rooms {
+    fn remove(&mut self, room_id: &RoomId) {
+        if let Some(kept) = self.by_id.remove(room_id) {
+            self.bytes = self.bytes.saturating_sub(kept.bytes);
+        }
+    }
+
+    /// Lets the least recently used idle rooms go until there is some air again. A room that somebody holds is writing, waiting or being
+    /// read, and must stay the only one; one that nobody holds can be loaded again.
+    fn shrink(&mut self, bytes_max: usize) {
+        if self.bytes <= bytes_max {
+            return;
+        }
+        let idle = self.by_id.values().filter(|kept| Arc::strong_count(&kept.room) == 1);
+        let mut idle: Vec<(u64, OwnedRoomId)> =
+            idle.map(|kept| (kept.used, kept.room.room_id.clone())).collect();
+        idle.sort_unstable();
+        for (_, room_id) in idle {
+            if self.bytes <= bytes_max / 10 * 9 {
+                return;
+            }
+            self.remove(&room_id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ruma::{OwnedRoomId, RoomVersionId};
+
+    use super::Loaded;
+    use crate::messaging::room::{Head, Room, Seen};
+
+    fn room(name: &str) -> Arc<Room> {
+        let version = RoomVersionId::V12;
+        let rules = version.rules().unwrap();
+        let room_id = OwnedRoomId::try_from(format!("!{name}:example.org")).unwrap();
+        Arc::new(Room::new(1, room_id, version, rules, Head::default(), Seen::default()))
+    }
+
+    fn id(name: &str) -> OwnedRoomId {
+        OwnedRoomId::try_from(format!("!{name}:example.org")).unwrap()
+    }
+
+    #[test]
+    fn the_least_recently_used_idle_room_goes_and_one_in_use_stays() {
+        let one = room("0").weight();
+        let loaded = Loaded::new(one * 4 + one / 2);
+        let held = room("0");
+        loaded.keep(held.clone());
+        for name in ["1", "2", "3"] {
+            loaded.keep(room(name));
+        }
+        assert!(loaded.find(&id("1")).is_some(), "used again");
+        loaded.keep(room("4"));
+        assert!(loaded.find(&id("0")).is_some(), "somebody holds it");
+        assert!(loaded.find(&id("1")).is_some(), "used lately");
+        assert!(loaded.find(&id("2")).is_none(), "used least lately");
+        assert!(loaded.find(&id("4")).is_some(), "just loaded");
+        let (count, bytes) = loaded.size();
+        assert!(
+            bytes <= one * 4 + one / 2 && bytes == count * one,
+            "{count} rooms of {bytes} bytes"
+        );
+    }
+}

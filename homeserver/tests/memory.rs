@@ -1,0 +1,53 @@
+//! What rooms may take in memory, and that a room which had to go works as before.
+
+mod common;
+
+use common::{
+    TestServer,
+    rooms::{room, send, sync},
+};
+use ruma::{CanonicalJsonObject, RoomId, UserId};
+use serde_json::json;
+use tern_homeserver::messaging::{Draft, Engine, send::send_event};
+
+#[tokio::test]
+async fn rooms_go_by_their_bytes_and_work_when_they_are_loaded_again() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let mut ids = Vec::new();
+    for number in 0..12 {
+        let id = room(&server, &alice, &[&bob]).await;
+        send(&server, &alice, &id, &format!("message {number}")).await;
+        ids.push(id);
+    }
+    let since = sync(&server, &bob, "").await["next_batch"].as_str().unwrap().to_owned();
+
+    // Another engine over the same database, with room for a few of them.
+    let (count, bytes) = server.engine.rooms_in_memory();
+    assert_eq!(count, 12);
+    let bound = bytes / 3;
+    let engine = Engine::with_room_bytes(server.app.clone(), bound);
+    let first = <&RoomId>::try_from(ids[0].as_str()).unwrap();
+    let held = engine.room(first).await.unwrap();
+    for id in &ids {
+        let loaded = engine.room(<&RoomId>::try_from(id.as_str()).unwrap()).await.unwrap();
+        assert_eq!(loaded.seen().joined_count, 2);
+    }
+    let (count, bytes) = engine.rooms_in_memory();
+    assert!(count < 12 && bytes <= bound, "{count} rooms of {bytes} bytes in {bound}");
+    let again = engine.room(first).await.unwrap();
+    assert!(std::sync::Arc::ptr_eq(&held, &again), "a room that is held stays the only one");
+
+    // The second was let go: it is loaded, written to, and the rest of the house sees it.
+    drop((held, again));
+    let second = <&RoomId>::try_from(ids[1].as_str()).unwrap();
+    let content: CanonicalJsonObject =
+        serde_json::from_value(json!({ "msgtype": "m.text", "body": "after a rest" })).unwrap();
+    let sender = <&UserId>::try_from(alice.user_id.as_str()).unwrap().to_owned();
+    let draft = Draft::message(sender, "m.room.message".into(), content);
+    let event_id = send_event(&engine, second, draft).await.unwrap();
+    let stored = engine.find_pdu(&engine.room(second).await.unwrap(), &event_id).await.unwrap();
+    assert!(stored.is_some_and(|pdu| pdu.place.order.is_some()));
+    let after = sync(&server, &bob, &format!("since={since}")).await;
+    assert!(after["next_batch"].is_string(), "{after}");
+}
