@@ -5,7 +5,10 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{Engine, Error, Room, power};
+use super::{
+    Engine, Error, power,
+    summary::{Summary, summary},
+};
 use crate::{auth::Requester, storage::rooms};
 
 /// Most servers named for a room.
@@ -88,50 +91,6 @@ pub async fn delete(
         }
     }
     Ok(rooms::delete_alias(&app.db, alias.as_str()).await?)
-}
-
-/// A room as the public directory shows it.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    pub room_id: String,
-    pub name: Option<String>,
-    pub topic: Option<String>,
-    pub avatar_url: Option<String>,
-    pub canonical_alias: Option<String>,
-    pub join_rule: Option<String>,
-    pub room_type: Option<String>,
-    pub joined: u64,
-    pub world_readable: bool,
-    pub guest_can_join: bool,
-    pub encryption: Option<String>,
-    pub version: String,
-}
-
-/// What a room says of itself to outsiders.
-pub async fn summary(engine: &Engine, room: &Room) -> Result<Summary, Error> {
-    let text = async |event_type: &str, field: &str| -> Result<Option<String>, Error> {
-        let event = engine.state_event(room, event_type, "").await?;
-        let content = event
-            .and_then(|event| event.content_as::<serde_json::Map<String, serde_json::Value>>());
-        Ok(content.and_then(|content| Some(content.get(field)?.as_str()?.to_owned())))
-    };
-    let joined = room.seen().joined_count;
-    Ok(Summary {
-        room_id: room.room_id.to_string(),
-        name: text("m.room.name", "name").await?,
-        topic: text("m.room.topic", "topic").await?,
-        avatar_url: text("m.room.avatar", "url").await?,
-        canonical_alias: text("m.room.canonical_alias", "alias").await?,
-        join_rule: text("m.room.join_rules", "join_rule").await?,
-        room_type: text("m.room.create", "type").await?,
-        joined,
-        world_readable: text("m.room.history_visibility", "history_visibility").await?.as_deref()
-            == Some("world_readable"),
-        guest_can_join: text("m.room.guest_access", "guest_access").await?.as_deref()
-            == Some("can_join"),
-        encryption: text("m.room.encryption", "algorithm").await?,
-        version: room.version.to_string(),
-    })
 }
 
 /// What is asked of the directory.

@@ -189,21 +189,8 @@ pub async fn context(
 ) -> Result<Context, Error> {
     let (room, event) = event_in_timeline(engine, requester, room_id, event_id).await?;
     let Some(order) = event.place.order else { return Err(Error::EventNotFound) };
-    let half = (limit / 2).min(PAGE_MAX);
-    let mut sides = [Vec::new(), Vec::new()];
-    for (side, backwards) in sides.iter_mut().zip([true, false]) {
-        if half == 0 {
-            continue;
-        }
-        let from = if backwards { order } else { order.saturating_add(1) };
-        for stored in timeline(engine, &room, Some(from), backwards, half).await? {
-            let pdu = engine.read(stored, &room)?;
-            if visibility::may_see(engine, &room, requester.user, &pdu).await? {
-                side.push(pdu);
-            }
-        }
-    }
-    let [before, after] = sides;
+    let (before, after) =
+        around(engine, requester.user, &room, order, (limit / 2, limit / 2)).await?;
     let last = after.last().unwrap_or(&event);
     let state = match last.place.state_after {
         Some(snapshot) => {
@@ -214,6 +201,32 @@ pub async fn context(
         None => Vec::new(),
     };
     Ok(Context { room, event, before, after, state })
+}
+
+/// What stands right before and right after a place in the timeline, as far as `user` may see it; nearest first.
+pub(super) async fn around(
+    engine: &Engine,
+    user: Id,
+    room: &Room,
+    order: i64,
+    (before, after): (u64, u64),
+) -> Result<(Vec<Arc<Pdu>>, Vec<Arc<Pdu>>), Error> {
+    let mut sides = [Vec::new(), Vec::new()];
+    let wanted = [(true, order, before), (false, order.saturating_add(1), after)];
+    for (side, (backwards, from, limit)) in sides.iter_mut().zip(wanted) {
+        if limit == 0 {
+            continue;
+        }
+        let page = timeline(engine, room, Some(from), backwards, limit.min(PAGE_MAX)).await?;
+        for stored in page {
+            let pdu = engine.read(stored, room)?;
+            if visibility::may_see(engine, room, user, &pdu).await? {
+                side.push(pdu);
+            }
+        }
+    }
+    let [before, after] = sides;
+    Ok((before, after))
 }
 
 async fn event_in_timeline(

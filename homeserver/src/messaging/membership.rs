@@ -11,7 +11,7 @@ use ruma::{
     events::TimelineEventType,
 };
 
-use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership};
+use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership, upgrade};
 use crate::{auth::Requester, storage::rooms};
 
 /// The content of a join: the profile of today.
@@ -58,24 +58,44 @@ async fn send(engine: &Engine, room: &Arc<Room>, draft: Draft) -> Result<(), Err
     Ok(())
 }
 
-/// Joins the requester to a room; `via` are servers that may know it. Joining again changes nothing.
+/// Joins the requester to a room; `via` are servers that may know it, `extra` goes into the event beside what it must say.
+/// Joining again changes nothing. What the user keeps about the room before it, where there is one, follows them.
 pub async fn join(
     engine: &Engine,
     requester: &Requester,
     room_id: &RoomId,
     via: &[OwnedServerName],
-    reason: Option<String>,
+    extra: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let room = engine.find_room(room_id).await?;
+    if room.is_some_and(|room| room.seen().is_joined(requester.user)) {
+        return Ok(());
+    }
+    enter(engine, requester, room_id, via, extra).await?;
+    if let Some(room) = engine.find_room(room_id).await? {
+        upgrade::follow(engine, requester.user, &room).await;
+    }
+    Ok(())
+}
+
+async fn enter(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+    extra: CanonicalJsonObject,
 ) -> Result<(), Error> {
     let user_id = &requester.user_id;
-    let content = with_reason(join_content(engine, user_id).await?, reason);
+    let mut content = extra;
+    // These say what the server knows, whatever a client writes.
+    for field in ["displayname", "avatar_url", "join_authorised_via_users_server"] {
+        content.remove(field);
+    }
+    content.extend(join_content(engine, user_id).await?);
     let room = engine.find_room(room_id).await?;
     let Some(room) = room.filter(|room| !room.seen().local_joined.is_empty()) else {
         return remote::join(engine, requester, room_id, via, content).await;
     };
-    if room.seen().is_joined(requester.user) {
-        return Ok(());
-    }
-    let mut content = content;
     match restricted_voucher(engine, &room, requester).await? {
         Voucher::NotNeeded => {}
         Voucher::Ours(authoriser) => {

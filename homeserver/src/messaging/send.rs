@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, events::TimelineEventType};
 
-use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction};
+use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction, presence};
 use crate::{auth::Requester, storage::events};
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
@@ -26,8 +26,11 @@ pub async fn send_event(
     if let Some(same) = unchanged(&building, &draft).await? {
         return Ok(same.event_id.clone());
     }
+    let sender = draft.sender.clone();
     let event_id = building.add(draft).await?;
     building.commit().await?;
+    let sender = engine.app().db.user(sender.as_str()).await?;
+    presence::act(engine, sender).await;
     Ok(event_id)
 }
 

@@ -35,10 +35,10 @@ pub struct StoredEvent {
     pub json: Vec<u8>,
 }
 
-const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
+pub(super) const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
      flags, redacted_by, json FROM events";
 
-fn event(row: &Row) -> Result<StoredEvent, Error> {
+pub(super) fn event(row: &Row) -> Result<StoredEvent, Error> {
     Ok(StoredEvent {
         id: row.get(0)?,
         event_id: row.get(1)?,
