@@ -9,6 +9,7 @@ mod history;
 mod mail;
 mod mail_links;
 mod media;
+mod neighbours;
 mod operator;
 mod outsiders;
 mod peer;
