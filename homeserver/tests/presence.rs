@@ -155,7 +155,13 @@ async fn no_other_network_is_bridged_to() {
     let third = "/_matrix/client/v3/thirdparty";
     let (status, protocols) = server.get(&format!("{third}/protocols"), &alice.token).await;
     assert_eq!((status.as_u16(), protocols), (200, json!({})));
-    for path in ["protocol/irc", "location/irc", "user/irc"] {
+    for path in [
+        "protocol/irc",
+        "location?alias=%23tea:example.org",
+        "user?userid=%40bob:example.org",
+        "location/irc",
+        "user/irc",
+    ] {
         let answer = server.get(&format!("{third}/{path}"), &alice.token).await;
         assert_refused(&answer, 404, "M_NOT_FOUND");
     }

@@ -1,12 +1,15 @@
 //! Room aliases and the public directory of this server.
 
+use std::sync::Arc;
+
 use ruma::{
-    OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, api::federation::query::get_room_information,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId,
+    api::federation::query::get_room_information, events::TimelineEventType,
 };
 use serde::Deserialize;
 
 use super::{
-    Engine, Error, power,
+    Building, Draft, Engine, Error, Room, power,
     summary::{Summary, summary},
 };
 use crate::{auth::Requester, storage::rooms};
@@ -79,7 +82,7 @@ pub async fn delete(
         rooms::find_alias(&app.db, alias.as_str()).await?.ok_or(Error::EventNotFound)?;
     if creator != requester.user {
         let room_id =
-            RoomId::parse(room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
+            RoomId::parse(&*room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
         let room = engine.room(&room_id).await?;
         let levels = power::of_room(engine, &room).await?;
         let may = room.seen().is_joined(requester.user)
@@ -90,7 +93,62 @@ pub async fn delete(
             ));
         }
     }
-    Ok(rooms::delete_alias(&app.db, alias.as_str()).await?)
+    rooms::delete_alias(&app.db, alias.as_str()).await?;
+    if let Ok(room_id) = RoomId::parse(&*room_id)
+        && let Some(room) = engine.find_room(&room_id).await?
+        && let Err(error) = take_name(engine, requester, &room, alias).await
+    {
+        tracing::info!(room.id = %room.room_id, %error, "a removed alias stays among the room's names");
+    }
+    Ok(())
+}
+
+/// Takes a removed alias out of the names that its room gives itself, if the requester may.
+async fn take_name(
+    engine: &Engine,
+    requester: &Requester,
+    room: &Arc<Room>,
+    alias: &RoomAliasId,
+) -> Result<(), Error> {
+    let names = engine.state_event(room, "m.room.canonical_alias", "").await?;
+    let names = names.and_then(|pdu| pdu.content_as::<CanonicalJsonObject>());
+    let (taken, kept) = split_names(&names.unwrap_or_default(), &[alias.to_string()]);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let event_type = TimelineEventType::RoomCanonicalAlias;
+    let mut building = Building::begin(engine, room).await?;
+    building.add(Draft::state(requester.user_id.clone(), event_type, "", kept)).await?;
+    building.commit().await?;
+    Ok(())
+}
+
+/// A canonical alias event's content in two: what names `aliases`, and the rest.
+pub(super) fn split_names(
+    names: &CanonicalJsonObject,
+    aliases: &[String],
+) -> (CanonicalJsonObject, CanonicalJsonObject) {
+    let (mut moved, mut kept) = (CanonicalJsonObject::new(), CanonicalJsonObject::new());
+    let is_moved = |value: &CanonicalJsonValue| {
+        value.as_str().is_some_and(|alias| aliases.iter().any(|other| other == alias))
+    };
+    for (field, value) in names {
+        match value {
+            CanonicalJsonValue::Array(values) if field == "alt_aliases" => {
+                let (here, there): (Vec<_>, Vec<_>) = values.iter().cloned().partition(is_moved);
+                for (content, values) in [(&mut moved, here), (&mut kept, there)] {
+                    if !values.is_empty() {
+                        content.insert(field.clone(), CanonicalJsonValue::Array(values));
+                    }
+                }
+            }
+            value if field == "alias" && is_moved(value) => {
+                moved.insert(field.clone(), value.clone());
+            }
+            value => drop(kept.insert(field.clone(), value.clone())),
+        }
+    }
+    (moved, kept)
 }
 
 /// What is asked of the directory.
@@ -152,4 +210,26 @@ pub async fn remote_directory(
         .map_err(|error| remote(error.to_string()))?;
     let chunk = serde_json::to_value(answer.chunk).map_err(|error| remote(error.to_string()))?;
     Ok(serde_json::json!({ "chunk": chunk, "next_batch": answer.next_batch }))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::CanonicalJsonObject;
+    use serde_json::json;
+
+    use super::split_names;
+    use crate::messaging::create_room::object;
+
+    #[test]
+    fn only_the_aliases_that_moved_go_to_the_successor() {
+        let names = object(json!({
+            "alias": "#here:example.org", "alt_aliases": ["#also:example.org", "#there:example.net"],
+        }));
+        let aliases = ["#here:example.org".to_owned(), "#also:example.org".to_owned()];
+        let (moved, kept) = split_names(&names.unwrap(), &aliases);
+        let read = |content: CanonicalJsonObject| serde_json::to_value(content).unwrap();
+        let wanted = json!({ "alias": "#here:example.org", "alt_aliases": ["#also:example.org"] });
+        assert_eq!(read(moved), wanted);
+        assert_eq!(read(kept), json!({ "alt_aliases": ["#there:example.net"] }));
+    }
 }

@@ -99,6 +99,7 @@ pub async fn create_room(
         let content = invite_content(request.is_direct);
         match membership::invite(engine, &requester.user_id, &room_id, user_id, content).await {
             Ok(()) => {}
+            Err(Error::InviteBlocked) => tracing::info!("an invitation was not wanted"),
             // The room stands; whoever could not be reached can be invited again.
             Err(Error::Remote { server, reason }) => {
                 tracing::warn!(%server, %reason, "an invitation was not delivered");

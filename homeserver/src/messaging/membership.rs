@@ -11,7 +11,10 @@ use ruma::{
     events::TimelineEventType,
 };
 
-use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership, upgrade};
+use super::{
+    Building, Draft, Engine, Error, Room, invite_permission, power, remote, room::Membership,
+    upgrade,
+};
 use crate::{auth::Requester, storage::rooms};
 
 /// The content of a join: the profile of today.
@@ -197,6 +200,7 @@ pub async fn invite(
     };
     content.extend(extra);
     if is_ours {
+        invite_permission::check(engine, target, sender).await?;
         return send(engine, &room, member_draft(sender, target, content)).await;
     }
     remote::invite(engine, &room, member_draft(sender, target, content)).await
@@ -322,7 +326,7 @@ pub async fn forget(engine: &Engine, requester: &Requester, room_id: &RoomId) ->
         Some(Membership::Leave | Membership::Ban) => {
             Ok(rooms::forget_room(db, requester.user, stored.id).await?)
         }
-        _ => Err(Error::InvalidParam("leave the room before forgetting it".to_owned())),
+        _ => Err(Error::StillIn),
     }
 }
 

@@ -14,6 +14,7 @@ mod generations;
 mod highlights;
 mod import;
 mod inbound;
+mod invite_permission;
 mod redact;
 pub mod remote;
 mod resolve;
@@ -43,6 +44,7 @@ pub mod send;
 pub mod spaces;
 pub mod state;
 pub mod state_at;
+pub mod state_checks;
 pub mod stripped;
 pub mod summary;
 pub mod sync_view;
@@ -78,6 +80,12 @@ pub enum Error {
     InvalidParam(String),
     #[error("the event is too large: {0}")]
     TooLarge(String),
+    /// Only who is out of a room may forget it.
+    #[error("leave the room before forgetting it")]
+    StillIn,
+    /// The user takes no invitations.
+    #[error("that user takes no invitations")]
+    InviteBlocked,
     #[error("the alias is taken")]
     AliasTaken,
     #[error("{0} does not lead to this room")]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, OwnedEventId, RoomId, events::TimelineEventType};
 
 use super::{Building, Draft, Engine, Error, Pdu, Room, Transaction, presence};
-use crate::{auth::Requester, storage::events};
+use crate::storage::events;
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
 /// what the state says already returns the standing event's.
@@ -32,27 +32,6 @@ pub async fn send_event(
     let sender = engine.app().db.user(sender.as_str()).await?;
     presence::act(engine, sender).await;
     Ok(event_id)
-}
-
-/// A state event of the requester, with what must hold for its type checked: a canonical alias must be this room's.
-pub async fn state_draft(
-    engine: &Engine,
-    requester: &Requester,
-    event_type: TimelineEventType,
-    state_key: String,
-    content: CanonicalJsonObject,
-) -> Result<Draft, Error> {
-    if event_type == TimelineEventType::RoomCanonicalAlias
-        && let Some(alias) =
-            content.get("alias").and_then(|alias| alias.as_str()).filter(|alias| !alias.is_empty())
-    {
-        let alias = ruma::RoomAliasId::parse(alias)
-            .map_err(|error| Error::InvalidParam(error.to_string()))?;
-        super::aliases::resolve(engine, &alias)
-            .await
-            .map_err(|_| Error::BadAlias(alias.to_string()))?;
-    }
-    Ok(Draft::state(requester.user_id.clone(), event_type, state_key, content))
 }
 
 async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result<Arc<Room>, Error> {

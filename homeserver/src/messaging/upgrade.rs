@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::{
     Building, Draft, Engine, Error, Membership, Pdu, Room,
+    aliases::split_names,
     create_room::{self, State, object},
     power::Power,
 };
@@ -301,34 +302,6 @@ async fn move_names(
     Ok(())
 }
 
-/// A canonical alias event's content in two: what names `aliases`, and the rest.
-fn split_names(
-    names: &CanonicalJsonObject,
-    aliases: &[String],
-) -> (CanonicalJsonObject, CanonicalJsonObject) {
-    let (mut moved, mut kept) = (CanonicalJsonObject::new(), CanonicalJsonObject::new());
-    let is_moved = |value: &CanonicalJsonValue| {
-        value.as_str().is_some_and(|alias| aliases.iter().any(|other| other == alias))
-    };
-    for (field, value) in names {
-        match value {
-            CanonicalJsonValue::Array(values) if field == "alt_aliases" => {
-                let (here, there): (Vec<_>, Vec<_>) = values.iter().cloned().partition(is_moved);
-                for (content, values) in [(&mut moved, here), (&mut kept, there)] {
-                    if !values.is_empty() {
-                        content.insert(field.clone(), CanonicalJsonValue::Array(values));
-                    }
-                }
-            }
-            value if field == "alias" && is_moved(value) => {
-                moved.insert(field.clone(), value.clone());
-            }
-            value => drop(kept.insert(field.clone(), value.clone())),
-        }
-    }
-    (moved, kept)
-}
-
 /// Closes the old room: the tombstone, and levels at which only those who run it can talk or invite.
 async fn close(
     engine: &Engine,
@@ -389,25 +362,4 @@ async fn try_follow(engine: &Engine, user: Id, room: &Room) -> Result<(), Error>
     }
     account::follow_upgrade(engine.app(), user, before.as_str(), room.room_id.as_str()).await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use ruma::CanonicalJsonObject;
-    use serde_json::json;
-
-    use super::{object, split_names};
-
-    #[test]
-    fn only_the_aliases_that_moved_go_to_the_successor() {
-        let names = object(json!({
-            "alias": "#here:example.org", "alt_aliases": ["#also:example.org", "#there:example.net"],
-        }));
-        let aliases = ["#here:example.org".to_owned(), "#also:example.org".to_owned()];
-        let (moved, kept) = split_names(&names.unwrap(), &aliases);
-        let read = |content: CanonicalJsonObject| serde_json::to_value(content).unwrap();
-        let wanted = json!({ "alias": "#here:example.org", "alt_aliases": ["#also:example.org"] });
-        assert_eq!(read(moved), wanted);
-        assert_eq!(read(kept), json!({ "alt_aliases": ["#there:example.net"] }));
-    }
 }

@@ -1,15 +1,11 @@
-//! The door to networks that application services bridge to: there are none here.
+//! The door to networks that application services bridge to: there are none here. (That there are none, `account` says.)
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#third-party-lookups>.
 
-use axum::{
-    Json, Router,
-    response::{IntoResponse, Response},
-};
+use axum::Router;
 use ruma::api::client::thirdparty::{
-    get_location_for_protocol, get_location_for_room_alias, get_protocol, get_protocols,
-    get_user_for_protocol, get_user_for_user_id,
+    get_location_for_protocol, get_location_for_room_alias, get_protocol, get_user_for_protocol,
+    get_user_for_user_id,
 };
-use serde_json::json;
 
 use crate::{
     auth::Requester,
@@ -18,17 +14,11 @@ use crate::{
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
     Router::new()
-        .serve::<get_protocols::v3::Request, _, _>(protocols)
         .serve::<get_protocol::v3::Request, _, _>(nothing)
         .serve::<get_location_for_protocol::v3::Request, _, _>(nothing)
         .serve::<get_location_for_room_alias::v3::Request, _, _>(nothing)
         .serve::<get_user_for_protocol::v3::Request, _, _>(nothing)
         .serve::<get_user_for_user_id::v3::Request, _, _>(nothing)
-}
-
-/// `GET /_matrix/client/v3/thirdparty/protocols`
-async fn protocols(_requester: Requester) -> Response {
-    Json(json!({})).into_response()
 }
 
 /// `GET /_matrix/client/v3/thirdparty/{protocol,location,user}/…`
