@@ -326,7 +326,7 @@ async fn another_users_password_proves_nothing() {
     let auth = json!({ "auth": password_auth("bob", &challenge["session"]) });
 
     let answer = server.call("DELETE", &path, &alice.token, Some(auth)).await;
-    assert_refused(&answer, 401, "M_FORBIDDEN");
+    assert_refused(&answer, 403, "M_FORBIDDEN");
 }
 
 #[tokio::test]

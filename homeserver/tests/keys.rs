@@ -210,7 +210,7 @@ async fn curve25519_keys_of_low_order_are_refused() {
         device.as_object_mut().unwrap().remove("signatures");
         let device = signed(device, &alice, &alice.device_id, by_account(&account));
         let answer = server.post(UPLOAD, &alice.token, json!({ "device_keys": device })).await;
-        assert_refused(&answer, 400, "M_INVALID_PARAM");
+        assert_refused(&answer, 400, "M_BAD_JSON");
 
         let mut key = one_time_key(&alice, &mut account);
         key["key"] = json!(point);

@@ -121,7 +121,7 @@ async fn creators_of_version_12_have_no_level_and_the_others_keep_theirs() {
     assert_eq!(levels["users"], json!({ &carol.user_id: 50 }), "{levels}");
     assert_eq!(levels["kick"], 60, "levels in quotes become numbers: {levels}");
     join(&server, &alice, &new).await;
-    act(&server, &alice, &new, "kick", json!({ "user_id": bob.user_id })).await;
+    act(&server, &alice, &new, "ban", json!({ "user_id": carol.user_id })).await;
 }
 
 #[tokio::test]
