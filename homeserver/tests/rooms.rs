@@ -165,6 +165,7 @@ async fn a_place_in_a_timeline_from_before_a_restored_backup_hides_nothing() {
     assert_eq!(ids(&forth), ids(&back).into_iter().rev().collect::<Vec<_>>(), "from the oldest");
     let answer = server.get(&format!("{messages}?dir=b&from=p3"), &alice.token).await;
     assert_refused(&answer, 400, "M_INVALID_PARAM");
+}
 
 async fn put_state(
     server: &TestServer,

@@ -121,7 +121,7 @@ async fn context(
     let limits = (around.before, around.after);
     let (before, after) = history::around(engine, requester.user, &hit.room, order, limits).await?;
     let place = |side: &[Arc<Pdu>]| side.last().and_then(|pdu| pdu.place.order).unwrap_or(order);
-    let token = |order| TimelineToken { order }.to_string();
+    let token = |order| TimelineToken::here(engine, order).to_string();
     let (start, end) = (token(place(&before)), token(place(&after).saturating_add(1)));
     let profile_info = match around.profiles {
         true => profiles(engine, hit, before.iter().chain(&after)).await?,

@@ -87,8 +87,10 @@ pub async fn hierarchy(
         return Err(Error::Forbidden("you may not see this room".to_owned()));
     }
     let walk = walking.walk;
-    let next_batch = (!walk.open.is_empty())
-        .then(|| engine.walks().keep(standing, walk, engine.app().clock.now_ms()));
+    let next_batch = (!walk.open.is_empty()).then(|| engine.app().random.text::<16>());
+    if let Some(token) = next_batch.clone() {
+        engine.walks().keep(token, standing, walk, engine.app().clock.now_ms());
+    }
     Ok(Page { rooms, next_batch })
 }
 

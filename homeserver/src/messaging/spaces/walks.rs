@@ -37,16 +37,14 @@ struct Kept {
 }
 
 impl Walks {
-    /// Keeps a walk and returns the token by which it goes on.
-    pub(super) fn keep(&self, standing: Standing, walk: Walk, now_ms: i64) -> String {
-        let token = format!("h{:032x}", rand::random::<u128>());
+    /// Keeps a walk, to go on by this token.
+    pub(super) fn keep(&self, token: String, standing: Standing, walk: Walk, now_ms: i64) {
         let mut walks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         walks.retain(|kept| now_ms - kept.at_ms < KEPT_MS);
         if walks.len() >= WALKS_MAX {
             walks.pop_front();
         }
-        walks.push_back(Kept { token: token.clone(), standing, walk, at_ms: now_ms });
-        token
+        walks.push_back(Kept { token, standing, walk, at_ms: now_ms });
     }
 
     /// The walk behind a token, if it was given for this question. It stays, for a client whose answer was lost.
