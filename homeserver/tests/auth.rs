@@ -278,6 +278,10 @@ async fn deleting_a_device_asks_for_the_password_and_ends_its_session() {
     assert_refused(&wrong, 401, "M_FORBIDDEN");
     assert_eq!(wrong.1["session"], *session);
     assert_eq!(server.get(WHOAMI, &second.token).await.0, 200);
+    server.register("bob").await;
+    let others = json!({ "auth": password_auth("bob", session) });
+    let others = server.call("DELETE", &path, &first.token, Some(others)).await;
+    assert_refused(&others, 403, "M_FORBIDDEN");
     let right = json!({ "auth": password_auth("alice", session) });
     let (status, body) = server.call("DELETE", &path, &first.token, Some(right)).await;
 
@@ -322,7 +326,7 @@ async fn another_users_password_proves_nothing() {
     let auth = json!({ "auth": password_auth("bob", &challenge["session"]) });
 
     let answer = server.call("DELETE", &path, &alice.token, Some(auth)).await;
-    assert_refused(&answer, 401, "M_FORBIDDEN");
+    assert_refused(&answer, 403, "M_FORBIDDEN");
 }
 
 #[tokio::test]

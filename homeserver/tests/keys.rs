@@ -184,14 +184,14 @@ async fn device_keys_that_do_not_hold_together_are_refused() {
 
     let mut short = good.clone();
     short["keys"][format!("ed25519:{}", alice.device_id)] = json!("c2hvcnQ");
-    assert_refused(&upload(short).await, 400, "M_INVALID_PARAM");
+    assert_refused(&upload(short).await, 400, "M_BAD_JSON");
 
     let other = User { user_id: "@bob:example.org".to_owned(), ..alice.clone() };
-    assert_refused(&upload(device_keys(&other, &account)).await, 400, "M_INVALID_PARAM");
+    assert_refused(&upload(device_keys(&other, &account)).await, 400, "M_BAD_JSON");
 
     let mut fraction = good.clone();
     fraction["extra"] = json!(0.5);
-    assert_refused(&upload(fraction).await, 400, "M_INVALID_PARAM");
+    assert_refused(&upload(fraction).await, 400, "M_BAD_JSON");
 
     let found = query(&server, &alice, &alice).await;
     assert_eq!(found["device_keys"][&alice.user_id], json!({}));
@@ -210,7 +210,7 @@ async fn curve25519_keys_of_low_order_are_refused() {
         device.as_object_mut().unwrap().remove("signatures");
         let device = signed(device, &alice, &alice.device_id, by_account(&account));
         let answer = server.post(UPLOAD, &alice.token, json!({ "device_keys": device })).await;
-        assert_refused(&answer, 400, "M_INVALID_PARAM");
+        assert_refused(&answer, 400, "M_BAD_JSON");
 
         let mut key = one_time_key(&alice, &mut account);
         key["key"] = json!(point);

@@ -257,7 +257,7 @@ async fn thumbnails_fit_and_keep_the_shape() {
         let path = format!("/_matrix/client/v1/media/thumbnail/{id}?{query}");
         let (status, headers, bytes) = get(&server, &alice, &path).await;
         assert_eq!(status, StatusCode::OK, "{}", String::from_utf8_lossy(&bytes));
-        assert_eq!(headers[header::CONTENT_TYPE], "image/jpeg");
+        assert_eq!(headers[header::CONTENT_TYPE], "image/png");
         assert!(headers[header::CONTENT_DISPOSITION].to_str().unwrap().starts_with("inline"));
         let image = image::load_from_memory(&bytes).unwrap();
         (image.width(), image.height())

@@ -166,3 +166,140 @@ async fn a_place_in_a_timeline_from_before_a_restored_backup_hides_nothing() {
     let answer = server.get(&format!("{messages}?dir=b&from=p3"), &alice.token).await;
     assert_refused(&answer, 400, "M_INVALID_PARAM");
 }
+
+async fn put_state(
+    server: &TestServer,
+    user: &User,
+    (room_id, slot): (&str, &str),
+    content: Value,
+) -> common::Answer {
+    let path = format!("/_matrix/client/v3/rooms/{}/state/{slot}", encoded(room_id));
+    server.put(&path, &user.token, content).await
+}
+
+#[tokio::test]
+async fn a_rooms_names_must_lead_to_it_and_go_with_their_aliases() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let (one, other) = (room(&server, &alice, &[]).await, room(&server, &alice, &[]).await);
+    for (alias, room_id) in [("one", &one), ("also", &one), ("other", &other)] {
+        let path = format!("/_matrix/client/v3/directory/room/%23{alias}%3Aexample.org");
+        let (status, answer) = server.put(&path, &alice.token, json!({ "room_id": room_id })).await;
+        assert_eq!(status, 200, "{answer}");
+    }
+    let slot = (&*one, "m.room.canonical_alias");
+    for (content, errcode) in [
+        (json!({ "alias": "#none:example.org" }), "M_BAD_ALIAS"),
+        (json!({ "alias": "#other:example.org" }), "M_BAD_ALIAS"),
+        (json!({ "alias": "%one:example.org" }), "M_INVALID_PARAM"),
+        (
+            json!({ "alias": "#one:example.org", "alt_aliases": ["#none:example.org"] }),
+            "M_BAD_ALIAS",
+        ),
+        (json!({ "alt_aliases": ["#other:example.org"] }), "M_BAD_ALIAS"),
+        (json!({ "alt_aliases": ["%one:example.org"] }), "M_INVALID_PARAM"),
+    ] {
+        assert_refused(&put_state(&server, &alice, slot, content).await, 400, errcode);
+    }
+    let names = json!({ "alias": "#one:example.org", "alt_aliases": ["#also:example.org"] });
+    assert_eq!(put_state(&server, &alice, slot, names).await.0, 200);
+    let path = "/_matrix/client/v3/directory/room/%23one%3Aexample.org";
+    assert_eq!(server.delete(path, &alice.token).await.0, 200);
+    let path = format!("/_matrix/client/v3/rooms/{}/state/m.room.canonical_alias", encoded(&one));
+    let (_, kept) = server.get(&path, &alice.token).await;
+    assert_eq!(kept, json!({ "alt_aliases": ["#also:example.org"] }));
+}
+
+#[tokio::test]
+async fn what_no_client_may_send_is_a_bad_request() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room_id = room(&server, &alice, &[]).await;
+    let again = put_state(&server, &alice, (&room_id, "m.room.create"), json!({})).await;
+    assert_refused(&again, 400, "M_BAD_JSON");
+    let levels = json!({ "users": { &alice.user_id: 100 } });
+    let creator = put_state(&server, &alice, (&room_id, "m.room.power_levels"), levels).await;
+    assert_refused(&creator, 400, "M_BAD_JSON");
+    let own = format!("m.room.member/{}", encoded(&alice.user_id));
+    let join = json!({ "membership": "join", "join_authorised_via_users_server": "unused" });
+    assert_eq!(put_state(&server, &alice, (&room_id, &own), join).await.0, 200);
+    let member = member(&server, &alice, &room_id, &alice.user_id).await;
+    assert!(member["join_authorised_via_users_server"].is_null(), "{member}");
+}
+
+#[tokio::test]
+async fn a_room_is_forgotten_only_after_leaving_it_and_read_no_more_then() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[&bob]).await;
+    let path = |action: &str| format!("/_matrix/client/v3/rooms/{}/{action}", encoded(&room_id));
+    let early = server.post(&path("forget"), &bob.token, json!({})).await;
+    assert_refused(&early, 400, "M_UNKNOWN");
+    act(&server, &bob, &room_id, "leave", json!({})).await;
+    assert_eq!(server.get(&path("messages?dir=b"), &bob.token).await.0, 200);
+    act(&server, &bob, &room_id, "forget", json!({})).await;
+    assert_refused(&server.get(&path("messages?dir=b"), &bob.token).await, 403, "M_FORBIDDEN");
+    assert_refused(&server.get(&path("messages"), &bob.token).await, 403, "M_FORBIDDEN");
+    assert_refused(&server.get(&path("messages"), &alice.token).await, 400, "M_MISSING_PARAM");
+}
+
+#[tokio::test]
+async fn members_are_told_as_of_a_place_in_the_timeline() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[]).await;
+    let whole = sync(&server, &alice, "").await;
+    let whole = &whole["rooms"]["join"][&room_id]["timeline"];
+    common::rooms::join(&server, &bob, &room_id).await;
+    send(&server, &bob, &room_id, "hello").await;
+    let filter = "%7B%22room%22:%7B%22timeline%22:%7B%22limit%22:1%7D%7D%7D";
+    let late = sync(&server, &alice, &format!("filter={filter}")).await;
+    let late = &late["rooms"]["join"][&room_id]["timeline"];
+    for (timeline, count) in [(whole, 1), (late, 2)] {
+        let at = timeline["prev_batch"].as_str().unwrap();
+        let path = format!("/_matrix/client/v3/rooms/{}/members?at={at}", encoded(&room_id));
+        let (_, members) = server.get(&path, &alice.token).await;
+        assert_eq!(members["chunk"].as_array().unwrap().len(), count, "{members}");
+    }
+    let path = format!("/_matrix/client/v3/rooms/{}/members?at=nonsense", encoded(&room_id));
+    assert_refused(&server.get(&path, &alice.token).await, 400, "M_INVALID_PARAM");
+}
+
+#[tokio::test]
+async fn a_page_says_where_the_next_begins_until_there_is_nothing_and_knows_the_whole_filter() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room_id = room(&server, &alice, &[]).await;
+    send(&server, &alice, &room_id, "words").await;
+    let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/image", encoded(&room_id));
+    let image = json!({ "msgtype": "m.image", "body": "a", "url": "mxc://example.org/a" });
+    server.put(&path, &alice.token, image).await;
+    let filter = "%7B%22contains_url%22:true%7D";
+    let path = format!("/_matrix/client/v3/rooms/{}/messages?dir=b&limit=50", encoded(&room_id));
+    let (_, page) = server.get(&format!("{path}&filter={filter}"), &alice.token).await;
+    assert_eq!(page["chunk"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(page["chunk"][0]["content"]["url"], "mxc://example.org/a", "{page}");
+    let end = page["end"].as_str().unwrap();
+    let (_, last) = server.get(&format!("{path}&from={end}"), &alice.token).await;
+    assert_eq!((&last["chunk"], &last["end"]), (&json!([]), &Value::Null), "{last}");
+}
+
+#[tokio::test]
+async fn who_takes_no_invitations_gets_none() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[]).await;
+    let own = format!("/_matrix/client/v3/user/{}/account_data", encoded(&bob.user_id));
+    let own = format!("{own}/m.invite_permission_config");
+    server.put(&own, &bob.token, json!({ "default_action": "block" })).await;
+    let path = format!("/_matrix/client/v3/rooms/{}/invite", encoded(&room_id));
+    let invite = json!({ "user_id": bob.user_id });
+    let refused = server.post(&path, &alice.token, invite.clone()).await;
+    assert_refused(&refused, 403, "M_INVITE_BLOCKED");
+    let body = json!({ "invite": [bob.user_id] });
+    let made = server.post("/_matrix/client/v3/createRoom", &alice.token, body).await;
+    assert_eq!(made.0, 200, "the room is made all the same: {}", made.1);
+    assert!(sync(&server, &bob, "").await["rooms"]["invite"].is_null());
+    server.put(&own, &bob.token, json!({ "default_action": "tea" })).await;
+    assert_eq!(server.post(&path, &alice.token, invite).await.0, 200);
+}

@@ -1,4 +1,5 @@
-//! Finding people of this server: by the beginning of a name, or by a whole address whose owner wants to be found.
+//! Finding people of this server: those one shares a room with or who are in a room of the public directory, by the beginning of a
+//! name; anybody by a whole user id, or by a whole address whose owner wants to be found.
 
 use serde_json::Value;
 
@@ -41,13 +42,18 @@ pub async fn search_users(
         return Ok((found, false));
     }
     let name = term.trim_start_matches('@');
-    let name = name.strip_suffix(&format!(":{}", app.server_name)).unwrap_or(name);
+    let localpart = name.strip_suffix(&format!(":{}", app.server_name));
+    let whole = localpart.is_some() && term.starts_with('@');
+    let name = localpart.unwrap_or(name);
     if name.is_empty() {
         return Ok((Vec::new(), false));
     }
     let limit = limit.clamp(1, LIMIT_MAX);
     let db = app.db.read();
-    let accounts = storage::accounts::list_accounts_by_prefix(db, name, limit + 1).await?;
+    // Who knows a whole user id has found them already.
+    let exact = if whole { name } else { "" };
+    let accounts =
+        storage::accounts::list_accounts_by_prefix(db, (name, exact), asker, limit + 1).await?;
     let limited = accounts.len() > limit as usize;
     let mut people = Vec::new();
     for account in accounts.iter().take(limit as usize) {

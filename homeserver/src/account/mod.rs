@@ -6,6 +6,7 @@
 mod data;
 mod directory;
 mod filters;
+mod follow;
 mod openid;
 mod profile;
 mod push_rules;
@@ -18,6 +19,7 @@ pub use data::{
 };
 pub use directory::{Found, search_users};
 pub use filters::{filter, keep_filter};
+pub use follow::follow_upgrade;
 pub use openid::{OpenidToken, openid_token, openid_user};
 pub use profile::{
     find_active, member_profile, profile, profile_field, remove_profile_field, set_profile_field,

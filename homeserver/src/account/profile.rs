@@ -5,7 +5,7 @@
 //!
 //! [spec]: https://spec.matrix.org/v1.19/client-server-api/#profiles
 
-use ruma::{MxcUri, UserId, api::federation::query::get_profile_information};
+use ruma::{UserId, api::federation::query::get_profile_information};
 use serde_json::{Map, Value};
 
 use super::AccountError;
@@ -193,10 +193,6 @@ fn check_field(name: &str, value: &Value) -> Result<(), AccountError> {
         Value::Null => Ok(()),
         Value::String(text) if text.len() > text_max => {
             Err(AccountError::InvalidParam(format!("{name} has at most {text_max} bytes")))
-        }
-        Value::String(text) if name == "avatar_url" && !text.is_empty() => {
-            let valid = <&MxcUri>::from(text.as_str()).is_valid();
-            if valid { Ok(()) } else { invalid("avatar_url must be an mxc:// URI") }
         }
         Value::String(_) => Ok(()),
         _ => invalid("displayname and avatar_url are texts"),

@@ -366,6 +366,10 @@ async fn check_password(
         return wrong();
     };
     let guess = Guess::begin(app, auth, &Identifier::User(account.localpart))?;
+    // Somebody else's word is no proof, right or wrong.
+    if named.is_some_and(|named| named != user) {
+        return Err(AuthError::WrongLogin);
+    }
     let right = auth.passwords.verify(account.password_hash, password).await?;
     if right && named == Some(user) {
         guess.was_right();

@@ -36,6 +36,8 @@ pub struct Config {
     #[serde(default)]
     pub rooms: Rooms,
     #[serde(default)]
+    pub presence: Presence,
+    #[serde(default)]
     pub federation: Federation,
     #[serde(default)]
     pub limits: Limits,
@@ -196,6 +198,20 @@ impl Default for Rooms {
     }
 }
 
+/// Who is there.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Whether people see of each other who is there, here and on other servers.
+    pub enabled: bool,
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Federation {
@@ -276,6 +292,7 @@ impl Config {
             mail: Mail::default(),
             encryption: Encryption::default(),
             rooms: Rooms::default(),
+            presence: Presence::default(),
             federation: Federation::default(),
             limits: Limits::default(),
             client: Client::default(),

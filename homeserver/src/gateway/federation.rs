@@ -53,9 +53,9 @@ use crate::{
     messaging::{
         self, Engine, Membership, Pdu,
         aliases::{self, DirectoryQuery},
-        federation_reads as reads, keys,
+        federation_reads as reads, keys, presence,
         receipts::{self, Reported},
-        reception, remote, resident, typing,
+        reception, remote, resident, spaces, typing,
     },
 };
 
@@ -135,6 +135,7 @@ async fn receive_passing(
                 typing::receive(&engine, &origin, &room_id, &user_id, typing).await
             }
             Edu::Receipt(content) => receive_receipts(&engine, &origin, content).await,
+            Edu::Presence(content) => presence::receive(&engine, &origin, content.push).await,
             _ => Ok(()),
         };
         if let Err(error) = received {
@@ -425,9 +426,17 @@ impl Inbound for Door {
         Ok(response)
     }
 
-    async fn hierarchy(&self, _origin: OwnedServerName, _request: get_hierarchy::v1::Request)
+    async fn hierarchy(&self, origin: OwnedServerName, request: get_hierarchy::v1::Request)
         -> Result<get_hierarchy::v1::Response, Refusal> {
-        Err(Refusal::unrecognized())
+        let (room_id, suggested_only) = (&request.room_id, request.suggested_only);
+        let told = spaces::for_server(self.engine(), &origin, room_id, suggested_only).await.map_err(refusal)?;
+        let room = typed(serde_json::to_value(&told.room).map_err(internal)?)?;
+        let mut response = get_hierarchy::v1::Response::new(room);
+        // A room whose state does not read is left out, for it is not this server's fault.
+        let typed = |child| serde_json::from_value(serde_json::to_value(child).ok()?).ok();
+        response.children = told.children.iter().filter_map(typed).collect();
+        response.inaccessible_children = told.inaccessible;
+        Ok(response)
     }
 
     async fn openid_userinfo(&self, request: get_openid_userinfo::v1::Request)

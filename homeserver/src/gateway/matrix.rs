@@ -24,7 +24,18 @@ use super::{
 /// A typed Matrix request or response.
 pub struct Matrix<T>(pub T);
 
+/// A typed request, and its body as it came: for what clients may add to it.
+pub struct MatrixAndBody<T>(pub T, pub Bytes);
+
 impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
+        MatrixAndBody::from_request(request, server).await.map(|request| Self(request.0))
+    }
+}
+
+impl<T: IncomingRequest> FromRequest<Server> for MatrixAndBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
@@ -47,8 +58,9 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
         // Clients send POST without a body where every field is optional.
         let empty = bytes.is_empty() && parts.method != Method::GET;
         let bytes = if empty { Bytes::from_static(b"{}") } else { bytes };
-        let request = http::Request::from_parts(parts, bytes);
-        T::try_from_http_request(request, &arguments).map(Matrix).map_err(refusal)
+        let request = http::Request::from_parts(parts, bytes.clone());
+        let request = T::try_from_http_request(request, &arguments).map_err(refusal)?;
+        Ok(Self(request, bytes))
     }
 }
 

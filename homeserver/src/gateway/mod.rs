@@ -19,7 +19,7 @@ use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 pub use body::{Interactive, JsonBody, Path, Query};
 pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
-pub use matrix::{Matrix, MatrixRoutes};
+pub use matrix::{Matrix, MatrixAndBody, MatrixRoutes};
 pub use reached::Scheme;
 
 use self::rate_limit::RateLimiter;
@@ -79,6 +79,10 @@ pub fn router(server: Server) -> Router {
         .merge(client::messages::routes())
         .merge(client::reports::routes())
         .merge(client::rooms::routes())
+        .merge(client::spaces::routes())
+        .merge(client::search::routes())
+        .merge(client::presence::routes())
+        .merge(client::thirdparty::routes())
         .merge(client::media::routes())
         .merge(client::cross_signing::routes())
         .merge(client::key_backup::routes())

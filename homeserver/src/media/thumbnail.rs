@@ -157,6 +157,7 @@ fn shrink(
     if !reader.format().is_some_and(|format| allowed.contains(&format)) {
         return Err(refused(&"only PNG, JPEG, GIF and WebP images have thumbnails"));
     }
+    let is_png = reader.format() == Some(ImageFormat::Png);
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
@@ -177,13 +178,19 @@ fn shrink(
         Method::Scale => image.resize(size.width, size.height, FilterType::Triangle),
         Method::Crop => image.resize_to_fill(size.width, size.height, FilterType::Triangle),
     };
-    encode(&small).map(Some).map_err(|error| refused(&error))
+    encode(&small, is_png).map(Some).map_err(|error| refused(&error))
 }
 
-fn encode(image: &DynamicImage) -> image::ImageResult<(Vec<u8>, &'static str)> {
+/// As PNG what is see-through or was PNG, drawings mostly; else as JPEG.
+fn encode(image: &DynamicImage, is_png: bool) -> image::ImageResult<(Vec<u8>, &'static str)> {
     let mut bytes = Vec::new();
-    if image.color().has_alpha() {
-        let image = DynamicImage::from(image.to_rgba8());
+    let is_clear = image.color().has_alpha();
+    if is_clear || is_png {
+        let image = if is_clear {
+            DynamicImage::from(image.to_rgba8())
+        } else {
+            DynamicImage::from(image.to_rgb8())
+        };
         image.write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)?;
         return Ok((bytes, "image/png"));
     }

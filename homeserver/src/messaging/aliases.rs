@@ -1,11 +1,17 @@
 //! Room aliases and the public directory of this server.
 
+use std::sync::Arc;
+
 use ruma::{
-    OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, api::federation::query::get_room_information,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId,
+    api::federation::query::get_room_information, events::TimelineEventType,
 };
 use serde::Deserialize;
 
-use super::{Engine, Error, Room, power};
+use super::{
+    Building, Draft, Engine, Error, Room, power,
+    summary::{Summary, summary},
+};
 use crate::{auth::Requester, storage::rooms};
 
 /// Most servers named for a room.
@@ -76,7 +82,7 @@ pub async fn delete(
         rooms::find_alias(&app.db, alias.as_str()).await?.ok_or(Error::EventNotFound)?;
     if creator != requester.user {
         let room_id =
-            RoomId::parse(room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
+            RoomId::parse(&*room_id).map_err(|error| Error::InvalidParam(error.to_string()))?;
         let room = engine.room(&room_id).await?;
         let levels = power::of_room(engine, &room).await?;
         let may = room.seen().is_joined(requester.user)
@@ -87,51 +93,62 @@ pub async fn delete(
             ));
         }
     }
-    Ok(rooms::delete_alias(&app.db, alias.as_str()).await?)
+    rooms::delete_alias(&app.db, alias.as_str()).await?;
+    if let Ok(room_id) = RoomId::parse(&*room_id)
+        && let Some(room) = engine.find_room(&room_id).await?
+        && let Err(error) = take_name(engine, requester, &room, alias).await
+    {
+        tracing::info!(room.id = %room.room_id, %error, "a removed alias stays among the room's names");
+    }
+    Ok(())
 }
 
-/// A room as the public directory shows it.
-#[derive(Debug, Clone, Default)]
-pub struct Summary {
-    pub room_id: String,
-    pub name: Option<String>,
-    pub topic: Option<String>,
-    pub avatar_url: Option<String>,
-    pub canonical_alias: Option<String>,
-    pub join_rule: Option<String>,
-    pub room_type: Option<String>,
-    pub joined: u64,
-    pub world_readable: bool,
-    pub guest_can_join: bool,
-    pub encryption: Option<String>,
-    pub version: String,
+/// Takes a removed alias out of the names that its room gives itself, if the requester may.
+async fn take_name(
+    engine: &Engine,
+    requester: &Requester,
+    room: &Arc<Room>,
+    alias: &RoomAliasId,
+) -> Result<(), Error> {
+    let names = engine.state_event(room, "m.room.canonical_alias", "").await?;
+    let names = names.and_then(|pdu| pdu.content_as::<CanonicalJsonObject>());
+    let (taken, kept) = split_names(&names.unwrap_or_default(), &[alias.to_string()]);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let event_type = TimelineEventType::RoomCanonicalAlias;
+    let mut building = Building::begin(engine, room).await?;
+    building.add(Draft::state(requester.user_id.clone(), event_type, "", kept)).await?;
+    building.commit().await?;
+    Ok(())
 }
 
-/// What a room says of itself to outsiders.
-pub async fn summary(engine: &Engine, room: &Room) -> Result<Summary, Error> {
-    let text = async |event_type: &str, field: &str| -> Result<Option<String>, Error> {
-        let event = engine.state_event(room, event_type, "").await?;
-        let content = event
-            .and_then(|event| event.content_as::<serde_json::Map<String, serde_json::Value>>());
-        Ok(content.and_then(|content| Some(content.get(field)?.as_str()?.to_owned())))
+/// A canonical alias event's content in two: what names `aliases`, and the rest.
+pub(super) fn split_names(
+    names: &CanonicalJsonObject,
+    aliases: &[String],
+) -> (CanonicalJsonObject, CanonicalJsonObject) {
+    let (mut moved, mut kept) = (CanonicalJsonObject::new(), CanonicalJsonObject::new());
+    let is_moved = |value: &CanonicalJsonValue| {
+        value.as_str().is_some_and(|alias| aliases.iter().any(|other| other == alias))
     };
-    let joined = room.seen().joined_count;
-    Ok(Summary {
-        room_id: room.room_id.to_string(),
-        name: text("m.room.name", "name").await?,
-        topic: text("m.room.topic", "topic").await?,
-        avatar_url: text("m.room.avatar", "url").await?,
-        canonical_alias: text("m.room.canonical_alias", "alias").await?,
-        join_rule: text("m.room.join_rules", "join_rule").await?,
-        room_type: text("m.room.create", "type").await?,
-        joined,
-        world_readable: text("m.room.history_visibility", "history_visibility").await?.as_deref()
-            == Some("world_readable"),
-        guest_can_join: text("m.room.guest_access", "guest_access").await?.as_deref()
-            == Some("can_join"),
-        encryption: text("m.room.encryption", "algorithm").await?,
-        version: room.version.to_string(),
-    })
+    for (field, value) in names {
+        match value {
+            CanonicalJsonValue::Array(values) if field == "alt_aliases" => {
+                let (here, there): (Vec<_>, Vec<_>) = values.iter().cloned().partition(is_moved);
+                for (content, values) in [(&mut moved, here), (&mut kept, there)] {
+                    if !values.is_empty() {
+                        content.insert(field.clone(), CanonicalJsonValue::Array(values));
+                    }
+                }
+            }
+            value if field == "alias" && is_moved(value) => {
+                moved.insert(field.clone(), value.clone());
+            }
+            value => drop(kept.insert(field.clone(), value.clone())),
+        }
+    }
+    (moved, kept)
 }
 
 /// What is asked of the directory.
@@ -193,4 +210,26 @@ pub async fn remote_directory(
         .map_err(|error| remote(error.to_string()))?;
     let chunk = serde_json::to_value(answer.chunk).map_err(|error| remote(error.to_string()))?;
     Ok(serde_json::json!({ "chunk": chunk, "next_batch": answer.next_batch }))
+}
+
+#[cfg(test)]
+mod tests {
+    use ruma::CanonicalJsonObject;
+    use serde_json::json;
+
+    use super::split_names;
+    use crate::messaging::create_room::object;
+
+    #[test]
+    fn only_the_aliases_that_moved_go_to_the_successor() {
+        let names = object(json!({
+            "alias": "#here:example.org", "alt_aliases": ["#also:example.org", "#there:example.net"],
+        }));
+        let aliases = ["#here:example.org".to_owned(), "#also:example.org".to_owned()];
+        let (moved, kept) = split_names(&names.unwrap(), &aliases);
+        let read = |content: CanonicalJsonObject| serde_json::to_value(content).unwrap();
+        let wanted = json!({ "alias": "#here:example.org", "alt_aliases": ["#also:example.org"] });
+        assert_eq!(read(moved), wanted);
+        assert_eq!(read(kept), json!({ "alt_aliases": ["#there:example.net"] }));
+    }
 }

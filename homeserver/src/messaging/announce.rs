@@ -1,12 +1,12 @@
-//! What passes: typing and receipts of our users, told to the other servers of a room. Nothing here must arrive.
+//! What passes: typing, receipts and presence of our users, told to the other servers of a room. Nothing here must arrive.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ruma::{EventId, UserId, api::federation::transactions::edu::Edu, serde::Raw};
+use ruma::{EventId, OwnedServerName, UserId, api::federation::transactions::edu::Edu, serde::Raw};
 use serde_json::{json, value::to_raw_value};
 use tern_federation::EphemeralKey;
 
-use super::{Engine, Room};
+use super::{Engine, Room, presence::Shown};
 
 impl Engine {
     /// Tells the other servers that a user of ours types, or stopped.
@@ -32,6 +32,26 @@ impl Engine {
         let key =
             EphemeralKey::Receipt(room.room_id.clone(), user_id.to_owned(), thread.to_owned());
         self.announce(room, &key, &json!({ "edu_type": "m.receipt", "content": content }));
+    }
+
+    /// Tells other servers how a user of ours is.
+    pub(super) fn announce_presence(
+        &self,
+        user_id: &UserId,
+        shown: &Shown,
+        servers: &BTreeSet<OwnedServerName>,
+    ) {
+        let mut update = shown.content();
+        if let Some(update) = update.as_object_mut() {
+            update.insert("user_id".to_owned(), json!(user_id));
+        }
+        let edu = json!({ "edu_type": "m.presence", "content": { "push": [update] } });
+        let Ok(edu) = to_raw_value(&edu) else { return };
+        let edu = Raw::<Edu>::from_json(edu);
+        for server in servers {
+            let key = EphemeralKey::Presence(user_id.to_owned());
+            self.app().outbound.ephemeral(server, key, edu.clone());
+        }
     }
 
     fn announce(&self, room: &Room, key: &EphemeralKey, edu: &serde_json::Value) {

@@ -15,7 +15,7 @@ use super::{
     Building, Draft, Engine, Error, membership,
     pdu::Pdu,
     room::{Head, Room, Seen},
-    signed,
+    signed, upgrade,
 };
 use crate::{
     app::App,
@@ -75,28 +75,23 @@ pub async fn create_room(
         request.initial_state.insert(0, ("m.room.encryption".to_owned(), String::new(), content));
     }
 
-    let create = create_event(app, requester, &request, &preset, &version, &rules)?;
-    let id = app.db.new_id();
-    let room_id = create.room_id.clone();
-    let room = Arc::new(Room::new(
-        id,
-        room_id.clone(),
-        version.clone(),
-        rules,
-        Head { last_order: -1, ..Head::default() },
-        Seen { last_order: -1, ..Seen::default() },
-    ));
+    let content = creation_content(&request, &preset, &rules);
+    let create = create_event(app, requester, content, &version, &rules)?;
+    let room = new_room(app, &create, version, rules);
+    let room_id = room.room_id.clone();
     if let Some(alias) = &alias
         && !rooms::insert_alias(&app.db, alias.as_str(), room_id.as_str(), requester.user).await?
     {
         return Err(Error::AliasTaken);
     }
     let plan = Plan { request: &request, preset, alias: alias.as_ref() };
-    let made = first_events(engine, requester, &room, create, plan).await;
+    let state = first_state(requester, &room, &plan)?;
+    let made = first_events(engine, requester, &room, create, state).await;
     if let (Err(_), Some(alias)) = (&made, &alias) {
         rooms::delete_alias(&app.db, alias.as_str()).await?;
     }
     made?;
+    upgrade::follow(engine, requester.user, &room).await;
     if request.visibility == Visibility::Public {
         rooms::set_in_directory(&app.db, room.id, true).await?;
     }
@@ -104,6 +99,7 @@ pub async fn create_room(
         let content = invite_content(request.is_direct);
         match membership::invite(engine, &requester.user_id, &room_id, user_id, content).await {
             Ok(()) => {}
+            Err(Error::InviteBlocked) => tracing::info!("an invitation was not wanted"),
             // The room stands; whoever could not be reached can be invited again.
             Err(Error::Remote { server, reason }) => {
                 tracing::warn!(%server, %reason, "an invitation was not delivered");
@@ -112,6 +108,36 @@ pub async fn create_room(
         }
     }
     Ok(room_id)
+}
+
+/// Makes a room out of what is given and nothing else: its creator joined, and `state` in this order.
+///
+/// # Errors
+/// [`Error::InvalidParam`] for content that breaks the rules.
+pub(super) async fn create_exactly(
+    engine: &Engine,
+    requester: &Requester,
+    (version, rules): (RoomVersionId, RoomVersionRules),
+    creation_content: CanonicalJsonObject,
+    state: Vec<State>,
+) -> Result<Arc<Room>, Error> {
+    let app = engine.app();
+    let create = create_event(app, requester, creation_content, &version, &rules)?;
+    let room = new_room(app, &create, version, rules);
+    first_events(engine, requester, &room, create, state).await?;
+    upgrade::follow(engine, requester.user, &room).await;
+    Ok(room)
+}
+
+fn new_room(app: &App, create: &Pdu, version: RoomVersionId, rules: RoomVersionRules) -> Arc<Room> {
+    Arc::new(Room::new(
+        app.db.new_id(),
+        create.room_id.clone(),
+        version,
+        rules,
+        Head { last_order: -1, ..Head::default() },
+        Seen { last_order: -1, ..Seen::default() },
+    ))
 }
 
 /// The rules of a version this server makes rooms of.
@@ -158,7 +184,7 @@ fn alias(app: &App, localpart: &str) -> Result<OwnedRoomAliasId, Error> {
     OwnedRoomAliasId::try_from(alias).map_err(|error| Error::InvalidParam(error.to_string()))
 }
 
-fn object(value: serde_json::Value) -> Result<CanonicalJsonObject, Error> {
+pub(super) fn object(value: serde_json::Value) -> Result<CanonicalJsonObject, Error> {
     match CanonicalJsonValue::try_from(value) {
         Ok(CanonicalJsonValue::Object(object)) => Ok(object),
         Ok(_) => Err(Error::BadEvent("content must be an object".to_owned())),
@@ -174,20 +200,13 @@ fn invite_content(is_direct: bool) -> CanonicalJsonObject {
     }
 }
 
-/// The signed create event. Since version 12 its id is the room's.
-fn create_event(
-    app: &App,
-    requester: &Requester,
+/// What the creator puts into the create event, with the creators that the preset adds.
+fn creation_content(
     request: &NewRoomRequest,
     preset: &RoomPreset,
-    version: &RoomVersionId,
     rules: &RoomVersionRules,
-) -> Result<Pdu, Error> {
+) -> CanonicalJsonObject {
     let mut content = request.creation_content.clone();
-    content.insert("room_version".to_owned(), version.to_string().into());
-    if !rules.authorization.use_room_create_sender {
-        content.insert("creator".to_owned(), requester.user_id.to_string().into());
-    }
     let trusted = *preset == RoomPreset::TrustedPrivateChat;
     if trusted && rules.authorization.additional_room_creators && !request.invite.is_empty() {
         let mut creators: Vec<CanonicalJsonValue> = match content.remove("additional_creators") {
@@ -199,6 +218,21 @@ fn create_event(
         );
         creators.dedup();
         content.insert("additional_creators".to_owned(), CanonicalJsonValue::Array(creators));
+    }
+    content
+}
+
+/// The signed create event. Since version 12 its id is the room's.
+fn create_event(
+    app: &App,
+    requester: &Requester,
+    mut content: CanonicalJsonObject,
+    version: &RoomVersionId,
+    rules: &RoomVersionRules,
+) -> Result<Pdu, Error> {
+    content.insert("room_version".to_owned(), version.to_string().into());
+    if !rules.authorization.use_room_create_sender {
+        content.insert("creator".to_owned(), requester.user_id.to_string().into());
     }
     let mut object = object(json!({
         "type": "m.room.create", "state_key": "", "sender": requester.user_id, "origin_server_ts": app.clock.now_ms(),
@@ -224,14 +258,16 @@ async fn first_events(
     requester: &Requester,
     room: &Arc<Room>,
     mut create: Pdu,
-    plan: Plan<'_>,
+    state: Vec<State>,
 ) -> Result<(), Error> {
     let mut building = Building::begin(engine, room).await?;
     let new_room = NewRoom { room_id: room.room_id.to_string(), version: room.version.to_string() };
     building.batch_mut().new_room = Some(new_room);
     create.sender_id = requester.user;
     building.place_create(create).await?;
-    for (event_type, state_key, content) in first_state(engine, requester, room, &plan).await? {
+    let member = membership::join_content(engine, &requester.user_id).await?;
+    let member = ("m.room.member".to_owned(), requester.user_id.to_string(), member);
+    for (event_type, state_key, content) in std::iter::once(member).chain(state) {
         let event_type = TimelineEventType::from(event_type);
         let draft = Draft::state(requester.user_id.clone(), event_type, state_key, content);
         building.add(draft).await.map_err(|error| match error {
@@ -246,20 +282,18 @@ async fn first_events(
     Ok(())
 }
 
-type State = (String, String, CanonicalJsonObject);
+/// A state event to be: type, state key, content.
+pub(super) type State = (String, String, CanonicalJsonObject);
 
-/// The state events after the create event, in the order of the specification ([spec]).
+/// The state events after the creator's join, in the order of the specification ([spec]).
 ///
 /// [spec]: https://spec.matrix.org/v1.19/client-server-api/#post_matrixclientv3createroom
-async fn first_state(
-    engine: &Engine,
+fn first_state(
     requester: &Requester,
     room: &Room,
     Plan { request, preset, alias }: &Plan<'_>,
 ) -> Result<Vec<State>, Error> {
-    let member = membership::join_content(engine, &requester.user_id).await?;
-    let mut state: Vec<State> =
-        vec![("m.room.member".to_owned(), requester.user_id.to_string(), member)];
+    let mut state: Vec<State> = Vec::new();
     let mut push = |event_type: &str, value: serde_json::Value| -> Result<(), Error> {
         state.push((event_type.to_owned(), String::new(), object(value)?));
         Ok(())

@@ -26,8 +26,11 @@ use super::{
     generations::Generations,
     loaded::{self, Loaded},
     pdu::{Pdu, Place},
+    presence::Presence,
     resolve::Node,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
+    serial::Serial,
+    spaces::Walks,
     state,
     state_at::Snapshot,
     typing::Typing,
@@ -64,10 +67,14 @@ struct Inner {
     applied: AtomicI64,
     appending: AtomicI64,
     changed: Notify,
+    serial: Arc<Serial>,
     typing: Typing,
+    presence: Presence,
     snapshots: Generations<Snapshot>,
     auth_nodes: Generations<Arc<Node>>,
     wishes: Known,
+    walks: Walks,
+    indexing: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -79,6 +86,7 @@ impl Engine {
     /// The same with another bound on what the rooms in memory weigh.
     pub fn with_room_bytes(app: App, bytes_max: usize) -> Self {
         let (applying, queue) = mpsc::unbounded_channel();
+        let serial = Arc::<Serial>::default();
         let engine = Self(Arc::new(Inner {
             app,
             rooms: Loaded::new(bytes_max),
@@ -88,10 +96,14 @@ impl Engine {
             applied: AtomicI64::new(0),
             appending: AtomicI64::new(0),
             changed: Notify::new(),
-            typing: Typing::default(),
+            typing: Typing::new(serial.clone()),
+            presence: Presence::new(serial.clone()),
+            serial,
             snapshots: Generations::new(SNAPSHOT_ENTRIES_MAX),
             auth_nodes: Generations::new(AUTH_NODES_MAX),
             wishes: Known::default(),
+            walks: Walks::default(),
+            indexing: tokio::sync::Mutex::default(),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -113,6 +125,26 @@ impl Engine {
     /// What users of this server want to be told of.
     pub(super) fn wishes(&self) -> &Known {
         &self.0.wishes
+    }
+
+    /// Who is there.
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// The count of what passed by so far: every change up to it can be seen.
+    pub fn serial(&self) -> u64 {
+        let _finished = (self.0.typing.hold(), self.0.presence.hold());
+        self.0.serial.read()
+    }
+
+    pub(super) fn walks(&self) -> &Walks {
+        &self.0.walks
+    }
+
+    /// Held while the search index is brought up to date.
+    pub(super) fn indexing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.indexing
     }
 
     /// Who is typing where.

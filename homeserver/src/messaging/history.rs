@@ -12,6 +12,7 @@ use crate::{
     storage::{
         Id, Position,
         events::{self, StoredEvent},
+        rooms,
     },
 };
 
@@ -31,12 +32,22 @@ pub async fn readable_room(
     let room = engine.find_room(room_id).await?.ok_or_else(not_in)?;
     let standing = room.seen().membership(requester.user);
     match standing {
-        Some(membership @ (Membership::Join | Membership::Leave | Membership::Ban)) => {
+        Some(Membership::Join) => Ok((room, Membership::Join)),
+        Some(membership @ (Membership::Leave | Membership::Ban))
+            if !is_forgotten(engine, requester, &room).await? =>
+        {
             Ok((room, membership))
         }
         _ if visibility::is_world_readable(engine, &room).await? => Ok((room, Membership::Leave)),
         _ => Err(not_in()),
     }
+}
+
+/// Whether the requester has asked to hear no more of the room.
+async fn is_forgotten(engine: &Engine, requester: &Requester, room: &Room) -> Result<bool, Error> {
+    let db = &engine.app().db;
+    let standing = rooms::find_membership(db, requester.user, room.id).await?;
+    Ok(standing.is_some_and(|standing| standing.forgotten))
 }
 
 /// The room's state as the requester may see it: now, or when they left.
@@ -68,6 +79,36 @@ pub async fn state_at_position(
     let last = sync_view::last_event_at(engine, &room, position).await?;
     let then = sync_view::state_after(engine, last.as_deref()).await?;
     let ids: Vec<Id> = then.state().into_values().collect();
+    let events = engine.pdus(&room, &ids).await?;
+    Ok((room, events))
+}
+
+/// The room's state at a place in its timeline, as far as the requester may see it. Before everything it is the state with which the
+/// history here begins; the room's own beginning is its creator's join, for no room is nobody's.
+pub async fn state_at_place(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    order: i64,
+) -> Result<(Arc<Room>, Vec<Arc<Pdu>>), Error> {
+    let (room, membership) = readable_room(engine, requester, room_id).await?;
+    if membership != Membership::Join {
+        return state(engine, requester, room_id).await;
+    }
+    let before = timeline(engine, &room, Some(order), true, 1).await?.pop();
+    let snapshot = match before {
+        Some(before) => before.state_after,
+        None => {
+            let first = timeline(engine, &room, None, false, 2).await?;
+            let begins = |event: &StoredEvent| event.state_before.is_some();
+            let known = first.first().filter(|first| begins(first));
+            known.map_or_else(
+                || first.last().and_then(|second| second.state_after),
+                |first| first.state_before,
+            )
+        }
+    };
+    let ids: Vec<Id> = engine.state_at(snapshot).await?.state().into_values().collect();
     let events = engine.pdus(&room, &ids).await?;
     Ok((room, events))
 }
@@ -135,10 +176,9 @@ pub async fn page(
     }
     let stored = timeline(engine, &room, from, backwards, limit).await?;
     let next = match stored.last() {
-        Some(last) if stored.len() as u64 == limit => {
-            last.timeline_order.map(|order| if backwards { order } else { order + 1 })
-        }
-        _ => None,
+        // Whether there is more shows only when it is asked for: history may be filled in meanwhile.
+        Some(last) => last.timeline_order.map(|order| if backwards { order } else { order + 1 }),
+        None => None,
     };
     let mut events = Vec::with_capacity(stored.len());
     for event in stored {
@@ -189,21 +229,8 @@ pub async fn context(
 ) -> Result<Context, Error> {
     let (room, event) = event_in_timeline(engine, requester, room_id, event_id).await?;
     let Some(order) = event.place.order else { return Err(Error::EventNotFound) };
-    let half = (limit / 2).min(PAGE_MAX);
-    let mut sides = [Vec::new(), Vec::new()];
-    for (side, backwards) in sides.iter_mut().zip([true, false]) {
-        if half == 0 {
-            continue;
-        }
-        let from = if backwards { order } else { order.saturating_add(1) };
-        for stored in timeline(engine, &room, Some(from), backwards, half).await? {
-            let pdu = engine.read(stored, &room)?;
-            if visibility::may_see(engine, &room, requester.user, &pdu).await? {
-                side.push(pdu);
-            }
-        }
-    }
-    let [before, after] = sides;
+    let (before, after) =
+        around(engine, requester.user, &room, order, (limit / 2, limit / 2)).await?;
     let last = after.last().unwrap_or(&event);
     let state = match last.place.state_after {
         Some(snapshot) => {
@@ -214,6 +241,32 @@ pub async fn context(
         None => Vec::new(),
     };
     Ok(Context { room, event, before, after, state })
+}
+
+/// What stands right before and right after a place in the timeline, as far as `user` may see it; nearest first.
+pub(super) async fn around(
+    engine: &Engine,
+    user: Id,
+    room: &Room,
+    order: i64,
+    (before, after): (u64, u64),
+) -> Result<(Vec<Arc<Pdu>>, Vec<Arc<Pdu>>), Error> {
+    let mut sides = [Vec::new(), Vec::new()];
+    let wanted = [(true, order, before), (false, order.saturating_add(1), after)];
+    for (side, (backwards, from, limit)) in sides.iter_mut().zip(wanted) {
+        if limit == 0 {
+            continue;
+        }
+        let page = timeline(engine, room, Some(from), backwards, limit.min(PAGE_MAX)).await?;
+        for stored in page {
+            let pdu = engine.read(stored, room)?;
+            if visibility::may_see(engine, room, user, &pdu).await? {
+                side.push(pdu);
+            }
+        }
+    }
+    let [before, after] = sides;
+    Ok((before, after))
 }
 
 async fn event_in_timeline(

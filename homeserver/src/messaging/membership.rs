@@ -11,7 +11,10 @@ use ruma::{
     events::TimelineEventType,
 };
 
-use super::{Building, Draft, Engine, Error, Room, power, remote, room::Membership};
+use super::{
+    Building, Draft, Engine, Error, Room, invite_permission, power, remote, room::Membership,
+    upgrade,
+};
 use crate::{auth::Requester, storage::rooms};
 
 /// The content of a join: the profile of today.
@@ -58,16 +61,40 @@ async fn send(engine: &Engine, room: &Arc<Room>, draft: Draft) -> Result<(), Err
     Ok(())
 }
 
-/// Joins the requester to a room; `via` are servers that may know it. Joining again changes nothing.
+/// Joins the requester to a room; `via` are servers that may know it, `extra` goes into the event beside what it must say.
+/// Joining again changes nothing. What the user keeps about the room before it, where there is one, follows them.
 pub async fn join(
     engine: &Engine,
     requester: &Requester,
     room_id: &RoomId,
     via: &[OwnedServerName],
-    reason: Option<String>,
+    extra: CanonicalJsonObject,
+) -> Result<(), Error> {
+    let room = engine.find_room(room_id).await?;
+    if room.is_some_and(|room| room.seen().is_joined(requester.user)) {
+        return Ok(());
+    }
+    enter(engine, requester, room_id, via, extra).await?;
+    if let Some(room) = engine.find_room(room_id).await? {
+        upgrade::follow(engine, requester.user, &room).await;
+    }
+    Ok(())
+}
+
+async fn enter(
+    engine: &Engine,
+    requester: &Requester,
+    room_id: &RoomId,
+    via: &[OwnedServerName],
+    extra: CanonicalJsonObject,
 ) -> Result<(), Error> {
     let user_id = &requester.user_id;
-    let content = with_reason(join_content(engine, user_id).await?, reason);
+    let mut content = extra;
+    // These say what the server knows, whatever a client writes.
+    for field in ["displayname", "avatar_url", "join_authorised_via_users_server"] {
+        content.remove(field);
+    }
+    content.extend(join_content(engine, user_id).await?);
     let room = match resident(engine, room_id).await? {
         Some(room) => room,
         None => {
@@ -79,10 +106,6 @@ pub async fn join(
             }
         }
     };
-    if room.seen().is_joined(requester.user) {
-        return Ok(());
-    }
-    let mut content = content;
     match restricted_voucher(engine, &room, requester).await? {
         Voucher::NotNeeded => {}
         Voucher::Ours(authoriser) => {
@@ -190,6 +213,7 @@ pub async fn invite(
     };
     content.extend(extra);
     if is_ours {
+        invite_permission::check(engine, target, sender).await?;
         return send(engine, &room, member_draft(sender, target, content)).await;
     }
     remote::invite(engine, &room, member_draft(sender, target, content)).await
@@ -315,7 +339,7 @@ pub async fn forget(engine: &Engine, requester: &Requester, room_id: &RoomId) ->
         Some(Membership::Leave | Membership::Ban) => {
             Ok(rooms::forget_room(db, requester.user, stored.id).await?)
         }
-        _ => Err(Error::InvalidParam("leave the room before forgetting it".to_owned())),
+        _ => Err(Error::StillIn),
     }
 }
 

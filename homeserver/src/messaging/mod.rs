@@ -14,11 +14,13 @@ mod funnel;
 mod generations;
 mod import;
 mod inbound;
+mod invite_permission;
 mod loaded;
 mod merge;
 mod redact;
 pub mod remote;
 mod resolve;
+mod serial;
 
 pub mod aliases;
 pub mod by_time;
@@ -26,6 +28,7 @@ pub mod check;
 pub mod client_event;
 pub mod create_room;
 mod draft;
+pub mod event_filter;
 pub mod federation_reads;
 pub mod history;
 pub mod jobs;
@@ -34,21 +37,27 @@ pub mod membership;
 pub mod notified;
 pub mod pdu;
 pub mod power;
+pub mod presence;
 pub mod receipts;
 pub mod reception;
 pub mod relations;
 pub mod resident;
 pub mod room;
+pub mod search;
 pub mod send;
 mod signed;
+pub mod spaces;
 pub mod state;
 pub mod state_at;
+pub mod state_checks;
 pub mod stripped;
+pub mod summary;
 pub mod sync_view;
 pub mod threads;
 pub mod tokens;
 pub mod typing;
 pub mod unread;
+pub mod upgrade;
 pub mod visibility;
 pub mod wishes;
 
@@ -78,6 +87,12 @@ pub enum Error {
     InvalidParam(String),
     #[error("the event is too large: {0}")]
     TooLarge(String),
+    /// Only who is out of a room may forget it.
+    #[error("leave the room before forgetting it")]
+    StillIn,
+    /// The user takes no invitations.
+    #[error("that user takes no invitations")]
+    InviteBlocked,
     #[error("the alias is taken")]
     AliasTaken,
     #[error("{0} does not lead to this room")]

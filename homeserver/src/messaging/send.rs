@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, events::TimelineEventType};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, power, signed::PREV_EVENTS_MAX,
-    threads,
+    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, presence,
+    signed::PREV_EVENTS_MAX, threads,
 };
-use crate::{auth::Requester, storage::events};
+use crate::storage::events;
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
 /// what the state says already returns the standing event's.
@@ -21,7 +21,6 @@ pub async fn send_event(
     if let Some(event_id) = repeated(engine, &draft).await? {
         return Ok(event_id);
     }
-    check_draft(engine, &room, &draft).await?;
     check_thread(engine, &room, &draft).await?;
     let mut building = begin(engine, &room).await?;
     // Again in the room's turn: two copies of one request may have waited for it side by side.
@@ -31,8 +30,11 @@ pub async fn send_event(
     if let Some(same) = unchanged(&building, &draft).await? {
         return Ok(same.event_id.clone());
     }
+    let sender = draft.sender.clone();
     let event_id = building.add(draft).await?;
     building.commit().await?;
+    let sender = engine.app().db.user(sender.as_str()).await?;
+    presence::act(engine, sender).await;
     Ok(event_id)
 }
 
@@ -61,45 +63,6 @@ async fn begin<'a>(engine: &'a Engine, room: &'a Arc<Room>) -> Result<Building<'
     drop(building);
     merge::merge_ends(engine, room).await?;
     Building::begin(engine, room).await
-}
-
-/// Refuses what no event of a room may be, whoever sends it: other than what the room's rules do not allow its sender, such a request
-/// is wrong in itself.
-async fn check_draft(engine: &Engine, room: &Room, draft: &Draft) -> Result<(), Error> {
-    match draft.event_type {
-        TimelineEventType::RoomCreate => {
-            Err(Error::InvalidParam("a room is created once".to_owned()))
-        }
-        TimelineEventType::RoomPowerLevels if draft.state_key.as_deref() == Some("") => {
-            power::check_users(engine, room, &draft.content).await
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A state event of the requester, with what must hold for its type checked: a canonical alias must be this room's.
-pub async fn state_draft(
-    engine: &Engine,
-    requester: &Requester,
-    event_type: TimelineEventType,
-    state_key: String,
-    mut content: CanonicalJsonObject,
-) -> Result<Draft, Error> {
-    if event_type == TimelineEventType::RoomCanonicalAlias
-        && let Some(alias) =
-            content.get("alias").and_then(|alias| alias.as_str()).filter(|alias| !alias.is_empty())
-    {
-        let alias = ruma::RoomAliasId::parse(alias)
-            .map_err(|error| Error::InvalidParam(error.to_string()))?;
-        super::aliases::resolve(engine, &alias)
-            .await
-            .map_err(|_| Error::BadAlias(alias.to_string()))?;
-    }
-    if event_type == TimelineEventType::RoomMember {
-        // Who vouches for a join says the server that checked it, never the client; in anything but a first join it means nothing.
-        content.remove("join_authorised_via_users_server");
-    }
-    Ok(Draft::state(requester.user_id.clone(), event_type, state_key, content))
 }
 
 async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result<Arc<Room>, Error> {

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 
-use super::{Engine, Error, acl};
+use super::{Engine, Error, acl, presence, serial::Serial};
 use crate::auth::Requester;
 
 /// The longest a client may say that somebody types; after it they stop by themselves.
@@ -17,13 +17,15 @@ pub const TYPING_MAX: Duration = Duration::from_secs(120);
 const ROOMS_MAX: usize = 10_000;
 
 /// Typing in all rooms.
-#[derive(Debug, Default)]
-pub struct Typing(Mutex<State>);
+#[derive(Debug)]
+pub struct Typing {
+    /// Counts changes since the start of the process.
+    serial: Arc<Serial>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug, Default)]
 struct State {
-    /// Counts changes since the start of the process.
-    serial: u64,
     rooms: HashMap<OwnedRoomId, RoomTyping>,
 }
 
@@ -35,8 +37,18 @@ struct RoomTyping {
 }
 
 impl Typing {
+    /// Nobody types; changes are counted on `serial`.
+    pub(super) fn new(serial: Arc<Serial>) -> Self {
+        Self { serial, state: Mutex::default() }
+    }
+
+    /// Waits for a change that is being made, so that a serial read meanwhile counts only finished ones.
+    pub(super) fn hold(&self) -> impl Drop + '_ {
+        self.state()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets (`until_ms`) or ends (`None`) a user's typing; tells whether anything changed.
@@ -50,15 +62,13 @@ impl Typing {
                 .map(|(room_id, _)| room_id.clone());
             idle.and_then(|room_id| state.rooms.remove(&room_id));
         }
-        let serial = state.serial + 1;
         let room = state.rooms.entry(room_id.to_owned()).or_default();
         let changed = match until_ms {
             Some(until) => room.until_ms.insert(user_id.to_owned(), until).is_none(),
             None => room.until_ms.remove(user_id).is_some(),
         };
         if changed {
-            room.changed = serial;
-            state.serial = serial;
+            room.changed = self.serial.next();
         }
         changed
     }
@@ -66,25 +76,16 @@ impl Typing {
     /// Ends what has run out and tells in which rooms.
     pub fn expire(&self, now_ms: i64) -> Vec<OwnedRoomId> {
         let mut state = self.state();
-        let serial = state.serial + 1;
         let mut expired = Vec::new();
         for (room_id, room) in &mut state.rooms {
             let before = room.until_ms.len();
             room.until_ms.retain(|_, until| *until > now_ms);
             if room.until_ms.len() != before {
-                room.changed = serial;
+                room.changed = self.serial.next();
                 expired.push(room_id.clone());
             }
         }
-        if !expired.is_empty() {
-            state.serial = serial;
-        }
         expired
-    }
-
-    /// The count of changes so far.
-    pub fn serial(&self) -> u64 {
-        self.state().serial
     }
 
     /// Who types in a room, if that changed after `since`.
@@ -134,6 +135,7 @@ pub async fn set(
     let timeout = timeout
         .map(|timeout| i64::try_from(timeout.min(TYPING_MAX).as_millis()).unwrap_or_default());
     let until_ms = timeout.map(|timeout| app.clock.now_ms() + timeout);
+    presence::act(engine, requester.user).await;
     if engine.typing().set(room_id, &requester.user_id, until_ms) {
         app.bell.ring_users(room.seen().local_joined.iter().copied());
         engine.announce_typing(&room, &requester.user_id, until_ms.is_some());

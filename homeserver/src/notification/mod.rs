@@ -8,6 +8,7 @@ mod devices;
 mod ephemeral;
 mod filter;
 mod lazy;
+mod presence;
 pub mod response;
 mod room;
 mod sliding;
@@ -34,7 +35,7 @@ pub struct Sync(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Tells the tokens of this process from those of an earlier one: typing serials begin anew.
+    /// Tells the tokens of this process from those of an earlier one: serials of what passes begin anew.
     boot: u32,
     lazy: lazy::Told,
     connections: sliding::Connections,
@@ -59,7 +60,7 @@ impl Sync {
     /// The newest token: everything up to it is committed and in memory.
     async fn now(&self, engine: &Engine) -> SyncToken {
         // The serial first: a change after it is told by the next sync too, never by none.
-        let serial = engine.typing().serial();
+        let serial = engine.serial();
         let position = engine.settled_position().await;
         let epoch = engine.app().db.epoch().to_owned();
         SyncToken { epoch, position, to_device: position, boot: self.0.boot, serial }

@@ -20,6 +20,8 @@ pub struct Response {
     #[serde(skip_serializing_if = "Events::is_empty")]
     pub account_data: Events,
     #[serde(skip_serializing_if = "Events::is_empty")]
+    pub presence: Events,
+    #[serde(skip_serializing_if = "Events::is_empty")]
     pub to_device: Events,
     #[serde(skip_serializing_if = "DeviceLists::is_empty")]
     pub device_lists: DeviceLists,
@@ -33,6 +35,7 @@ impl Response {
     pub fn is_empty(&self) -> bool {
         self.rooms.is_empty()
             && self.account_data.is_empty()
+            && self.presence.is_empty()
             && self.to_device.is_empty()
             && self.device_lists.is_empty()
     }

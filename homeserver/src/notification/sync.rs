@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use ruma::{OwnedRoomId, api::client::filter::FilterDefinition};
 
 use super::{
-    Error, Sync, account_data, devices, ephemeral, filter,
+    Error, Sync, account_data, devices, ephemeral, filter, presence as told_presence,
     response::{InvitedRoom, KnockedRoom, Response},
     room::{self, News},
     wait,
@@ -15,7 +15,12 @@ use super::{
 use crate::{
     account::{self, Wishes},
     auth::Requester,
-    messaging::{Engine, Membership, Pdu, tokens::SyncToken, wishes},
+    messaging::{
+        Engine, Membership, Pdu,
+        presence::{self, Status},
+        tokens::SyncToken,
+        wishes,
+    },
     storage::{
         Id,
         rooms::{self, StoredMembership},
@@ -34,6 +39,8 @@ pub struct SyncRequest {
     pub use_state_after: bool,
     /// How long to wait for news.
     pub timeout: Duration,
+    /// How the user is while this waits.
+    pub set_presence: Status,
 }
 
 /// Answers a v3 sync: at once when there is news or no `since`, otherwise when there is, or at the end of the timeout.
@@ -47,6 +54,7 @@ pub async fn sync(
     request: SyncRequest,
 ) -> Result<Response, Error> {
     let app = engine.app();
+    let _connected = presence::connect(engine, requester, request.set_presence).await;
     let first = state.now(engine).await;
     let mut since = request.since.as_deref().and_then(|since| state.known(engine, since, &first));
     match &since {
@@ -118,6 +126,8 @@ impl Look<'_> {
         if self.since.is_some() {
             response.device_lists = devices::device_lists(app, requester.user, span).await?;
         }
+        response.presence =
+            told_presence::told(&self, &response.device_lists.changed).await?.into();
         response.device_one_time_keys_count = devices::one_time_key_counts(app, requester).await?;
         response.device_unused_fallback_key_types =
             devices::unused_fallback_types(app, requester).await?;

@@ -129,7 +129,11 @@ fn start_loops(server: &Server, tasks: &Tasks) {
     let (db, clock) = (server.app.db.clone(), server.app.clock.clone());
     tasks.start_interruptible("retention", storage::retention::run(db, clock));
     tasks.start_interruptible("typing", messaging::typing::expire(server.engine.clone()));
+    if server.app.config.presence.enabled {
+        tasks.start_interruptible("presence", messaging::presence::watch(server.engine.clone()));
+    }
     tasks.start_interruptible("device lists", messaging::keys::catch_up(server.app.clone()));
+    tasks.start_interruptible("search index", messaging::search::run(server.engine.clone()));
     tasks.start_interruptible("received events", messaging::reception::run(server.engine.clone()));
 }
 

@@ -139,16 +139,23 @@ pub async fn update_search_name(
     Ok(())
 }
 
-/// Active accounts whose localpart or folded display name starts with `prefix` (folded), by localpart.
+/// Active accounts that `asker` may find: those whose localpart is `exact`; and of those who share a room with them, or are in a room of
+/// the public directory, whose localpart or folded display name starts with `prefix` (folded). By localpart.
 pub async fn list_accounts_by_prefix(
     db: &impl ConnectionTrait,
-    prefix: &str,
+    (prefix, exact): (&str, &str),
+    asker: Id,
     limit: u32,
 ) -> Result<Vec<Account>, Error> {
     let escaped = prefix.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     let sql = format!(
-        "SELECT {COLUMNS} FROM accounts WHERE deactivated = 0 AND (localpart LIKE $1 ESCAPE '!' OR search_name LIKE $1 ESCAPE '!' OR search_name LIKE $2 ESCAPE '!') ORDER BY localpart LIMIT $3"
+        "SELECT {COLUMNS} FROM accounts WHERE deactivated = 0 AND user_id <> $4 AND (localpart = $5 OR (localpart LIKE $1 ESCAPE '!' \
+             OR search_name LIKE $1 ESCAPE '!' OR search_name LIKE $2 ESCAPE '!') AND EXISTS (SELECT 1 FROM memberships b \
+             JOIN rooms r ON r.id = b.room WHERE b.user_id = accounts.user_id AND b.membership = 'join' AND (r.in_directory = 1 \
+             OR EXISTS (SELECT 1 FROM memberships a WHERE a.room = b.room AND a.user_id = $4 AND a.membership = 'join')))) \
+         ORDER BY localpart LIMIT $3"
     );
-    let values = values![format!("{escaped}%"), format!("% {escaped}%"), i64::from(limit)];
+    let values =
+        values![format!("{escaped}%"), format!("% {escaped}%"), i64::from(limit), asker, exact];
     query_all(db, &sql, values).await?.iter().map(account).collect()
 }

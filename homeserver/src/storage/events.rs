@@ -51,10 +51,10 @@ impl StoredEvent {
     }
 }
 
-const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
+pub(super) const EVENT: &str = "SELECT id, event_id, room, sender, position, timeline_order, state_before, state_after, countable, \
      thread, thread_countable, flags, redacted_by, at_ms, json FROM events";
 
-fn event(row: &Row) -> Result<StoredEvent, Error> {
+pub(super) fn event(row: &Row) -> Result<StoredEvent, Error> {
     Ok(StoredEvent {
         id: row.get(0)?,
         event_id: row.get(1)?,

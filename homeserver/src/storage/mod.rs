@@ -35,6 +35,7 @@ pub mod relations;
 pub mod reports;
 pub mod retention;
 pub mod rooms;
+pub mod search;
 pub mod threads;
 pub mod to_device;
 pub mod tokens;

@@ -17,6 +17,26 @@ pub async fn list_mutual_rooms(
     query_all(db.read(), &sql, values).await?.iter().map(|row| row.get(0)).collect()
 }
 
+/// Those of `others` that are in a room with `user`, in no particular order.
+pub async fn list_sharing(db: &Database, user: Id, others: &[Id]) -> Result<Vec<Id>, Error> {
+    let mut sharing = Vec::new();
+    for chunk in others.chunks(500) {
+        let marks: Vec<String> = (2..chunk.len() + 2).map(|mark| format!("${mark}")).collect();
+        let sql = format!(
+            "SELECT o.id FROM users o WHERE o.id IN ({}) AND EXISTS (SELECT 1 FROM memberships b JOIN memberships a \
+             ON a.room = b.room WHERE b.user_id = o.id AND a.user_id = $1 AND a.membership = 'join' \
+             AND b.membership = 'join')",
+            marks.join(", ")
+        );
+        let ids = std::iter::once(user).chain(chunk.iter().copied());
+        let values = ids.map(sea_orm::Value::from).collect();
+        for row in query_all(db.read(), &sql, values).await? {
+            sharing.push(row.get(0)?);
+        }
+    }
+    Ok(sharing)
+}
+
 /// How many rooms both users are in.
 pub async fn count_mutual_rooms(db: &Database, (one, other): (Id, Id)) -> Result<i64, Error> {
     let sql = format!("SELECT COUNT(*) {MUTUAL}");

@@ -179,6 +179,14 @@ pub async fn insert_alias(
         .await
 }
 
+/// Makes all of this server's aliases of a room lead to another.
+pub async fn update_aliases_room(db: &Database, old: &str, new: &str) -> Result<(), Error> {
+    const MOVE: &str = "UPDATE aliases SET room_id = $1 WHERE room_id = $2";
+    let row = values![new, old];
+    db.write(move |txn| Box::pin(async move { execute(txn.db(), MOVE, row).await.map(|_| ()) }))
+        .await
+}
+
 /// Removes an alias.
 pub async fn delete_alias(db: &Database, alias: &str) -> Result<(), Error> {
     let row = values![alias];

@@ -12,6 +12,7 @@ mod legacy;
 mod mail;
 mod mail_links;
 mod media;
+mod neighbours;
 mod operator;
 mod outsiders;
 mod peer;

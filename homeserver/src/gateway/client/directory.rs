@@ -23,8 +23,9 @@ use crate::{
     gateway::{ApiError, Matrix, MatrixRoutes, Server, rate_limit::RemoteLimit},
     messaging::{
         Engine, Error,
-        aliases::{self, DirectoryQuery, Summary},
+        aliases::{self, DirectoryQuery},
         history, power,
+        summary::Summary,
     },
     storage::rooms,
 };
@@ -93,26 +94,12 @@ pub(in crate::gateway) fn page(
     query: &DirectoryQuery,
     total: usize,
 ) -> Value {
-    let chunk: Vec<Value> = summaries.iter().map(chunk).collect();
-    let mut page = json!({ "chunk": chunk, "total_room_count_estimate": total });
+    let mut page = json!({ "chunk": summaries, "total_room_count_estimate": total });
     let end = query.skip + summaries.len();
     if let (true, Value::Object(page)) = (end < total, &mut page) {
         page.insert("next_batch".to_owned(), json!(end.to_string()));
     }
     page
-}
-
-fn chunk(summary: &Summary) -> Value {
-    let value = json!({
-        "room_id": summary.room_id, "name": summary.name, "topic": summary.topic, "avatar_url": summary.avatar_url,
-        "canonical_alias": summary.canonical_alias, "join_rule": summary.join_rule, "room_type": summary.room_type,
-        "num_joined_members": summary.joined, "world_readable": summary.world_readable,
-        "guest_can_join": summary.guest_can_join, "encryption": summary.encryption, "room_version": summary.version,
-    });
-    match value {
-        Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-        other => other,
-    }
 }
 
 async fn list(

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use ruma::{
+    OwnedRoomId,
     api::{
         Direction,
         client::{
@@ -24,9 +25,9 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::Requester,
-    gateway::{ApiError, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Matrix, MatrixRoutes, Path, Server},
     messaging::{
-        Engine, Membership, Pdu, Room, by_time, client_event,
+        Engine, Membership, Pdu, Room, by_time, client_event, event_filter,
         history::{self, Page},
         sync_view,
         tokens::{SyncToken, TimelineToken},
@@ -88,8 +89,12 @@ pub(super) async fn client_events(
 async fn messages(
     State(engine): State<Engine>,
     requester: Requester,
-    Matrix(request): Matrix<get_message_events::v3::Request>,
+    Path(room_id): Path<OwnedRoomId>,
+    request: Result<Matrix<get_message_events::v3::Request>, ApiError>,
 ) -> Result<Response, ApiError> {
+    // Who may not read the room is told so, whatever is wrong with the question.
+    history::readable_room(&engine, &requester, &room_id).await?;
+    let Matrix(request) = request?;
     let backwards = request.dir == Direction::Backward;
     let room_id = &request.room_id;
     let from = place(&engine, room_id, request.from.as_deref()).await?;
@@ -107,17 +112,7 @@ async fn messages(
             page.next = None;
         }
     }
-    let filter = &request.filter;
-    page.events.retain(|pdu| {
-        let event_type = pdu.event_type.to_string();
-        filter
-            .types
-            .as_ref()
-            .is_none_or(|types| types.iter().any(|pattern| matches(pattern, &event_type)))
-            && !filter.not_types.iter().any(|pattern| matches(pattern, &event_type))
-            && filter.senders.as_ref().is_none_or(|senders| senders.contains(&pdu.sender))
-            && !filter.not_senders.contains(&pdu.sender)
-    });
+    page.events.retain(|pdu| event_filter::takes(&request.filter, pdu));
     let chunk = client_events(&engine, &page.room, &requester, &page.events).await?;
     let members = senders(&engine, &page).await?;
     let state = client_events(&engine, &page.room, &requester, &members).await?;
@@ -127,14 +122,6 @@ async fn messages(
         body.insert("end".to_owned(), json!(token(&engine, next)));
     }
     Ok(Json(body).into_response())
-}
-
-/// Whether an event type matches a filter's pattern, in which `*` stands for anything.
-fn matches(pattern: &str, event_type: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => event_type.starts_with(prefix),
-        None => pattern == event_type,
-    }
 }
 
 /// The member events of a page's senders, so that clients can show names.
@@ -208,13 +195,20 @@ async fn members(
     requester: Requester,
     Matrix(request): Matrix<get_member_events::v3::Request>,
 ) -> Result<Response, ApiError> {
-    let at = request.at.as_deref().and_then(SyncToken::of_any_sync);
-    let at = at.filter(|at| at.epoch == engine.app().db.epoch());
-    let (room, events) = match at {
-        Some(at) => {
-            history::state_at_position(&engine, &requester, &request.room_id, at.position).await?
+    let room_id = &request.room_id;
+    let at = request.at.as_deref().filter(|at| !at.is_empty());
+    let (room, events) = match at.map(SyncToken::of_any_sync) {
+        Some(Some(at)) if at.epoch == engine.app().db.epoch() => {
+            history::state_at_position(&engine, &requester, room_id, at.position).await?
         }
-        None => history::state(&engine, &requester, &request.room_id).await?,
+        // From before a restored backup: as if it named no place.
+        Some(Some(_)) => history::state(&engine, &requester, room_id).await?,
+        // A timeline's `prev_batch`.
+        Some(None) => {
+            let place = order(&engine, at)?.unwrap_or(i64::MAX);
+            history::state_at_place(&engine, &requester, room_id, place).await?
+        }
+        None => history::state(&engine, &requester, room_id).await?,
     };
     let (only, not) = (
         request.membership.map(|wanted| wanted.to_string()),

@@ -137,6 +137,7 @@ impl From<keys::Error> for ApiError {
 
         match error {
             Error::Invalid(text) => Self::invalid_param(text),
+            Error::Malformed(text) => Self::bad_json(text),
             Error::BadSignature(text) => {
                 Self::new(StatusCode::BAD_REQUEST, "M_INVALID_SIGNATURE", text)
             }

@@ -24,7 +24,7 @@ use super::rooms::object;
 use crate::{
     auth::Requester,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
-    messaging::{self, Draft, Engine, Error, Transaction, history, receipts, send},
+    messaging::{self, Draft, Engine, Error, Transaction, history, receipts, send, state_checks},
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -68,8 +68,8 @@ async fn send_state(
 ) -> Result<Matrix<send_state_event::v3::Response>, ApiError> {
     let event_type = TimelineEventType::from(request.event_type.to_string());
     let content = object(&request.body)?;
-    let draft =
-        send::state_draft(&engine, &requester, event_type, request.state_key, content).await?;
+    let draft = Draft::state(requester.user_id, event_type, request.state_key, content);
+    let draft = state_checks::checked(&engine, &request.room_id, draft).await?;
     let event_id = send::send_event(&engine, &request.room_id, draft).await?;
     Ok(Matrix(send_state_event::v3::Response::new(event_id)))
 }

@@ -16,6 +16,8 @@ impl From<Error> for ApiError {
             Error::BadEvent(_) => Self::bad_json(text),
             Error::InvalidParam(_) => Self::invalid_param(text),
             Error::TooLarge(_) => Self::too_large(text),
+            Error::StillIn => bad("M_UNKNOWN"),
+            Error::InviteBlocked => Self::new(StatusCode::FORBIDDEN, "M_INVITE_BLOCKED", text),
             Error::AliasTaken => bad("M_ROOM_IN_USE"),
             Error::BadAlias(_) => bad("M_BAD_ALIAS"),
             Error::UnsupportedRoomVersion(_) => bad("M_UNSUPPORTED_ROOM_VERSION"),
@@ -36,9 +38,12 @@ pub(in crate::gateway) fn refusal(error: Error) -> Refusal {
     match error {
         Error::RoomNotFound | Error::EventNotFound => Refusal::not_found(text),
         Error::Forbidden(_) => Refusal::forbidden(text),
-        Error::BadEvent(_) | Error::InvalidParam(_) | Error::AliasTaken | Error::BadAlias(_) => {
-            Refusal::invalid_param(text)
-        }
+        Error::BadEvent(_)
+        | Error::InvalidParam(_)
+        | Error::AliasTaken
+        | Error::BadAlias(_)
+        | Error::StillIn => Refusal::invalid_param(text),
+        Error::InviteBlocked => Refusal::new(StatusCode::FORBIDDEN, ErrorKind::InviteBlocked, text),
         Error::TooLarge(_) => Refusal::too_large(text),
         Error::UnsupportedRoomVersion(_) => {
             Refusal::new(StatusCode::BAD_REQUEST, ErrorKind::UnsupportedRoomVersion, text)

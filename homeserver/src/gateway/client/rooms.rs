@@ -1,7 +1,7 @@
 //! The door to rooms: making, joining, leaving, inviting, kicking, banning.
 //! Spec: <https://spec.matrix.org/v1.19/client-server-api/#rooms-1>.
 
-use axum::{Router, extract::State};
+use axum::{Router, body::Bytes, extract::State};
 use ruma::{
     CanonicalJsonObject, OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, RoomOrAliasId,
     api::client::{
@@ -10,18 +10,19 @@ use ruma::{
             ban_user, forget_room, invite_user, join_room_by_id, join_room_by_id_or_alias,
             joined_rooms, kick_user, leave_room, unban_user,
         },
-        room::create_room,
+        room::{create_room, upgrade_room},
     },
     serde::Raw,
 };
 
 use crate::{
     auth::Requester,
-    gateway::{ApiError, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Matrix, MatrixAndBody, MatrixRoutes, Server},
     messaging::{
         Engine, aliases,
         create_room::{self as making, NewRoomRequest},
         membership::{self, Removal},
+        upgrade,
     },
     storage::rooms,
 };
@@ -29,6 +30,7 @@ use crate::{
 pub(in crate::gateway) fn routes() -> Router<Server> {
     Router::new()
         .serve::<create_room::v3::Request, _, _>(create)
+        .serve::<upgrade_room::v3::Request, _, _>(upgrade)
         .serve::<join_room_by_id::v3::Request, _, _>(join_by_id)
         .serve::<join_room_by_id_or_alias::v3::Request, _, _>(join_by_id_or_alias)
         .serve::<knock_room::v3::Request, _, _>(knock)
@@ -99,13 +101,33 @@ fn initial_state<T>(raw: &Raw<T>) -> Result<(String, String, CanonicalJsonObject
     Ok((event.event_type, event.state_key, event.content))
 }
 
+/// `POST /_matrix/client/v3/rooms/{roomId}/upgrade`
+async fn upgrade(
+    State(engine): State<Engine>,
+    requester: Requester,
+    Matrix(request): Matrix<upgrade_room::v3::Request>,
+) -> Result<Matrix<upgrade_room::v3::Response>, ApiError> {
+    let (version, creators) = (request.new_version, request.additional_creators);
+    let replacement =
+        upgrade::upgrade(&engine, &requester, &request.room_id, version, creators).await?;
+    Ok(Matrix(upgrade_room::v3::Response::new(replacement)))
+}
+
+/// What a client adds to its join, beside what the endpoint itself reads.
+fn join_extra(body: &Bytes) -> Result<CanonicalJsonObject, ApiError> {
+    let mut extra: CanonicalJsonObject =
+        serde_json::from_slice(body).map_err(ApiError::bad_json)?;
+    extra.remove("third_party_signed");
+    Ok(extra)
+}
+
 /// `POST /_matrix/client/v3/rooms/{roomId}/join`
 async fn join_by_id(
     State(engine): State<Engine>,
     requester: Requester,
-    Matrix(request): Matrix<join_room_by_id::v3::Request>,
+    MatrixAndBody(request, body): MatrixAndBody<join_room_by_id::v3::Request>,
 ) -> Result<Matrix<join_room_by_id::v3::Response>, ApiError> {
-    membership::join(&engine, &requester, &request.room_id, &[], request.reason).await?;
+    membership::join(&engine, &requester, &request.room_id, &[], join_extra(&body)?).await?;
     Ok(Matrix(join_room_by_id::v3::Response::new(request.room_id)))
 }
 
@@ -113,10 +135,10 @@ async fn join_by_id(
 async fn join_by_id_or_alias(
     State(engine): State<Engine>,
     requester: Requester,
-    Matrix(request): Matrix<join_room_by_id_or_alias::v3::Request>,
+    MatrixAndBody(request, body): MatrixAndBody<join_room_by_id_or_alias::v3::Request>,
 ) -> Result<Matrix<join_room_by_id_or_alias::v3::Response>, ApiError> {
     let (room_id, via) = resolve(&engine, &request.room_id_or_alias, request.via).await?;
-    membership::join(&engine, &requester, &room_id, &via, request.reason).await?;
+    membership::join(&engine, &requester, &room_id, &via, join_extra(&body)?).await?;
     Ok(Matrix(join_room_by_id_or_alias::v3::Response::new(room_id)))
 }
 
@@ -132,7 +154,7 @@ async fn knock(
 }
 
 /// A room id and the servers to ask, from an id or an alias.
-async fn resolve(
+pub(super) async fn resolve(
     engine: &Engine,
     id_or_alias: &RoomOrAliasId,
     mut via: Vec<OwnedServerName>,

@@ -16,7 +16,7 @@ use ruma::api::client::{
 use crate::{
     auth::Requester,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
-    messaging::Engine,
+    messaging::{Engine, presence::Status},
     notification::{self, Error, Sync, SyncRequest},
 };
 
@@ -38,6 +38,7 @@ async fn sync(
         full_state: request.full_state,
         use_state_after: request.use_state_after,
         timeout: request.timeout.unwrap_or_default(),
+        set_presence: Status::from(&request.set_presence),
     };
     let response = notification::sync(&engine, &state, &requester, request).await?;
     Ok(Json(response).into_response())

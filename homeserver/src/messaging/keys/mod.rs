@@ -55,6 +55,9 @@ pub enum Error {
     /// The keys are not what the specification allows; the text says what is wrong.
     #[error("{0}")]
     Invalid(String),
+    /// The device keys are no device keys.
+    #[error("{0}")]
+    Malformed(String),
     /// A signature is missing or does not verify.
     #[error("{0}")]
     BadSignature(String),

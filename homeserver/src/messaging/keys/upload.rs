@@ -42,8 +42,8 @@ struct Checked {
 /// Stores what the requester's device uploads and counts its one-time keys. The same upload again changes nothing.
 ///
 /// # Errors
-/// [`Error::Invalid`] for keys that are malformed, not the device's own, of low order, or a one-time key id that was used
-/// for other content; [`Error::BadSignature`]. Nothing is stored then.
+/// [`Error::Malformed`] for device keys that are none, or not the device's own; [`Error::Invalid`] for one-time keys of low order, or
+/// whose id was used for other content; [`Error::BadSignature`]. Nothing is stored then.
 pub async fn upload_keys(
     app: &App,
     requester: &Requester,
@@ -92,8 +92,13 @@ pub async fn unused_fallback_types(
 fn check(requester: &Requester, upload: &KeyUpload) -> Result<Checked, Error> {
     let device_keys = match &upload.device_keys {
         Some(json) => {
-            let mut keys = parse_object(json)?;
-            check_device_keys(&keys, requester.user_id.as_str(), requester.device_id.as_str())?;
+            let malformed = |error| match error {
+                Error::Invalid(text) => Error::Malformed(text),
+                other => other,
+            };
+            let mut keys = parse_object(json).map_err(malformed)?;
+            check_device_keys(&keys, requester.user_id.as_str(), requester.device_id.as_str())
+                .map_err(malformed)?;
             keys.remove("unsigned");
             Some(signed_json::to_text(&keys))
         }

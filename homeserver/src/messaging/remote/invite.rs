@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{answered, leave::outside, raw, refused};
 use crate::messaging::{
-    Building, Draft, Engine, Error, Room, build, create_room, funnel, room::Membership, stripped,
+    Building, Draft, Engine, Error, Room, build, create_room, funnel, invite_permission,
+    room::Membership, stripped,
 };
 use crate::{auth::Requester, storage::events};
 
@@ -85,6 +86,7 @@ pub async fn receive_invite(
     let Some(user) = crate::account::find_active(app, &target).await? else {
         return Err(Error::Forbidden("no such user here".to_owned()));
     };
+    invite_permission::check(engine, &target, &pdu.sender).await?;
     let mut signed: CanonicalJsonObject = object;
     app.signing.sign_event(&app.server_name, &mut signed, &rules).map_err(Error::bad_event)?;
     let in_room = match engine.find_room(&pdu.room_id).await? {

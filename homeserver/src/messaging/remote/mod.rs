@@ -68,6 +68,7 @@ fn answered(server: &ServerName, error: &tern_federation::RequestError) -> Error
         return Error::Forbidden(error.to_string());
     }
     match error.status().map(|status| status.as_u16()) {
+        Some(403) if matches!(error.kind(), Some(ErrorKind::InviteBlocked)) => Error::InviteBlocked,
         Some(403) => Error::Forbidden(error.to_string()),
         // A resident that cannot tell whether the user may join does not let them in.
         _ if matches!(

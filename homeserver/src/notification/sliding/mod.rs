@@ -26,7 +26,10 @@ pub(super) use session::{Session, Viewer};
 pub(super) use wanted::SharedRules;
 
 use super::{Error, Sync, wait};
-use crate::{auth::Requester, messaging::Engine};
+use crate::{
+    auth::Requester,
+    messaging::{Engine, presence},
+};
 
 /// Answers a sliding sync: at once without a `pos`, otherwise when there is news or at the end of the timeout.
 ///
@@ -40,6 +43,7 @@ pub async fn sliding_sync(
 ) -> Result<Answer, Error> {
     let viewer = Viewer { engine, state, requester };
     let timeout = request.timeout;
+    let _connected = presence::connect(engine, requester, request.set_presence).await;
     let mut session = Session::begin(viewer, request).await?;
     let timeout = if session.is_new() { Duration::ZERO } else { timeout };
     let poll = wait::Poll::new(&engine.app().bell, requester.user, timeout);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ruma::OwnedRoomId;
 
 use super::{super::Error, wanted::Wanted};
+use crate::messaging::presence::Status;
 
 /// Most lists and most subscriptions of a request (MSC4186).
 const LISTS_MAX: usize = 100;
@@ -32,6 +33,8 @@ pub struct Request {
     pub txn_id: Option<String>,
     /// How long to wait for news.
     pub timeout: Duration,
+    /// How the user is while this waits.
+    pub set_presence: Status,
     pub lists: BTreeMap<String, List>,
     pub subscriptions: BTreeMap<OwnedRoomId, Wanted>,
     pub extensions: Extensions,

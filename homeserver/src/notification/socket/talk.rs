@@ -14,7 +14,10 @@ use super::{
 use crate::{
     app::App,
     auth::{self, Auth, HeldToken, Requester},
-    messaging::Engine,
+    messaging::{
+        Engine,
+        presence::{Connected, connect},
+    },
     notification::{
         Error, Sync,
         sliding::{Session, Viewer},
@@ -175,7 +178,7 @@ async fn meet<'d, W: Wire>(
         limits: (&door.limits).into(),
     };
     send(&door.limits, wire, &opened).await?;
-    let talk = Talk { door, requester, token, seat, standing: None };
+    let talk = Talk { door, requester, token, seat, standing: None, connected: None };
     Ok((talk, request.map(|request| (id, request))))
 }
 
@@ -223,6 +226,8 @@ struct Talk<'d> {
     seat: Seat,
     /// `None`: nothing is asked for.
     standing: Option<Box<Standing>>,
+    /// Shows that the user is there, as the standing request says.
+    connected: Option<Connected>,
 }
 
 /// The request that stands.
@@ -345,6 +350,8 @@ impl Talk<'_> {
                 if self.seat.serve(&request.conn_id) {
                     self.door.engine.app().bell.ring_users([self.requester.user]);
                 }
+                let says = request.set_presence;
+                self.connected = connect(&self.door.engine, &self.requester, says).await;
                 Session::begin(self.viewer(), request).await
             }
             Err(error) => Err(error),

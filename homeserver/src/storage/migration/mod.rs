@@ -1,7 +1,7 @@
 //! The schema, one file a floor and step; never edited once landed.
 //!
 //! The SQL is written once, with the few words that differ between the databases in braces: `{int}` (INTEGER, BIGINT),
-//! `{bytes}` (BLOB, BYTEA), `{strict}` (STRICT, nothing). Every table says its owner and its retention rule in the comment
+//! `{bytes}` (BLOB, BYTEA), `{strict}` (STRICT, nothing), and lines for one of them only behind `@sqlite` or `@postgres`. Every table says its owner and its retention rule in the comment
 //! above it; a test refuses a table without one.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr, RuntimeErr};
@@ -23,6 +23,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0009_reports", include_str!("m0009_reports.sql")),
     ("m0010_reception", include_str!("m0010_reception.sql")),
     ("m0011_threads", include_str!("m0011_threads.sql")),
+    ("m0012_search", include_str!("m0012_search.sql")),
 ];
 
 struct Step {
@@ -70,7 +71,11 @@ fn for_database(sql: &str, sqlite: bool) -> String {
     let (int, bytes, strict) =
         if sqlite { ("INTEGER", "BLOB", "STRICT") } else { ("BIGINT", "BYTEA", "") };
     // Comments go first: they may hold semicolons.
-    let sql: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let lines = sql.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let (ours, theirs) =
+        if sqlite { ("@sqlite ", "@postgres ") } else { ("@postgres ", "@sqlite ") };
+    let lines = lines.filter(|line| !line.starts_with(theirs));
+    let sql: Vec<&str> = lines.map(|line| line.strip_prefix(ours).unwrap_or(line)).collect();
     sql.join("\n").replace("{int}", int).replace("{bytes}", bytes).replace("{strict}", strict)
 }
 
@@ -129,13 +134,15 @@ pub(super) fn kept_by_table() -> std::collections::BTreeMap<String, String> {
     for (name, sql) in STEPS {
         let mut comment = String::new();
         for line in sql.lines() {
-            let words: Vec<&str> = line.trim().trim_end_matches(';').split_whitespace().collect();
+            let line = line.trim().trim_end_matches(';');
+            let words: Vec<&str> =
+                line.split_whitespace().filter(|word| !word.starts_with('@')).collect();
             match words.as_slice() {
                 ["--", text @ ..] => {
                     comment.push_str(&text.join(" "));
                     comment.push(' ');
                 }
-                ["CREATE", "TABLE", table, ..] => {
+                ["CREATE", "TABLE", table, ..] | ["CREATE", "VIRTUAL", "TABLE", table, ..] => {
                     let rule = comment
                         .split_once("owner: ")
                         .and_then(|(_, text)| text.split_once(" kept: "));

@@ -14,13 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use super::deployed::Count;
-use crate::notification::{
-    Error,
-    response::Event,
-    sliding::{
-        answer::{AccountData, Answer, ByRoom, EndToEnd, Hero, RoomNews, StateStub, ToDevice},
-        request::{self, Filters, Form, Plain, Request, Scope, Scoped},
-        wanted::{self, LIMIT_MAX, Wanted},
+use crate::{
+    messaging::presence::Status,
+    notification::{
+        Error,
+        response::Event,
+        sliding::{
+            answer::{AccountData, Answer, ByRoom, EndToEnd, Hero, RoomNews, StateStub, ToDevice},
+            request::{self, Filters, Form, Plain, Request, Scope, Scoped},
+            wanted::{self, LIMIT_MAX, Wanted},
+        },
     },
 };
 
@@ -124,11 +127,12 @@ impl Body {
     /// # Errors
     /// [`Error::InvalidParam`] for what the proposal refuses.
     pub fn into_request(self, me: &UserId) -> Result<Request, Error> {
-        if let Some(presence) = &self.set_presence
-            && !["online", "offline", "unavailable"].contains(&presence.as_str())
-        {
-            return Err(invalid("set_presence is online, offline or unavailable"));
-        }
+        let set_presence = match self.set_presence.as_deref() {
+            None | Some("online") => Status::Online,
+            Some("unavailable") => Status::Unavailable,
+            Some("offline") => Status::Offline,
+            Some(_) => return Err(invalid("set_presence is online, offline or unavailable")),
+        };
         if !self.lists.keys().all(|name| is_opaque(name)) {
             return Err(invalid("a list's name has 1 to 255 of A-Z a-z 0-9 - . _ ~"));
         }
@@ -148,6 +152,7 @@ impl Body {
             pos: self.pos,
             txn_id: None,
             timeout: Duration::from_millis(self.timeout.unwrap_or_default()),
+            set_presence,
             lists: self.lists.into_iter().map(list).collect::<Result<_, Error>>()?,
             subscriptions: self.room_subscriptions.into_iter().filter_map(subscription).collect(),
             extensions: self.extensions.into_extensions()?,
