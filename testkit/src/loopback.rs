@@ -13,7 +13,11 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tempfile::TempDir;
 
 use crate::{
-    certificates::Authority, http::Api, patience::PATIENCE, postgres::Database, synapse::Synapse,
+    certificates::Authority,
+    http::Api,
+    patience::PATIENCE,
+    postgres::Database,
+    synapse::{Synapse, SynapseBuilder},
     ternd::TerndBuilder,
 };
 
@@ -57,7 +61,12 @@ impl Loopback {
     /// # Errors
     /// When it is not installed ([`Synapse::available`] says so beforehand) or does not start.
     pub async fn synapse(&self) -> Result<Synapse> {
-        Synapse::start(self).await
+        self.synapse_builder().start().await
+    }
+
+    /// A Synapse to be, named `localhost:PORT`.
+    pub fn synapse_builder(&self) -> SynapseBuilder<'_> {
+        SynapseBuilder::new(self)
     }
 
     /// An HTTP client for `base_url` that trusts the authority here and sends every name to loopback.
