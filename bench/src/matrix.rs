@@ -158,9 +158,9 @@ pub(crate) async fn sync_position(client: &mut Client, person: &Person) -> Resul
 /// Long polls of one person, one after the other.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    client: Client,
-    person: Person,
-    since: String,
+    pub(crate) client: Client,
+    pub(crate) person: Person,
+    pub(crate) since: String,
     /// How long each waits.
     pub(crate) wait: Duration,
 }

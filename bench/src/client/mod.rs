@@ -125,6 +125,12 @@ impl Client {
         }
     }
 
+    /// Opens the connection before it is used.
+    pub(crate) async fn open(&mut self) -> Result<()> {
+        self.connect().await?;
+        Ok(())
+    }
+
     /// Opens the connection if there is none; says whether it did.
     async fn connect(&mut self) -> Result<bool> {
         if let Some(sender) = &mut self.sender

@@ -25,6 +25,9 @@ use crate::{
 const CEILING: usize = 50_000;
 const CEILING_QUICK: usize = 500;
 
+/// The line of a server's memory at the end.
+const AFTER: &str = "after the run";
+
 /// Does it. The exit code is a failure when a scenario failed; the others' figures are printed all the same.
 pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
@@ -55,18 +58,24 @@ async fn run_scenarios(command: &Run) -> Result<ExitCode> {
         results.columns.push(Column { name: site.name.clone(), version });
         sites.push(site);
     }
-    let mut memory = MemoryTable::begin(&sites)?;
+    let memory_before = resident(&sites, "idle, empty")?;
+    let mut memory_after = None;
     for scenario in Scenario::value_variants() {
-        if command.only.is_empty() || command.only.contains(scenario) {
-            let mut cells = Vec::new();
-            // One server after the other within a scenario, so that a busy minute of the machine meets both.
-            for site in &mut sites {
-                cells.push(cell(*scenario, site).await);
-            }
-            results.tables.push(table(*scenario, cells));
+        if !command.only.is_empty() && !command.only.contains(scenario) {
+            continue;
         }
+        if scenario.restarts() && memory_after.is_none() {
+            memory_after = Some(resident(&sites, AFTER)?);
+        }
+        let mut cells = Vec::new();
+        // One server after the other within a scenario, so that a busy minute of the machine meets both.
+        for site in &mut sites {
+            cells.push(cell(*scenario, site).await);
+        }
+        results.tables.push(table(*scenario, cells));
     }
-    memory.end(&sites, &mut results)?;
+    let memory_after = memory_after.map_or_else(|| resident(&sites, AFTER), Ok)?;
+    results.tables.push(memory_table(&sites, memory_before, memory_after));
     let ceiling = if command.size.quick { CEILING_QUICK } else { CEILING };
     push_ceiling(&mut results, ceiling, plan.concurrency).await?;
     finish(&[results], &command.output)
@@ -93,34 +102,29 @@ fn table(scenario: Scenario, cells: Vec<Cell>) -> Table {
     }
 }
 
-/// What a server weighs before and after everything else.
-struct MemoryTable(Vec<Option<Line>>);
+/// What each server weighs now; none where its process is not known.
+fn resident(sites: &[Site], name: &str) -> Result<Vec<Option<Line>>> {
+    sites.iter().map(|site| memory(name, &site.server.pids())).collect()
+}
 
-impl MemoryTable {
-    fn begin(sites: &[Site]) -> Result<Self> {
-        let before = sites.iter().map(|site| memory("idle, empty", &site.server.pids()));
-        Ok(Self(before.collect::<Result<_>>()?))
-    }
-
-    fn end(&mut self, sites: &[Site], results: &mut Results) -> Result<()> {
-        let mut cells = Vec::new();
-        for (site, before) in sites.iter().zip(&self.0) {
-            let after = memory("after the run", &site.server.pids())?;
-            let lines = before.clone().into_iter().chain(after).collect();
-            cells.push(Cell { column: site.name.clone(), lines, failure: None });
-        }
-        results.tables.push(Table {
-            scenario: "memory".to_owned(),
-            title: "Memory".to_owned(),
-            about: "What of the server's process is in RAM; a server that was started again for a scenario has begun anew."
-                .to_owned(),
-            cells,
-        });
-        Ok(())
+fn memory_table(sites: &[Site], before: Vec<Option<Line>>, after: Vec<Option<Line>>) -> Table {
+    let lines =
+        before.into_iter().zip(after).map(|(before, after)| before.into_iter().chain(after));
+    let cell = |(site, lines): (&Site, _)| Cell {
+        column: site.name.clone(),
+        lines: Iterator::collect(lines),
+        failure: None,
+    };
+    Table {
+        scenario: "memory".to_owned(),
+        title: "Memory".to_owned(),
+        about: "What of the server's process is in RAM before anything was done, and after the scenarios above that don't stop it."
+            .to_owned(),
+        cells: sites.iter().zip(lines).map(cell).collect(),
     }
 }
 
-/// What the load generator can do, in a column of its own.
+/// What the load generator can do.
 async fn push_ceiling(results: &mut Results, count: usize, concurrency: usize) -> Result<()> {
     let lines = ceiling::measure(count, concurrency).await?;
     let cell = Cell { column: "nothing".to_owned(), lines, failure: None };

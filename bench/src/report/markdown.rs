@@ -10,11 +10,19 @@ use crate::{
 
 const INTRODUCTION: &str = "# Benchmarks
 
-The same work for each server, in the same run on the same machine, by the load bench in `bench/` (see its `--help`). The load
-generator shares the cores with the servers: ratios within one run are what counts. The servers run one at a time's work, with
-their embedded databases, logs at the level of warnings, presence off; the village is a number of people and as many rooms as the
-run says, everybody in every room, unencrypted. A scenario ends after its count or its time, whichever comes first, so a slow
-server is timed less often. Resident memory is what the processes have at the end of the scenario.
+The same work for each server, in the same run on the same machine, by the load bench in `bench/`. The load generator shares the
+cores with the servers, so ratios within one run are what counts. While one server works the others wait. All have their embedded
+databases, log warnings only, and have presence and rate limits switched off. The people of a run are in all of its rooms, which
+are not encrypted. A scenario ends after its count or after its time, whichever comes first, so a slow server is timed less often.
+Resident memory is what the processes have in RAM at the end of the scenario.
+
+```sh
+cargo build --release -p tern-homeserver -p tern-bench
+target/release/bench run --server ternd=target/release/ternd --server synapse=/path/to/venv/bin/python3 --json run.json
+target/release/bench run --slow-disk …    # 5 ms more for every sync call to the disk
+target/release/bench grow …               # small, then with a million events more
+target/release/bench report run.json …    # this page
+```
 ";
 
 /// The whole page.

@@ -12,10 +12,10 @@ pub(super) fn shown(line: &Line) -> String {
     }
 }
 
-/// As many digits as mean something: three, and all those before the point, in groups.
+/// As many digits as mean something: three, and all those before the point, in groups. Counts are whole.
 pub(super) fn rounded(value: f64) -> String {
     let size = value.abs();
-    if size >= 99.95 || size == 0.0 {
+    if size >= 99.95 || value.fract() == 0.0 {
         return grouped(&format!("{value:.0}"));
     }
     match size {
@@ -59,6 +59,7 @@ mod tests {
     #[test]
     fn numbers_have_the_digits_that_mean_something() {
         check(0.0, "0");
+        check(40.0, "40");
         check(0.00123, "0.0012");
         check(0.0456, "0.046");
         check(0.0999, "0.10");
@@ -75,8 +76,8 @@ mod tests {
         let rate = |value| Line::new("rate", value, "/s", Better::More);
         let cost = |value| Line::cost("p50", value, "ms");
 
-        assert_eq!(times_better(&rate(300.0), &rate(100.0)).unwrap(), "3.00×");
-        assert_eq!(times_better(&cost(5.0), &cost(100.0)).unwrap(), "20.0×");
+        assert_eq!(times_better(&rate(300.0), &rate(100.0)).unwrap(), "3×");
+        assert_eq!(times_better(&cost(5.0), &cost(100.0)).unwrap(), "20×");
         assert_eq!(times_better(&cost(0.0), &cost(100.0)), None);
         assert_eq!(
             times_better(&Line::fact("timed", 1.0, ""), &Line::fact("timed", 1.0, "")),

@@ -48,12 +48,19 @@ pub(super) async fn long_polls(site: &mut Site) -> Result<Vec<Line>> {
     let each = site.plan.idle.div_ceil(people.len());
     let woken = WOKEN.div_ceil(each).min(people.len());
     let room = room_of(site, sender, people.get(..woken).context("too few people")?).await?;
+    let mut positions = Vec::new();
+    for person in &people {
+        positions.push(matrix::sync_position(&mut site.server.client(), person).await?);
+    }
     let mut crowd = Crowd { waiting: JoinSet::new(), in_vain: Arc::default() };
     let pids = site.server.pids();
     until_quiet(&pids, PATIENCE).await?;
     let before = resident(&pids)?;
     for connection in 0..site.plan.idle {
-        crowd.add(site.server.client(), turn(&people, connection)?, connection).await?;
+        // Each is open before the next, so that no backlog of a listener overflows.
+        let mut client = site.server.client();
+        client.open().await?;
+        crowd.add(client, turn(&people, connection)?, turn(&positions, connection)?, connection)?;
     }
     until_quiet(&pids, PATIENCE).await?;
     crowd.in_vain.store(0, Ordering::Relaxed);
@@ -96,9 +103,11 @@ fn resident(pids: &[u32]) -> Result<u64> {
 }
 
 impl Crowd {
-    async fn add(&mut self, client: Client, person: &Person, number: usize) -> Result<()> {
-        let mut follower = Follower::begin(client, person).await?;
-        follower.wait = WAIT + Duration::from_millis(u64::try_from(number)?);
+    /// One more connection, which begins to wait as soon as others let it.
+    fn add(&mut self, client: Client, person: &Person, since: &str, number: usize) -> Result<()> {
+        let wait = WAIT + Duration::from_millis(u64::try_from(number)?);
+        let mut follower =
+            Follower { client, person: person.clone(), since: since.to_owned(), wait };
         let in_vain = Arc::clone(&self.in_vain);
         self.waiting.spawn(async move {
             loop {

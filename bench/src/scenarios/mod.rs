@@ -80,6 +80,11 @@ impl Scenario {
         }
     }
 
+    /// Whether it stops and starts the server.
+    pub(crate) fn restarts(self) -> bool {
+        matches!(self, Self::Storage | Self::Restart)
+    }
+
     /// What exactly is timed.
     pub(crate) fn about(self) -> &'static str {
         match self {
@@ -106,7 +111,7 @@ impl Scenario {
                 "`POST …/simplified_msc3575/sync` of a new connection: all rooms of the village, 10 events each, own member and name required."
             }
             Self::IncrementalSyncV3 => {
-                "`GET /v3/sync` with a token after one message in one room of the village, until the answer holds it. One after the other; the send is not timed."
+                "`GET /v3/sync` with a token after one message in one room of the village, until the answer holds it. Everybody but the sender, one after the other, then the next message; sends are not timed, but the rate and the CPU hold one for each round."
             }
             Self::IncrementalSyncSliding => "The same on a connection of `simplified_msc3575`.",
             Self::Pages => {
