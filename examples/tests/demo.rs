@@ -1,10 +1,10 @@
 //! `cargo demo` as somebody in a terminal meets it.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use tempfile::TempDir;
-use tern_testkit::{Screen, Size};
+use tern_testkit::{PATIENCE, Screen, Size, until};
 
 /// The demo in a terminal; everything it keeps is below `folder`.
 fn start(folder: &Path) -> Result<Screen> {
@@ -58,4 +58,24 @@ async fn ctrl_c_stops_the_demo_and_leaves_nothing() -> Result<()> {
     screen.wait_for("Stopped.").await?;
     assert!(screen.wait_exit().await?.success());
     assert_nothing_is_left(folder.path())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_polite_kill_and_a_closed_terminal_stop_the_demo_and_leave_nothing() -> Result<()> {
+    for signal in ["-TERM", "-HUP"] {
+        let folder = TempDir::new()?;
+        let mut screen = start(folder.path())?;
+        screen.wait_for("bob registered by mail").await?;
+        let pid = screen.pid().context("the demo runs")?.to_string();
+        // A terminal that is closed tells everybody in it; the demo is the leader of its session.
+        let whom = if signal == "-HUP" { format!("-{pid}") } else { pid };
+        assert!(Command::new("kill").args([signal, "--", &whom]).status()?.success());
+        screen.wait_exit().await?;
+        until("the end of all it started", PATIENCE, async || {
+            Ok(processes_of(folder.path()).is_empty().then_some(()))
+        })
+        .await?;
+        assert_nothing_is_left(folder.path())?;
+    }
+    Ok(())
 }

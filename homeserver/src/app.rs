@@ -19,6 +19,7 @@ use crate::{
     jobs::JobBell,
     mail::{MailError, Mailer},
     storage::{self, Database},
+    tasks::Tasks,
 };
 
 /// The tools. Cheap to clone.
@@ -36,6 +37,8 @@ pub struct Tools {
     pub mailer: Mailer,
     /// Rung when background work was added.
     pub jobs: JobBell,
+    /// Work in this process that the stop waits for.
+    pub tasks: Tasks,
     /// What this server signs with.
     pub signing: Arc<SigningKey>,
     /// Signed requests to other servers.
@@ -98,6 +101,7 @@ impl App {
             policy: AddressPolicy::new(allow),
             extra_ca_pems,
             plain_http_to_loopback: config.federation.plain_http_to_loopback,
+            enabled: config.federation.enabled,
             ..ClientConfig::new(server_name.clone())
         };
         let federation = Arc::new(Client::new(client, signing.clone())?);
@@ -114,6 +118,10 @@ impl App {
             Arc::new(db.clone()),
             Arc::new(clock.clone()),
         );
+        if !config.federation.enabled {
+            // What is owed stays owed until federation is switched on again.
+            outbound.stop(Duration::ZERO).await;
+        }
         let bell = Bell::default();
         let mailer = Mailer::new(&config)?;
         Ok(Self(Arc::new(Tools {
@@ -124,6 +132,7 @@ impl App {
             bell,
             mailer,
             jobs: JobBell::default(),
+            tasks: Tasks::default(),
             signing,
             federation,
             key_ring,

@@ -9,6 +9,7 @@
 
 pub mod app;
 pub mod bell;
+pub mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -26,6 +27,8 @@ pub mod account;
 pub mod messaging;
 
 pub mod notification;
+
+pub mod admin;
 
 pub mod gateway;
 pub mod serve;

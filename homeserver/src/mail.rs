@@ -11,8 +11,11 @@ use lettre::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
     },
+    transport::smtp::client::{Certificate, Tls, TlsParameters},
 };
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use crate::{
     app::App,
@@ -85,17 +88,7 @@ impl Mailer {
             .map_err(|error| MailError::Config { key: "from", problem: error.to_string() })?;
         let transport = match config.mail.transport {
             MailTransport::File => Transport::File(config.data_dir.join("mail")),
-            MailTransport::Smtp => {
-                // The error text of a URL can hold its password: it is left out.
-                let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(
-                    &config.mail.smtp_url,
-                )
-                .map_err(|_| MailError::Config {
-                    key: "smtp_url",
-                    problem: "not a valid smtp:// or smtps:// URL".to_owned(),
-                })?;
-                Transport::Smtp(transport.build())
-            }
+            MailTransport::Smtp => Transport::Smtp(smtp(config)?),
         };
         Ok(Self { from, transport })
     }
@@ -138,6 +131,56 @@ impl Mailer {
             .multipart(MultiPart::alternative_plain_html(mail.text.clone(), mail.html.clone()))
             .map_err(|error| MailError::Malformed(error.to_string()))
     }
+}
+
+/// The way to the mail server, as its URL and the trusted authorities say.
+fn smtp(config: &Config) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
+    // The error text of a URL can hold its password: it is left out.
+    let bad_url = || MailError::Config {
+        key: "smtp_url",
+        problem: "not a valid smtp:// or smtps:// URL".to_owned(),
+    };
+    let url = Url::parse(&config.mail.smtp_url).map_err(|_| bad_url())?;
+    let mut transport =
+        AsyncSmtpTransport::<Tokio1Executor>::from_url(url.as_str()).map_err(|_| bad_url())?;
+    if !config.mail.smtp_ca.is_empty() {
+        let host = url.host_str().ok_or_else(bad_url)?;
+        let trust = trust(host, &config.mail.smtp_ca)?;
+        let tls = url.query_pairs().find(|(name, _)| name == "tls");
+        let tls = tls.as_ref().map(|(_, value)| &**value);
+        transport = transport.tls(match (url.scheme(), tls) {
+            ("smtps", _) => Tls::Wrapper(trust),
+            (_, Some("required")) => Tls::Required(trust),
+            (_, Some("opportunistic")) => Tls::Opportunistic(trust),
+            _ => Tls::None,
+        });
+    }
+    Ok(transport.build())
+}
+
+/// TLS with `host`, whose certificate one of these authorities may have signed too.
+fn trust(host: &str, authorities: &[PathBuf]) -> Result<TlsParameters, MailError> {
+    let mut parameters = TlsParameters::builder(host.to_owned());
+    for file in authorities {
+        let problem = |error: String| MailError::Config {
+            key: "smtp_ca",
+            problem: format!("{}: {error}", file.display()),
+        };
+        let certificates = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| problem(error.to_string()))?;
+        if certificates.is_empty() {
+            return Err(problem("holds no certificate".to_owned()));
+        }
+        for certificate in certificates {
+            let certificate = Certificate::from_der(certificate.to_vec())
+                .map_err(|error| problem(error.to_string()))?;
+            parameters = parameters.add_root_certificate(certificate);
+        }
+    }
+    parameters
+        .build()
+        .map_err(|error| MailError::Config { key: "smtp_ca", problem: error.to_string() })
 }
 
 /// Writes `<ms>-<random>.json` into `folder`, whole or not at all.

@@ -93,11 +93,12 @@ async fn account_data_is_kept_per_user_and_room_and_listed_in_order_of_change() 
     assert_refused(&server.get(&global, &bob.token).await, 403, "M_FORBIDDEN");
     let user = server.app.db.user(ALICE).await.unwrap();
     let upto = server.app.db.position();
-    let all = account::list_account_data_since(&server.app, user, 0, upto).await.unwrap();
+    let all = account::list_account_data_since(&server.app, user, None, upto).await.unwrap();
     let types: Vec<_> = all.iter().map(|d| (d.room_id.as_str(), d.data_type.as_str())).collect();
     let expected = [("", "m.push_rules"), ("", "org.example.colour"), (ROOM, "org.example.colour")];
     assert_eq!(types, expected);
-    let new = account::list_account_data_since(&server.app, user, between, upto).await.unwrap();
+    let new =
+        account::list_account_data_since(&server.app, user, Some(between), upto).await.unwrap();
     assert_eq!(new.len(), 1);
     assert_eq!(new[0].content, r#"{"is":"blue"}"#);
     let in_room = account::list_room_account_data(&server.app, user, ROOM).await.unwrap();

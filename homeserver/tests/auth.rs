@@ -369,6 +369,26 @@ async fn changing_the_password_ends_other_sessions_only() {
 }
 
 #[tokio::test]
+async fn changing_the_password_leaves_other_sessions_alone_when_asked_to() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let second = server.login("alice").await;
+    let path = "/_matrix/client/v3/account/password";
+    let mut body = json!({ "new_password": "a better battery staple", "logout_devices": false });
+    let (_, challenge) = server.post(path, &alice.token, body.clone()).await;
+    body["auth"] = password_auth("alice", &challenge["session"]);
+
+    let (status, answer) = server.post(path, &alice.token, body).await;
+
+    assert_eq!(status, 200, "{answer}");
+    for session in [&alice, &second] {
+        assert_eq!(server.get(WHOAMI, &session.token).await.0, 200);
+    }
+    assert_refused(&server.try_login("alice", PASSWORD).await, 403, "M_FORBIDDEN");
+    assert_eq!(server.try_login("alice", "a better battery staple").await.0, 200);
+}
+
+#[tokio::test]
 async fn a_deactivated_account_is_gone_and_its_name_is_never_given_again() {
     let server = TestServer::start().await;
     let alice = server.register("alice").await;
@@ -430,7 +450,7 @@ async fn a_locked_account_keeps_its_sessions_but_may_do_nothing() {
     };
 
     lock(true).await.unwrap();
-    server.auth.forget_user(user);
+    server.auth.forget_user(&server.app, user);
     let refused = server.get(WHOAMI, &alice.token).await;
     let login = server.try_login("alice", PASSWORD).await;
     lock(false).await.unwrap();

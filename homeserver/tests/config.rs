@@ -153,6 +153,62 @@ fn a_config_may_be_missing_and_says_so() {
 }
 
 #[test]
+fn a_missing_file_is_an_error_with_file_line_and_key() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("tern.toml");
+    let found = folder.path().join("found.pem");
+    fs::write(&found, "PEM").unwrap();
+    let load = |text: &str| {
+        fs::write(&file, format!("server_name = \"example.org\"\n{text}")).unwrap();
+        Config::load(&file).map_err(|error| error.to_string())
+    };
+    let tls = |certificate: &str, key: &str| {
+        format!(
+            "[[listen.tls]]\naddress = \"127.0.0.1:0\"\ncertificate = \"{certificate}\"\nprivate_key = \"{key}\"\n"
+        )
+    };
+    let both = format!("{}{}", tls("found.pem", "found.pem"), tls("found.pem", "gone.pem"));
+    for (text, line, key) in [
+        ("[federation]\nextra_ca = [\"found.pem\", \"gone.pem\"]", 3, "federation.extra_ca"),
+        ("[mail]\nsmtp_ca = [\"gone.pem\"]", 3, "mail.smtp_ca"),
+        (&tls("gone.pem", "found.pem"), 4, "listen.tls.certificate"),
+        (&tls("found.pem", "gone.pem"), 5, "listen.tls.private_key"),
+        (&both, 9, "listen.tls.private_key"),
+        ("[federation]\nextra_ca = [\".\"]", 3, "federation.extra_ca"),
+    ] {
+        let error = load(text).unwrap_err();
+        let place = format!("{}:{line}: {key}: cannot read ", file.display());
+        assert!(error.starts_with(&place), "{error}\n  is not\n{place}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+    }
+    load(&tls("found.pem", "found.pem")).unwrap();
+}
+
+#[test]
+fn init_leads_clients_of_a_server_on_this_machine_to_plain_http() {
+    for (name, listen, expected) in [
+        ("localhost", Some("127.0.0.1:8448"), "http://127.0.0.1:8448"),
+        ("localhost:8008", None, "http://127.0.0.1:8008"),
+        ("alpha.localhost", Some("[::1]:8009"), "http://[::1]:8009"),
+        ("127.0.0.1:8008", Some("0.0.0.0:8008"), "http://127.0.0.1:8008"),
+        ("[::1]", Some("[::1]:8008"), "http://[::1]:8008"),
+        // Port 0 is not known yet, and who has a name has a certificate.
+        ("localhost", Some("127.0.0.1:0"), ""),
+        ("localhost", Some("unix:/run/tern.sock"), ""),
+        ("example.org", Some("127.0.0.1:8008"), ""),
+        ("notlocalhost", None, ""),
+        ("192.0.2.1", None, ""),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let mut arguments = vec!["init", "--server-name", name];
+        arguments.extend(listen.iter().flat_map(|listen| ["--listen", listen]));
+        succeeded(&ternd(&folder, &arguments));
+        let config = Config::load(&folder.path().join("tern.toml")).unwrap();
+        assert_eq!(config.client.base_url, expected, "{name} {listen:?}");
+    }
+}
+
+#[test]
 fn init_writes_a_config_that_says_what_was_asked_for() {
     let folder = TempDir::new().unwrap();
     succeeded(&ternd(
@@ -256,7 +312,7 @@ fn mails_are_shown_oldest_first_and_as_json() {
     };
     fs::write(mails.join("1.json"), mail("first")).unwrap();
     fs::write(mails.join("2.json"), mail("second")).unwrap();
-    let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let earlier = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(60);
     fs::File::options()
         .write(true)
         .open(mails.join("1.json"))

@@ -28,7 +28,24 @@ async fn versions_name_what_is_served() {
     let versions: Vec<&str> =
         body["versions"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
     assert!(versions.contains(&"v1.1") && versions.contains(&"v1.19"), "{versions:?}");
-    assert_eq!(body["unstable_features"]["org.matrix.simplified_msc3575"], true);
+    for feature in [
+        "org.matrix.simplified_msc3575",
+        "org.matrix.simplified_msc3575.stable",
+        "org.matrix.msc4508.stable",
+        "org.matrix.msc4538",
+    ] {
+        assert_eq!(body["unstable_features"][feature], true, "{feature}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_offered_is_an_empty_answer() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    for path in ["/_matrix/client/v3/voip/turnServer", "/_matrix/client/v3/thirdparty/protocols"] {
+        assert_eq!(server.get(path, &alice.token).await, (StatusCode::OK, json!({})));
+        assert_refused(&server.get(path, "").await, 401, "M_MISSING_TOKEN");
+    }
 }
 
 #[tokio::test]

@@ -1,84 +1,19 @@
 //! Accounts by email: registering, resetting, adding an address, by the codes and links in real mail files.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a test may stop at anything unforeseen"
-)]
-
 mod common;
 
 use std::time::Duration;
 
 use axum::{body::Body, http::Request};
-use common::{Answer, PASSWORD, TestServer, User, assert_refused};
-use serde_json::{Value, json};
+use common::{
+    PASSWORD, TestServer, User, assert_refused,
+    mail::{
+        ADD_MAIL, PASSWORD_PATH, REGISTER, REGISTER_MAIL, RESET_MAIL, THREEPIDS, WHOAMI, ask,
+        code_of, email_auth, link_of, mail_request, press, register, register_body, server, submit,
+    },
+};
+use serde_json::json;
 use tern_homeserver::config::RegistrationMode;
-
-const REGISTER: &str = "/_matrix/client/v3/register";
-const REGISTER_MAIL: &str = "/_matrix/client/v3/register/email/requestToken";
-const RESET_MAIL: &str = "/_matrix/client/v3/account/password/email/requestToken";
-const ADD_MAIL: &str = "/_matrix/client/v3/account/3pid/email/requestToken";
-const SUBMIT: &str = "/_matrix/client/unstable/chat.tern/submit_token";
-const WHOAMI: &str = "/_matrix/client/v3/account/whoami";
-const THREEPIDS: &str = "/_matrix/client/v3/account/3pid";
-const PASSWORD_PATH: &str = "/_matrix/client/v3/account/password";
-
-async fn server() -> TestServer {
-    TestServer::with(|config| config.registration.mode = RegistrationMode::Email).await
-}
-
-fn mail_request(email: &str, secret: &str, attempt: u32) -> Value {
-    json!({ "client_secret": secret, "email": email, "send_attempt": attempt })
-}
-
-fn code_of(mail: &Value) -> String {
-    let text = mail["text"].as_str().unwrap();
-    text.lines().find_map(|line| line.strip_prefix("    ")).expect("no code in the mail").to_owned()
-}
-
-fn link_of(mail: &Value) -> String {
-    let text = mail["text"].as_str().unwrap();
-    let url = text.lines().find(|line| line.starts_with("https://")).expect("no link in the mail");
-    url.strip_prefix("https://example.org").unwrap().to_owned()
-}
-
-async fn ask(server: &TestServer, path: &str, email: &str, secret: &str) -> String {
-    let (status, body) = server.post(path, "", mail_request(email, secret, 1)).await;
-    assert_eq!(status, 200, "{body}");
-    assert_eq!(body["submit_url"], format!("https://example.org{SUBMIT}"));
-    body["sid"].as_str().unwrap().to_owned()
-}
-
-async fn submit(server: &TestServer, sid: &str, secret: &str, token: &str) -> Answer {
-    let body = json!({ "sid": sid, "client_secret": secret, "token": token });
-    server.post(SUBMIT, "", body).await
-}
-
-fn email_auth(session: &Value, sid: &str, secret: &str) -> Value {
-    json!({
-        "type": "m.login.email.identity", "session": session,
-        "threepid_creds": { "sid": sid, "client_secret": secret },
-    })
-}
-
-async fn register_body(server: &TestServer, name: &str) -> (Value, Value) {
-    let body = json!({ "username": name, "password": PASSWORD });
-    let (status, challenge) = server.post(REGISTER, "", body.clone()).await;
-    assert_eq!(status, 401, "{challenge}");
-    assert_eq!(challenge["flows"], json!([{ "stages": ["m.login.email.identity"] }]));
-    (body, challenge["session"].clone())
-}
-
-async fn register(server: &TestServer, name: &str, email: &str) -> User {
-    let (mut body, session) = register_body(server, name).await;
-    let sid = ask(server, REGISTER_MAIL, email, name).await;
-    let code = code_of(server.mails().await.last().unwrap());
-    assert_eq!(submit(server, &sid, name, &code).await.1, json!({ "success": true }));
-    body["auth"] = email_auth(&session, &sid, name);
-    User::from_answer(&server.post(REGISTER, "", body).await)
-}
 
 #[tokio::test]
 async fn an_account_is_made_with_the_code_from_the_mail_and_logs_in_by_address() {
@@ -128,12 +63,7 @@ async fn following_the_link_changes_nothing_until_its_button_is_pressed() {
     assert!(headers.contains_key("content-security-policy"));
     assert!(String::from_utf8(html).unwrap().contains("<form method=\"post\""));
     assert_eq!(server.post(REGISTER, "", body.clone()).await.0, 401);
-    let (path, query) = link.split_once('?').unwrap();
-    let press = Request::post(path)
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body(Body::from(query.to_owned()))
-        .unwrap();
-    assert_eq!(server.send(press).await.0, 200);
+    assert_eq!(press(&server, &link, "").await.0, 200);
 
     User::from_answer(&server.post(REGISTER, "", body).await);
 }
@@ -246,7 +176,7 @@ async fn an_address_in_use_gets_a_mail_that_says_so_and_the_asker_learns_nothing
     let mails = server.mails().await;
     assert_eq!(mails.len(), before + 1);
     let text = mails.last().unwrap()["text"].as_str().unwrap();
-    assert!(text.contains("account already") && !text.contains("    "), "{text}");
+    assert!(text.contains("account already") && !text.contains("\n    "), "{text}");
     let guess = submit(&server, &sid, "s", "22222222").await;
     assert_refused(&guess, 400, "M_THREEPID_AUTH_FAILED");
 }
@@ -337,17 +267,10 @@ async fn a_new_device_is_announced_by_a_mail_whose_link_ends_all_sessions() {
     let mail = server.mails().await.pop().unwrap();
     assert!(mail["subject"].as_str().unwrap().contains("new device"));
     let link = link_of(&mail);
-    let (path, query) = link.split_once('?').unwrap();
-    let press = || {
-        Request::post(path)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body(Body::from(query.to_owned()))
-            .unwrap()
-    };
 
-    let (first, again) = (server.send(press()).await.0, server.send(press()).await.0);
+    let (first, again) = (press(&server, &link, "").await.0, press(&server, &link, "").await.0);
 
-    assert_eq!((first.as_u16(), again.as_u16()), (200, 400));
+    assert_eq!((first, again), (200, 400));
     for token in [&alice.token, &thief.token] {
         assert_refused(&server.get(WHOAMI, token).await, 401, "M_UNKNOWN_TOKEN");
     }

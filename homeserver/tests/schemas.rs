@@ -11,7 +11,9 @@ use common::{
     TestServer, User, assert_refused,
     rooms::{encoded, send, sync},
 };
+use sea_orm::ConnectionTrait as _;
 use serde_json::json;
+use tern_homeserver::storage::Database;
 
 const PASSWORD: &str = "a password for the demo";
 /// Schema; as SQLite dumped it; as PostgreSQL dumped it.
@@ -62,4 +64,29 @@ async fn a_database_of_an_earlier_schema_opens_and_goes_on() {
         assert!(keys["master_keys"][&alice.user_id].is_object(), "{schema}: {keys}");
         assert_refused(&server.try_login("alice", "wrong").await, 403, "M_FORBIDDEN");
     }
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let server = TestServer::start().await;
+    server.register("alice").await;
+    let config = &server.app.config;
+    let url = match config.database.url.strip_prefix("sqlite:") {
+        Some(file) => format!("sqlite:{}", config.data_dir.join(file).display()),
+        None => config.database.url.clone(),
+    };
+    let db = sea_orm::Database::connect(&url).await.unwrap();
+    let future = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";
+    db.execute_unprepared(future).await.unwrap();
+
+    let opened = Database::open(&config.database.url, &config.data_dir, "example.org").await;
+
+    let error = opened.err().unwrap().to_string();
+    assert!(error.starts_with("the database was written by a newer ternd"), "{error}");
+    let undo = "DELETE FROM seaql_migrations WHERE version = 'm9999_future'";
+    assert_eq!(db.execute_unprepared(undo).await.unwrap().rows_affected(), 1);
+    db.close().await.unwrap();
+    let again = Database::open(&config.database.url, &config.data_dir, "example.org").await;
+    again.unwrap().close().await;
+    assert_eq!(server.try_login("alice", common::PASSWORD).await.0, 200);
 }

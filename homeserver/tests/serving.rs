@@ -9,7 +9,7 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{BufRead as _, Read as _, Write as _},
     net::TcpStream,
     os::unix::net::{UnixDatagram, UnixStream},
     process::{Child, Command, Stdio},
@@ -58,6 +58,23 @@ impl Server {
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
     }
 
+    /// The text of the only mail, once it is written.
+    fn mail(&self) -> String {
+        let end = Instant::now() + Duration::from_secs(60);
+        let folder = self.folder.path().join("data/mail");
+        let json = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "json");
+        while Instant::now() < end {
+            let files = fs::read_dir(&folder).into_iter().flatten();
+            if let Some(file) = files.map(|file| file.unwrap().path()).find(json) {
+                let mail: serde_json::Value =
+                    serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+                return mail["text"].as_str().unwrap().to_owned();
+            }
+            std::thread::yield_now();
+        }
+        panic!("no mail came");
+    }
+
     /// Waits for the end; returns whether it was a good one, and the log.
     fn wait(&mut self) -> (bool, String) {
         let status = self.child.wait().unwrap();
@@ -72,6 +89,11 @@ impl Drop for Server {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+fn http_client() -> reqwest::Client {
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 /// One request over a connection that ends with it.
@@ -112,6 +134,101 @@ fn sigterm_stops_it_and_takes_the_addresses_away() {
     assert!(start.elapsed() < Duration::from_secs(30));
     assert!(log.contains("listening on http://127.0.0.1:") && log.contains("stopped"), "{log}");
     assert!(server.folder.path().exists() && !addresses.exists());
+}
+
+#[test]
+fn a_request_under_way_at_sigterm_is_answered() {
+    let mut server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
+    let mut stream = TcpStream::connect(&server.http[0]).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let body = r#"{"username":"alice","password":"correct horse battery staple"}"#;
+    let head = format!(
+        "POST /_matrix/client/v3/register HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // The handler asks for the body: the request is under way for certain.
+    let mut going_on = [0; 25];
+    stream.read_exact(&mut going_on).unwrap();
+    assert_eq!(&going_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    server.signal("-TERM");
+    // Its log says that it has begun to stop.
+    let mut log = std::io::BufReader::new(server.child.stderr.take().unwrap()).lines();
+    assert!(log.any(|line| line.unwrap().contains("stopping")));
+
+    stream.write_all(body.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(answer.contains("m.login.email.identity"), "{answer}");
+    assert!(server.child.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn an_account_is_made_by_mail_over_plain_http() {
+    let server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
+    let (base, client) = (format!("http://{}", server.http[0]), http_client());
+    let post = async |url: String, body: serde_json::Value| {
+        let request = client.post(url).header("content-type", "application/json");
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        let body: serde_json::Value =
+            serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap();
+        (status, body)
+    };
+    let register = format!("{base}/_matrix/client/v3/register");
+    let mut body =
+        serde_json::json!({ "username": "alice", "password": "correct horse battery staple" });
+    let (_, challenge) = post(register.clone(), body.clone()).await;
+    let request = serde_json::json!({ "client_secret": "s", "email": "alice@example.org", "send_attempt": 1 });
+    let (status, session) = post(format!("{register}/email/requestToken"), request).await;
+    assert_eq!(status, 200, "{session}");
+    let submit_url = session["submit_url"].as_str().unwrap();
+    assert!(submit_url.starts_with(&format!("{base}/_matrix/")), "{submit_url}");
+
+    let text = server.mail();
+    let code = text.lines().find_map(|line| line.strip_prefix("    ")).unwrap();
+    let token = serde_json::json!({ "sid": session["sid"], "client_secret": "s", "token": code });
+    assert_eq!(
+        post(submit_url.to_owned(), token).await,
+        (200, serde_json::json!({ "success": true }))
+    );
+    body["auth"] = serde_json::json!({
+        "type": "m.login.email.identity", "session": challenge["session"],
+        "threepid_creds": { "sid": session["sid"], "client_secret": "s" },
+    });
+    let (status, made) = post(register, body).await;
+
+    assert_eq!((status, made["user_id"].as_str()), (200, Some("@alice:localhost")), "{made}");
+    // What is mailed leads where the config says, whatever the asker called this server.
+    assert!(text.contains("https://localhost/_matrix/"), "{text}");
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_how_clients_reach_the_server() {
+    for (trusted, expected) in
+        [("[\"127.0.0.1\"]", "https://chat.example.org/"), ("[]", "https://localhost/")]
+    {
+        let server = Server::start(&format!(
+            "[listen]\nhttp = [\"127.0.0.1:0\"]\ntrusted_proxies = {trusted}\n"
+        ));
+        let url =
+            format!("http://{}/_matrix/client/v3/register/email/requestToken", server.http[0]);
+        let body = r#"{"client_secret":"s","email":"alice@example.org","send_attempt":1}"#;
+        let request = http_client()
+            .post(url)
+            .header("host", "chat.example.org")
+            .header("x-forwarded-proto", "https")
+            .body(body);
+        let answer = request.send().await.unwrap().bytes().await.unwrap();
+        let answer: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+
+        let submit_url = answer["submit_url"].as_str().unwrap();
+        assert!(submit_url.starts_with(expected), "{submit_url}");
+        assert!(server.mail().contains("https://localhost/_matrix/"));
+    }
 }
 
 #[test]
@@ -173,7 +290,28 @@ async fn tls_speaks_http_2_and_takes_a_new_certificate_at_sighup() {
     server.signal("-HUP");
     let log = std::io::BufReader::new(server.child.stderr.take().unwrap());
     let read_again = |line: &Result<String, _>| line.as_ref().unwrap().contains("read again");
-    assert!(std::io::BufRead::lines(log).any(|line| read_again(&line)));
+    assert!(log.lines().any(|line| read_again(&line)));
     assert_eq!(ask_tls(address, &second).await, Some(http::Version::HTTP_2));
     assert_eq!(ask_tls(address, &first).await, None);
+}
+
+#[test]
+fn sigterm_says_goodbye_on_open_sockets() {
+    use tokio_tungstenite::tungstenite::{self, Message};
+
+    let mut server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
+    let address = &server.http[0];
+    let url = format!("ws://{address}/_matrix/client/unstable/chat.tern.socket/v1/sync");
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (mut socket, answer) = tungstenite::client(url, stream).unwrap();
+    assert_eq!(answer.status(), 101);
+    server.signal("-TERM");
+    match socket.read().unwrap() {
+        Message::Close(Some(frame)) => assert_eq!(u16::from(frame.code), 1001),
+        other => panic!("{other:?} instead of a close"),
+    }
+    while socket.read().is_ok() {}
+    let (good, log) = server.wait();
+    assert!(good && !log.contains("cut off"), "{log}");
 }

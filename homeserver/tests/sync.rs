@@ -34,6 +34,18 @@ fn types(events: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn a_first_sync_tells_the_push_rules_and_a_second_one_does_not() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let first = sync(&server, &alice, "").await;
+    let data = &first["account_data"]["events"];
+    assert_eq!(types(data), ["m.push_rules"], "{first}");
+    assert!(data[0]["content"]["global"]["override"].is_array(), "{data}");
+    let second = sync_since(&server, &alice, &first).await;
+    assert!(second["account_data"].is_null(), "{second}");
+}
+
+#[tokio::test]
 async fn every_message_comes_once_and_in_order() {
     let server = TestServer::start().await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);

@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use reqwest::{Method, RequestBuilder, header::AUTHORIZATION};
+use reqwest::{
+    Method, RequestBuilder,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -184,6 +187,28 @@ impl Api {
 
     fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
         Ok(self.http.request(method, self.base.join(path)?))
+    }
+
+    /// Uploads a file. Gives its `mxc://` URL.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn upload(&self, content_type: &str, bytes: Vec<u8>) -> Result<String> {
+        let request = self.request(Method::POST, "/_matrix/media/v3/upload")?;
+        let request = request.header(CONTENT_TYPE, content_type).bearer_auth(self.token());
+        text_of(&Answer::read(request.body(bytes).send().await?).await?.ok()?, "content_uri")
+    }
+
+    /// GETs a file: status, content type and bytes.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn download(&self, path: &str) -> Result<(u16, String, Vec<u8>)> {
+        let response = self.request(Method::GET, path)?.bearer_auth(self.token()).send().await?;
+        let status = response.status().as_u16();
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| value.to_str().unwrap_or_default().to_owned());
+        Ok((status, content_type.unwrap_or_default(), response.bytes().await?.to_vec()))
     }
 
     /// Logs in by user name with a password.

@@ -4,6 +4,7 @@
 //! the product; [`Api`] and [`Peer`] are the outside world's voice, so that a test sees what any other client or server sees.
 
 mod certificates;
+mod hosted;
 mod http;
 mod loopback;
 mod mail;
@@ -23,11 +24,12 @@ mod tern;
 mod ternd;
 
 pub use certificates::{Authority, ServerCertificate};
+pub use hosted::HostedRoom;
 pub use http::{Answer, Api, encode};
 pub use loopback::{Loopback, free_port};
 pub use mail::Mail;
 pub use patience::{PATIENCE, until};
-pub use peer::{Peer, PeerRoom, TestKey};
+pub use peer::{Asked, Peer, PeerRoom, TestKey};
 pub use postgres::{Database, Postgres};
 pub use process::{Process, binary};
 pub use pty::{Chunk, Screen, Size};

@@ -9,14 +9,19 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::{
+    dns::{Addrs, Name, Resolve, Resolving},
+    header::CONTENT_TYPE,
+};
 use tempfile::TempDir;
+use url::Url;
 
 use crate::{
     certificates::Authority,
     http::Api,
     patience::PATIENCE,
     postgres::Database,
+    smtp_sink::SmtpSink,
     synapse::{Synapse, SynapseBuilder},
     ternd::TerndBuilder,
 };
@@ -75,6 +80,31 @@ impl Loopback {
     /// When `base_url` is none.
     pub fn api(&self, base_url: &str) -> Result<Api> {
         Api::new(base_url, self.http_client()?)
+    }
+
+    /// Opens a link of a mail as a person does: looks at the page, and presses its button where it has one.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn open_link(&self, link: &str) -> Result<()> {
+        let (http, link) = (self.http_client()?, Url::parse(link)?);
+        let page = http.get(link.clone()).send().await?.error_for_status()?.text().await?;
+        if !page.contains("<form") {
+            return Ok(());
+        }
+        // The page's hidden fields are what stands in the link.
+        let fields = link.query().unwrap_or_default().to_owned();
+        let pressed = http.post(link).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        pressed.body(fields).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The same as [`Loopback::synapse`], with registration by email only; its mails go to `sink`.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn synapse_with_mail(&self, sink: &SmtpSink) -> Result<Synapse> {
+        self.synapse_builder().mail(sink).start().await
     }
 
     pub(crate) fn http_client(&self) -> Result<reqwest::Client> {

@@ -5,14 +5,14 @@ use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
-use axum::{Json, Router, http::StatusCode, routing};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use axum::{Json, Router, extract::Request, http::StatusCode, routing};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use reqwest::Method;
 use ruma::{
@@ -100,7 +100,46 @@ pub struct Peer {
     key: Arc<TestKey>,
     http: reqwest::Client,
     transactions: AtomicU64,
+    script: Script,
     task: JoinHandle<()>,
+}
+
+/// A request that came to the peer.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Such as `GET`.
+    pub method: String,
+    /// Percent-decoded, without the query.
+    pub path: String,
+    /// Null where there was none.
+    pub body: Value,
+}
+
+/// What the peer answers beside its key, and what it was asked.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<Scripted>>);
+
+#[derive(Default)]
+struct Scripted {
+    /// By the beginning of the path; the last one given counts.
+    answers: Vec<(String, u16, Value)>,
+    asked: Vec<Asked>,
+}
+
+impl Script {
+    fn lock(&self) -> MutexGuard<'_, Scripted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, asked: Asked) -> (StatusCode, Json<Value>) {
+        let mut scripted = self.lock();
+        let found = scripted.answers.iter().rev().find(|(path, ..)| asked.path.starts_with(path));
+        let unknown = json!({ "errcode": "M_UNRECOGNIZED", "error": "a peer for tests" });
+        let (status, body) =
+            found.map_or((404, unknown), |(_, status, body)| (*status, body.clone()));
+        scripted.asked.push(asked);
+        (StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND), Json(body))
+    }
 }
 
 /// A room the peer is in, as far as it needs to know for speaking there.
@@ -126,12 +165,13 @@ impl Peer {
         let name = format!("{host}:{}", listener.local_addr()?.port());
         let key = Arc::new(TestKey::new()?);
         let acceptor = TlsAcceptor::from(loopback.authority().server_config(host)?);
-        let router = router(&name, &key)?;
+        let script = Script::default();
+        let router = router(&name, &key, &script)?;
         let task = tokio::spawn(async move {
             axum::serve(TlsListener { listener, acceptor }, router).await.ok();
         });
         let http = loopback.http_client()?;
-        Ok(Self { name, key, http, transactions: AtomicU64::new(0), task })
+        Ok(Self { name, key, http, transactions: AtomicU64::new(0), script, task })
     }
 
     /// Its server name.
@@ -142,6 +182,17 @@ impl Peer {
     /// The full id of a user here.
     pub fn user_id(&self, localpart: &str) -> String {
         format!("@{localpart}:{}", self.name)
+    }
+
+    /// From now on answers requests whose path begins with `path` with `status` and `body`.
+    pub fn answer(&self, path: &str, status: u16, body: Value) {
+        self.script.lock().answers.push((path.to_owned(), status, body));
+    }
+
+    /// The requests that came so far and whose path begins with `path`, oldest first.
+    pub fn asked(&self, path: &str) -> Vec<Asked> {
+        let scripted = self.script.lock();
+        scripted.asked.iter().filter(|asked| asked.path.starts_with(path)).cloned().collect()
     }
 
     /// A request to `server`, signed with the peer's key.
@@ -221,16 +272,32 @@ impl Peer {
     /// # Errors
     /// When `content` is not canonical JSON.
     pub fn message(&self, room: &PeerRoom, content: Value) -> Result<CanonicalJsonObject> {
-        let event = json!({
-            "type": "m.room.message",
+        let fields = json!({ "type": "m.room.message", "content": content });
+        self.event_after(room, std::slice::from_ref(&room.previous), fields)
+    }
+
+    /// An event of the peer's user with these prev events; `fields` has its type and content, and whatever else it says.
+    ///
+    /// # Errors
+    /// When `fields` is no object of canonical JSON.
+    pub fn event_after(
+        &self,
+        room: &PeerRoom,
+        prev_events: &[String],
+        fields: Value,
+    ) -> Result<CanonicalJsonObject> {
+        let mut event = json!({
             "room_id": room.room_id,
             "sender": room.user_id,
             "origin_server_ts": now_ms(),
             "depth": room.depth.saturating_add(1),
-            "prev_events": [room.previous],
+            "prev_events": prev_events,
             "auth_events": room.auth_events,
-            "content": content,
         });
+        let (Some(event_fields), Value::Object(fields)) = (event.as_object_mut(), fields) else {
+            bail!("the fields of an event are an object");
+        };
+        event_fields.extend(fields);
         self.sign_event(&room.version, event)
     }
 
@@ -252,13 +319,32 @@ impl Peer {
     /// # Errors
     /// When no answer comes.
     pub async fn send(&self, server: &str, pdus: &[CanonicalJsonObject]) -> Result<Answer> {
+        self.send_with(server, pdus, &[]).await
+    }
+
+    /// The same with EDUs.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn send_with(
+        &self,
+        server: &str,
+        pdus: &[CanonicalJsonObject],
+        edus: &[Value],
+    ) -> Result<Answer> {
         let number = self.transactions.fetch_add(1, Ordering::Relaxed);
         let path = format!("/_matrix/federation/v1/send/peer{number}");
-        let body = json!({ "origin": self.name, "origin_server_ts": now_ms(), "pdus": pdus });
+        let now = now_ms();
+        let body =
+            json!({ "origin": self.name, "origin_server_ts": now, "pdus": pdus, "edus": edus });
         self.request(server, Method::PUT, &path, Some(body)).await
     }
 
-    fn sign_event(&self, version: &RoomVersionId, event: Value) -> Result<CanonicalJsonObject> {
+    /// Hashes and signs `event`, whatever it says.
+    ///
+    /// # Errors
+    /// When it is not canonical JSON.
+    pub fn sign_event(&self, version: &RoomVersionId, event: Value) -> Result<CanonicalJsonObject> {
         let mut event = canonical(event)?;
         let rules = rules(version)?;
         hash_and_sign_event(&self.name, &self.key.pair, &mut event, &rules.redaction)?;
@@ -292,7 +378,7 @@ impl PeerRoom {
     }
 }
 
-fn event_id(version: &RoomVersionId, event: &CanonicalJsonObject) -> Result<String> {
+pub(crate) fn event_id(version: &RoomVersionId, event: &CanonicalJsonObject) -> Result<String> {
     Ok(format!("${}", reference_hash(event, &rules(version)?)?))
 }
 
@@ -305,13 +391,14 @@ fn canonical(value: Value) -> Result<CanonicalJsonObject> {
     Ok(try_from_json_map(map)?)
 }
 
-fn now_ms() -> u64 {
+#[expect(clippy::disallowed_methods, reason = "the outside world's clock is the real one")]
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or_default()
 }
 
-/// What the peer answers: its key, and thanks for every transaction.
-fn router(name: &str, key: &TestKey) -> Result<Router> {
+/// What the peer answers: its key, thanks for every transaction, and what the test says.
+fn router(name: &str, key: &TestKey, script: &Script) -> Result<Router> {
     let day_ms: u64 = 24 * 60 * 60 * 1000;
     let keys = json!({
         "server_name": name,
@@ -321,15 +408,40 @@ fn router(name: &str, key: &TestKey) -> Result<Router> {
     });
     let keys = CanonicalJsonValue::Object(key.sign(name, keys)?);
     let version = json!({ "server": { "name": "test peer", "version": "0" } });
-    let unknown = json!({ "errcode": "M_UNRECOGNIZED", "error": "a peer for tests" });
+    let (script, transactions) = (script.clone(), script.clone());
     Ok(Router::new()
         .route("/_matrix/key/v2/server", routing::get(async move || Json(keys)))
         .route("/_matrix/federation/v1/version", routing::get(async move || Json(version)))
         .route(
             "/_matrix/federation/v1/send/{transaction}",
-            routing::put(async || Json(json!({ "pdus": {} }))),
+            routing::put(async move |request: Request| {
+                let asked = read(request).await;
+                transactions.lock().asked.push(asked);
+                Json(json!({ "pdus": {} }))
+            }),
         )
-        .fallback(async move || (StatusCode::NOT_FOUND, Json(unknown))))
+        .fallback(async move |request: Request| script.answer(read(request).await)))
+}
+
+async fn read(request: Request) -> Asked {
+    let (parts, body) = request.into_parts();
+    let bytes = axum::body::to_bytes(body, 16 * 1024 * 1024).await.unwrap_or_default();
+    Asked {
+        method: parts.method.to_string(),
+        path: decode(parts.uri.path()),
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+    }
+}
+
+fn decode(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at_checked(2).unwrap_or((part, ""));
+        bytes.extend(u8::from_str_radix(code, 16).ok());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 struct TlsListener {

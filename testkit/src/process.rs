@@ -21,6 +21,8 @@ signal=$1 folder=$2
 shift 2
 exec 3<&0 </dev/null
 (
+    # A terminal that is closed tells all that ran in it: the watcher has still to do its work then.
+    trap '' HUP
     if ! read -r _ <&3; then
         kill -s "$signal" $$
         if [ -n "$folder" ]; then

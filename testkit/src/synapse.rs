@@ -16,6 +16,7 @@ use crate::{
     process::Process,
     python::{imports, python},
     slow_disk,
+    smtp_sink::SmtpSink,
     synapse_config::{Choices, config, logging},
 };
 
@@ -43,7 +44,12 @@ impl<'a> SynapseBuilder<'a> {
             python: python(),
             disk_delay: None,
             plain_http: false,
-            choices: Choices { presence: true, log_level: "INFO".to_owned(), plain_port: None },
+            choices: Choices {
+                presence: true,
+                log_level: "INFO".to_owned(),
+                plain_port: None,
+                mail: None,
+            },
         }
     }
 
@@ -86,6 +92,13 @@ impl<'a> SynapseBuilder<'a> {
     #[must_use]
     pub fn log_level(mut self, level: &str) -> Self {
         level.clone_into(&mut self.choices.log_level);
+        self
+    }
+
+    /// People register by email only, and its mails go to `sink`.
+    #[must_use]
+    pub fn mail(mut self, sink: &SmtpSink) -> Self {
+        self.choices.mail = Some(sink.address());
         self
     }
 

@@ -1,6 +1,6 @@
 //! What a Synapse of the tests is told: open registration, no limits, and neighbours that are loopback addresses.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
@@ -15,6 +15,8 @@ pub(crate) struct Choices {
     pub(crate) log_level: String,
     /// A second listener, without TLS.
     pub(crate) plain_port: Option<u16>,
+    /// A mail server: people register by email only. Without it anybody may register.
+    pub(crate) mail: Option<SocketAddr>,
 }
 
 /// `homeserver.yaml`.
@@ -94,8 +96,23 @@ pub(crate) fn config(
             json!({ "per_room": unlimited, "per_user": unlimited, "per_issuer": unlimited }),
         );
         fields.insert("rc_presence".to_owned(), json!({ "per_user": unlimited }));
+        if let Some(address) = choices.mail {
+            fields.remove("enable_registration_without_verification");
+            fields.insert("registrations_require_3pid".to_owned(), json!(["email"]));
+            fields.insert("email".to_owned(), email(address));
+        }
     }
     config
+}
+
+fn email(address: SocketAddr) -> serde_json::Value {
+    json!({
+        "smtp_host": address.ip().to_string(),
+        "smtp_port": address.port(),
+        "enable_tls": false,
+        "require_transport_security": false,
+        "notif_from": "%(app)s <synapse@example.org>",
+    })
 }
 
 fn listener((port, tls): (u16, bool)) -> serde_json::Value {

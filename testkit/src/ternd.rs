@@ -149,12 +149,14 @@ impl<'a> TerndBuilder<'a> {
             None => binary("ternd")?,
         };
         let folder = self.loopback.subfolder(&self.host)?;
-        let database_url = match self.database {
-            Database::Sqlite => "sqlite:tern.db".to_owned(),
-            Database::Postgres => Postgres::shared().await?.fresh_database()?,
-        };
         let certificate = self.loopback.authority().issue(&self.host, &folder)?;
         for attempt in 1.. {
+            // The port is part of the name, and a database belongs to one name: another port begins anew.
+            fs::remove_dir_all(folder.join("data")).ok();
+            let database_url = match self.database {
+                Database::Sqlite => "sqlite:tern.db".to_owned(),
+                Database::Postgres => Postgres::shared().await?.fresh_database()?,
+            };
             let name = format!("{}:{}", self.host, free_port()?);
             let config = folder.join("config.toml");
             let plain = format!("127.0.0.1:{}", if self.plain_http { free_port()? } else { 0 });
@@ -168,7 +170,7 @@ impl<'a> TerndBuilder<'a> {
                 binary: binary.clone(),
                 launch: self.launch.clone(),
                 plain_url: self.plain_http.then(|| format!("http://{plain}")),
-                database_url: database_url.clone(),
+                database_url,
                 process: None,
             };
             match ternd.restart().await {

@@ -14,6 +14,7 @@ use tern_tui::terminal::{Screen, restore_on_panic};
 
 const DAY_MS: u64 = 86_400_000;
 
+#[expect(clippy::disallowed_methods, reason = "an example has no other clock")]
 fn now_ms() -> u64 {
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -96,6 +97,7 @@ fn answer(messages: &Mutex<Vec<Message>>, request: &Request) -> Vec<Report> {
             registration: true,
             wants_email: true,
             wants_token: false,
+            takes_email: true,
             password_login: true,
         })],
         Request::Register { email, .. } => {

@@ -51,6 +51,7 @@ pub enum Command {
     PreviousChat,
     LastChat,
     NextUnread,
+    NextMention,
     CloseChat,
     MarkRead,
     NewChat,

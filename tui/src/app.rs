@@ -71,6 +71,16 @@ impl<W: Write> App<W> {
         self.backend = Some(backend);
     }
 
+    /// Whether the client was told to end.
+    pub fn is_over(&self) -> bool {
+        self.quit
+    }
+
+    /// Whether the timer runs.
+    pub fn waits_for(&self, timer: Timer) -> bool {
+        self.timers.contains_key(&timer)
+    }
+
     /// The screen as it was written to; for tests.
     pub fn screen_mut(&mut self) -> &mut Screen<W> {
         &mut self.screen
@@ -138,9 +148,16 @@ impl<W: Write> App<W> {
 
     /// Applies one action and carries out its effects.
     pub fn act(&mut self, action: Action) -> io::Result<()> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place where the client reads the time"
+        )]
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.state.now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         self.dirty = true;
+        if let Action::Elapsed(timer) = &action {
+            self.timers.remove(timer);
+        }
         for effect in update(&mut self.state, action) {
             self.carry_out(effect)?;
         }
@@ -189,7 +206,8 @@ impl<W: Write> App<W> {
 
     fn suspend(&mut self) -> io::Result<()> {
         self.screen.leave()?;
-        signal_hook::low_level::raise(signal_hook::consts::SIGSTOP)?;
+        // The whole group, as the terminal itself does: whoever started this waits along, and the shell gets the terminal.
+        rustix::process::kill_current_process_group(rustix::process::Signal::STOP)?;
         self.screen.enter()?;
         let (columns, rows) = crossterm::terminal::size()?;
         self.act(Action::Resized(columns, rows))
@@ -206,7 +224,6 @@ impl<W: Write> App<W> {
         let due: Vec<Timer> =
             self.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
         for timer in due {
-            self.timers.remove(&timer);
             self.act(Action::Elapsed(timer))?;
         }
         Ok(())

@@ -37,4 +37,6 @@ pub enum Timer {
     NoticeGoes,
     /// The snapshot on disk is behind.
     SaveSnapshot,
+    /// The link in the mail may have been opened meanwhile.
+    AskAgain,
 }

@@ -58,7 +58,22 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Chats, "ctrl-pageup", Command::PreviousChat, "previous chat"),
     bind(Focus::Chats, "ctrl-6", Command::LastChat, "the chat before this one"),
     bind(Focus::Chats, "alt-a", Command::NextUnread, "next unread chat"),
+    bind(Focus::Chats, "alt-m", Command::NextMention, "next chat that mentions you"),
     bind(Focus::Chats, "ctrl-r", Command::MarkRead, "mark the chat read"),
+    bind(
+        Focus::Chats,
+        "ctrl-\\",
+        Command::ChatInfo,
+        "about this chat, and what can be done with it",
+    ),
+    // What most terminals make of it.
+    bind(
+        Focus::Chats,
+        "ctrl-4",
+        Command::ChatInfo,
+        "about this chat, and what can be done with it",
+    ),
+    bind(Focus::Chats, "ctrl-w", Command::CloseChat, "close the chat"),
     bind(Focus::Chats, "ctrl-o", Command::SendFile, "send a file"),
     bind(Focus::Chats, "tab", Command::NextPane, "next pane"),
     bind(Focus::Chats, "backtab", Command::PreviousPane, "previous pane"),
@@ -150,6 +165,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Leader, "j", Command::NextChat, "next chat"),
     bind(Focus::Leader, "k", Command::PreviousChat, "previous chat"),
     bind(Focus::Leader, "u", Command::NextUnread, "next unread chat"),
+    bind(Focus::Leader, "M", Command::NextMention, "next chat that mentions you"),
     bind(Focus::Leader, "R", Command::MarkRead, "mark the chat read"),
     bind(Focus::Leader, "i", Command::ChatInfo, "about this chat"),
     bind(Focus::Leader, "w", Command::CloseChat, "close the chat"),
@@ -187,6 +203,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Form, "delete", Command::DeleteForward, "delete to the right"),
     bind(Focus::Form, "ctrl-w", Command::DeleteWord, "delete a word"),
     bind(Focus::Form, "ctrl-u", Command::DeleteToStart, "clear to the start"),
+    bind(Focus::Form, "ctrl-j", Command::Newline, "another line, in a bio"),
     bind(Focus::Form, "ctrl-t", Command::Reveal, "show or hide what is typed in secret fields"),
     hint(Focus::Form, "esc", Command::Cancel, "back"),
     hint(Focus::Switcher, "enter", Command::Open, "open"),
@@ -218,6 +235,63 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Help, "q", Command::Cancel, "close"),
     bind(Focus::Help, "?", Command::Cancel, "close"),
 ];
+
+/// The letter that presses a button while no text field has the focus, by the button's label. It is underlined on the screen.
+pub const LETTERS: &[(&str, char)] = &[
+    ("Accept", 'a'),
+    ("Another server", 'a'),
+    ("Back", 'b'),
+    ("Cancel", 'c'),
+    ("Close", 'c'),
+    ("Copy", 'y'),
+    ("Create", 'r'),
+    ("Decline", 'd'),
+    ("Delete", 'd'),
+    ("Edit", 'e'),
+    ("Give the key", 'g'),
+    ("Go on", 'g'),
+    ("I have opened it", 'i'),
+    ("I have written it down", 'w'),
+    ("Invite", 'i'),
+    ("Join", 'j'),
+    ("Keep", 'k'),
+    ("Later", 'l'),
+    ("Leave", 'l'),
+    ("Log in", 'l'),
+    ("Log in anew", 'l'),
+    ("Log out", 'l'),
+    ("Mail me", 'm'),
+    ("Message", 'm'),
+    ("New mail", 'n'),
+    ("New password", 'n'),
+    ("Profile", 'p'),
+    ("Quit", 'q'),
+    ("Register", 'r'),
+    ("Save", 's'),
+    ("Send", 's'),
+    ("Set it", 's'),
+    ("Set it up", 's'),
+    ("Start", 's'),
+    ("Stay", 's'),
+    ("They don't", 'd'),
+    ("They match", 'm'),
+    ("Try again", 't'),
+    ("Unlock", 'u'),
+    ("Verify", 'v'),
+    ("Verify by emoji", 'v'),
+    ("👍", '1'),
+    ("❤️", '2'),
+    ("😂", '3'),
+    ("😮", '4'),
+    ("😢", '5'),
+    ("🎉", '6'),
+    ("I accept", 'c'),
+];
+
+/// The letter of the button with this label.
+pub fn letter(label: &str) -> Option<char> {
+    LETTERS.iter().find(|(known, _)| *known == label).map(|(_, letter)| *letter)
+}
 
 /// The groups of the help screen and of `docs/keys.md`, in order.
 pub const GROUPS: [(Focus, &str); 9] = [
@@ -262,6 +336,14 @@ pub fn rows(focus: Focus) -> Vec<(String, &'static str)> {
     rows.into_iter().map(|(keys, label, _)| (keys, label)).collect()
 }
 
+/// Everything the help and `docs/keys.md` show: groups with their title and rows.
+pub fn pages() -> Vec<(&'static str, Vec<(String, &'static str)>)> {
+    let mut pages: Vec<_> = GROUPS.iter().map(|(focus, title)| (*title, rows(*focus))).collect();
+    let letters = LETTERS.iter().map(|(label, letter)| (letter.to_string(), *label)).collect();
+    pages.push(("Buttons, while no text field has the focus", letters));
+    pages
+}
+
 /// The hint line of a focus: (key, what it does).
 pub fn hints(focus: Focus) -> Vec<(String, &'static str)> {
     let hints = BINDINGS.iter().filter(|row| row.focus == focus && row.hint);
@@ -273,9 +355,9 @@ pub fn document() -> String {
     let mut text = String::from(
         "# Keys\n\nPrinted from the table in `tui/src/keymap.rs`; a test compares. Every action can be reached without Alt,\nwithout Ctrl and a digit, and without a mouse. In the client, `?` (or F1) shows the same.\n",
     );
-    for (focus, title) in GROUPS {
+    for (title, rows) in pages() {
         text.push_str(&format!("\n## {title}\n\n| Keys | What they do |\n|---|---|\n"));
-        for (keys, label) in rows(focus) {
+        for (keys, label) in rows {
             text.push_str(&format!("| {keys} | {label} |\n"));
         }
     }
@@ -284,7 +366,7 @@ pub fn document() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BINDINGS, Focus, command_for};
+    use super::{BINDINGS, Focus, LETTERS, command_for};
     use crate::input::Key;
     use crossterm::event::{KeyCode, KeyModifiers};
     use std::collections::HashSet;
@@ -321,6 +403,12 @@ mod tests {
                 row.key
             );
         }
+    }
+
+    #[test]
+    fn every_label_has_one_letter() {
+        let labels: HashSet<&str> = LETTERS.iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels.len(), LETTERS.len());
     }
 
     #[test]

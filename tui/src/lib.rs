@@ -11,6 +11,7 @@ pub mod fuzzy;
 pub mod input;
 pub mod keymap;
 pub mod keys;
+pub mod lock;
 pub mod paint;
 pub mod sanitize;
 pub mod screens;

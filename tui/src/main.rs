@@ -8,12 +8,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use tern_tui::action::Action;
 use tern_tui::app::{App, Signal};
-use tern_tui::backend::{self, Config};
+use tern_tui::backend::{self, Config, Connection};
 use tern_tui::input;
+use tern_tui::lock::DataLock;
 use tern_tui::snapshot::SnapshotFile;
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
-use tern_tui::terminal::{Screen, restore_on_panic};
+use tern_tui::terminal::{self, Screen, restore_on_panic};
 use tern_tui::{keys, sanitize};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +47,7 @@ fn main() -> anyhow::Result<()> {
             .context("no home folder is known: say where to keep data with --data DIR")?,
     };
     let store_key = keys::store_key(&data_dir)?;
+    let _lock = DataLock::take(&data_dir)?;
     start_log(&data_dir)?;
     if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
         tracing::debug!("a TLS provider was installed already");
@@ -72,8 +74,14 @@ async fn show(config: Config, wanted: Option<String>) -> anyhow::Result<()> {
     let file = SnapshotFile::new(&config.data_dir, config.store_key);
     let last = file.load();
     let mut app = App::new(state, screen, Some(file));
-    if let Some(last) = last {
-        app.act(Action::Restore(Box::new(last)))?;
+    match last {
+        Some(last) => app.act(Action::Restore(Box::new(last)))?,
+        // Somebody is logged in: an empty chat screen fills, a first-run screen would only flash up.
+        None if backend::matrix::has_session(&config.data_dir) => {
+            app.state.welcome = None;
+            app.state.connection = Some(Connection::Connecting);
+        }
+        None => {}
     }
     // The first paint waits for no store and no network.
     app.draw()?;
@@ -94,6 +102,7 @@ fn signals() -> io::Result<impl Stream<Item = Signal>> {
     };
     let quit = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
     let mut all = stream::SelectAll::new();
+    all.push(stream::once(terminal::gone()).map(|()| Signal::Quit).boxed());
     for kind in quit {
         all.push(listen(kind, Signal::Quit)?.boxed());
     }
@@ -125,7 +134,7 @@ fn start_log(data_dir: &Path) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(std::sync::Mutex::new(file))
+        .with_writer(std::sync::Mutex::new(sanitize::Writer::new(file)))
         .init();
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! `update/reports.rs` and `snapshot.rs` call it on everything that comes in, so state holds clean text only.
 
+use std::io::{self, Write};
 use unicode_width::UnicodeWidthChar;
 
 /// Marks that may stack on one character; more is somebody drawing over their neighbours' lines.
@@ -45,6 +46,27 @@ pub fn line(text: &str) -> String {
     }
 }
 
+/// Cleans text on its way to something that a terminal will show later, such as a log.
+pub struct Writer<W>(W);
+
+impl<W: Write> Writer<W> {
+    /// One that writes to `out`.
+    pub fn new(out: W) -> Writer<W> {
+        Writer(out)
+    }
+}
+
+impl<W: Write> Write for Writer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(clean(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -55,7 +77,15 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, line};
+    use super::{Writer, clean, line};
+    use std::io::Write;
+
+    #[test]
+    fn a_log_gets_no_control_characters() {
+        let mut log = Writer::new(Vec::new());
+        writeln!(log, "a name: \x1b]0;evil\x07\u{202e}").unwrap();
+        assert_eq!(log.0, b"a name: ]0;evil\n");
+    }
 
     #[test]
     fn escape_sequences_lose_their_power() {

@@ -6,12 +6,45 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::io::{self, Write};
 
 /// Title kept, other screen, bracketed paste, focus reports.
 const ENTER: &str = "\x1b[22;2t\x1b[?1049h\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone; ends a frame that a panic cut short, shows the cursor.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;2t";
+
+/// Ends when the terminal behind stdout is gone. SIGHUP tells only the session that owned it, and reading from a terminal that is
+/// gone does not end. Where nobody can tell, it waits for ever.
+pub async fn gone() {
+    let (sender, gone) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        if waits_for_hang_up() {
+            sender.send(()).ok();
+        }
+    });
+    if gone.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Blocks until the terminal hangs up. `false`: it can't be watched, which says nothing about whether it is there.
+fn waits_for_hang_up() -> bool {
+    let stdout = io::stdout();
+    loop {
+        // Asked for nothing, `poll` still tells of a hang-up.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        match poll(&mut watched, None) {
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+            Ok(_) => {
+                let [watched] = watched;
+                return watched.revents().intersects(PollFlags::HUP | PollFlags::ERR);
+            }
+        }
+    }
+}
 
 /// Somewhere to show frames.
 pub struct Screen<W: Write> {
@@ -38,7 +71,7 @@ impl<W: Write> Screen<W> {
 
     /// Puts text into the clipboard of the terminal the user sits at, through SSH and tmux.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(text)))
+        self.write(&format!("\x1b]52;c;{}\x07", STANDARD.encode(sanitize::clean(text))))
     }
 
     /// Sets the title.
@@ -88,14 +121,18 @@ pub fn restore_on_panic() {
 
 #[cfg(test)]
 mod tests {
-    use super::Screen;
+    use super::{Engine, STANDARD, Screen};
 
     #[test]
     fn the_clipboard_and_the_title_get_no_escape_from_inside() {
         let mut screen = Screen::new(Vec::new(), true);
-        screen.copy("\x1b]0;evil\x07").unwrap();
+        screen.copy("\x1b]0;evil\x07\u{202e}\ntwo").unwrap();
         screen.title("a\x07\x1b[2Jb\n").unwrap();
         let text = String::from_utf8(screen.out).unwrap();
-        assert_eq!(text, "\x1b]52;c;G10wO2V2aWwH\x07\x1b]0;a[2Jb\x07");
+        let copied = text
+            .strip_prefix("\x1b]52;c;")
+            .and_then(|text| text.strip_suffix("\x07\x1b]0;a[2Jb\x07"))
+            .unwrap();
+        assert_eq!(STANDARD.decode(copied).unwrap(), b"]0;evil\ntwo");
     }
 }

@@ -22,6 +22,8 @@ pub struct ClientConfig {
     /// For tests on loopback only: `http` instead of `https` to destinations whose name is a loopback address or under
     /// `localhost`. Nothing else is ever sent without TLS.
     pub plain_http_to_loopback: bool,
+    /// Off: every request ends with [`RequestError::Off`](super::RequestError::Off) before anything leaves.
+    pub enabled: bool,
 }
 
 /// How long to wait for a whole answer and how large it may be (decompressed).
@@ -48,6 +50,7 @@ impl ClientConfig {
             connect_timeout: Duration::from_secs(10),
             user_agent: concat!("Tern/", env!("CARGO_PKG_VERSION")).to_owned(),
             plain_http_to_loopback: false,
+            enabled: true,
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::network::Denied;
 /// Why a request brought no answer of its kind.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
+    #[error("federation is switched off on this server")]
+    Off,
     #[error("a server does not send requests to itself")]
     OwnName,
     #[error(transparent)]

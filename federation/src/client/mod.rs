@@ -161,6 +161,7 @@ impl Client {
         if url.scheme() != "https" {
             return Err(RequestError::Malformed("media are only fetched over https".to_owned()));
         }
+        self.check_enabled()?;
         let response = self.transport.get(url, limits.timeout).await?;
         if response.status() != http::StatusCode::OK {
             return Err(RequestError::Malformed(format!("status {}", response.status())));
@@ -181,6 +182,10 @@ impl Client {
             return Err(remote_error(status, &body));
         }
         media::multipart(response, limits.response_bytes_max).await
+    }
+
+    fn check_enabled(&self) -> Result<(), RequestError> {
+        if self.config.enabled { Ok(()) } else { Err(RequestError::Off) }
     }
 
     fn sign_for(&self, destination: &ServerName) -> ServerSignaturesInput<'_> {
@@ -212,6 +217,7 @@ impl Client {
         request: http::Request<BytesMut>,
         limits: CallLimits,
     ) -> Result<reqwest::Response, RequestError> {
+        self.check_enabled()?;
         if destination == self.config.server_name {
             return Err(RequestError::OwnName);
         }

@@ -18,6 +18,7 @@ pub use self::dns::{Dns, DnsError, SrvTarget, SystemDns, is_localhost};
 use crate::{client::transport::Transport, clock::Clock};
 
 const DEFAULT_PORT: u16 = 8448;
+const WEB_PORT: u16 = 443;
 /// How long an SRV answer (or its absence) is kept here; hickory keeps the record itself for its time to live.
 const SRV_CACHE: Duration = Duration::from_secs(300);
 /// Names remembered; beyond this the cache starts anew.
@@ -56,6 +57,8 @@ enum Plain {
 pub(crate) struct Discovery {
     clock: Arc<dyn Clock>,
     dns: Arc<dyn Dns>,
+    /// Where web servers are: 443; only tests have theirs elsewhere.
+    web_port: u16,
     cache: Mutex<HashMap<OwnedServerName, Cached>>,
 }
 
@@ -67,7 +70,7 @@ struct Cached {
 
 impl Discovery {
     pub(crate) fn new(dns: Arc<dyn Dns>, clock: Arc<dyn Clock>) -> Self {
-        Self { clock, dns, cache: Mutex::default() }
+        Self { clock, dns, web_port: WEB_PORT, cache: Mutex::default() }
     }
 
     /// Where `server_name` is. Never fails: without any record it is port 8448 of the name itself.
@@ -87,7 +90,7 @@ impl Discovery {
             return cached.destination;
         }
 
-        let delegation = well_known::fetch(transport, &host).await;
+        let delegation = well_known::fetch(transport, &host, self.web_port).await;
         let (destination, keep_for) = match delegation {
             Some(delegation) => match read_name(&delegation.server) {
                 Plain::Complete(destination) => (destination, delegation.valid_for),

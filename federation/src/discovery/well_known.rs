@@ -33,8 +33,8 @@ struct Document {
 }
 
 /// The delegation published for `host`, or nothing if there is none that can be used.
-pub(crate) async fn fetch(transport: &Transport, host: &str) -> Option<Delegation> {
-    let url = Url::parse(&format!("https://{host}/.well-known/matrix/server")).ok()?;
+pub(crate) async fn fetch(transport: &Transport, host: &str, port: u16) -> Option<Delegation> {
+    let url = Url::parse(&format!("https://{host}:{port}/.well-known/matrix/server")).ok()?;
     match tokio::time::timeout(TIMEOUT, follow(transport, url)).await {
         Ok(Ok(delegation)) => delegation,
         Ok(Err(error)) => {

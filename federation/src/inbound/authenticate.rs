@@ -101,6 +101,8 @@ async fn authenticate(
     if let Some(sender) = &tools.sender {
         sender.heard_from(&claim.origin);
     }
+    // Not before: who only claims to be somebody must not use up what that somebody may ask.
+    reception.host.admit(&claim.origin)?;
     Ok((claim.origin, request, path_args))
 }
 

@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use ruma::{
-    OwnedServerName,
+    OwnedServerName, ServerName,
     api::federation::{
         authenticated_media::{get_content, get_content_thumbnail},
         authorization::get_event_authorization,
@@ -79,6 +79,10 @@ impl fmt::Debug for Reception {
 #[async_trait]
 #[rustfmt::skip] // One operation in one piece reads better than in six lines.
 pub trait Inbound: Send + Sync + 'static {
+    /// Whether one more request of `origin` is let in, whatever it asks for; its signature is right. A refusal is
+    /// [`Refusal::limit_exceeded`] as a rule.
+    fn admit(&self, origin: &ServerName) -> Result<(), Refusal>;
+
     /// `GET /_matrix/federation/v1/version`
     async fn version(&self) -> Result<get_server_version::v1::Response, Refusal>;
 

@@ -323,7 +323,8 @@ fn judge(error: &RequestError) -> Outcome {
         RequestError::OwnName | RequestError::Request(_) => Outcome::Refused,
         // It was JSON, so a Matrix server has it; only the answer was odd.
         RequestError::Malformed(_) => Outcome::Arrived,
-        RequestError::NotMatrix(_)
+        RequestError::Off
+        | RequestError::NotMatrix(_)
         | RequestError::TooLarge { .. }
         | RequestError::Denied(_)
         | RequestError::Connect(_)

@@ -3,13 +3,14 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use futures_util::stream;
 use http::StatusCode;
 use ruma::{
-    OwnedServerName, OwnedTransactionId,
+    OwnedServerName, OwnedTransactionId, ServerName,
     api::error::ErrorKind,
     api::federation::{
         authenticated_media::{get_content, get_content_thumbnail},
@@ -56,6 +57,7 @@ pub struct Received {
 pub struct MemoryHost {
     received: watch::Sender<Vec<Received>>,
     refusals: Mutex<VecDeque<Refusal>>,
+    full: Mutex<Option<(OwnedServerName, Duration)>>,
     poison: Mutex<Option<String>>,
     up: watch::Sender<bool>,
     held: watch::Sender<bool>,
@@ -66,6 +68,7 @@ impl Default for MemoryHost {
         Self {
             received: watch::Sender::default(),
             refusals: Mutex::default(),
+            full: Mutex::default(),
             poison: Mutex::default(),
             up: watch::Sender::new(true),
             held: watch::Sender::new(false),
@@ -74,6 +77,11 @@ impl Default for MemoryHost {
 }
 
 impl MemoryHost {
+    /// Lets no request of `server` in any more; it is told to wait.
+    pub fn shut_out(&self, server: OwnedServerName, wait: Duration) {
+        *self.full.lock().unwrap_or_else(PoisonError::into_inner) = Some((server, wait));
+    }
+
     /// Every transaction that was accepted.
     pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
@@ -129,6 +137,13 @@ impl MemoryHost {
 #[async_trait]
 #[rustfmt::skip] // As the trait.
 impl Inbound for MemoryHost {
+    fn admit(&self, origin: &ServerName) -> Result<(), Refusal> {
+        match &*self.full.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((server, wait)) if server == origin => Err(Refusal::limit_exceeded(*wait)),
+            _ => Ok(()),
+        }
+    }
+
     async fn version(&self) -> Result<get_server_version::v1::Response, Refusal> {
         Ok(get_server_version::v1::Response::new())
     }

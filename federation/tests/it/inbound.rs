@@ -1,5 +1,7 @@
 //! What other servers can and can't get out of the router.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use ruma::{
     ServerName,
@@ -13,9 +15,9 @@ use ruma::{
     owned_event_id, owned_user_id,
 };
 use serde_json::{Value, json};
-use tern_federation::{CallLimits, Media, RequestError};
+use tern_federation::{CallLimits, Client, ClientConfig, Media, RequestError};
 
-use crate::common::{TestServer, pdu};
+use crate::common::{TestServer, loopback, pdu};
 
 /// A GET with the given header, past the client, as anybody could send it.
 async fn get(server: &TestServer, path: &str, authorization: Option<&str>) -> (StatusCode, Value) {
@@ -293,6 +295,37 @@ async fn an_answer_that_is_too_large_is_cut_off() {
     };
     assert!(matches!(ask(50).await.unwrap_err(), RequestError::TooLarge { max_bytes: 50 }));
     ask(500).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_asks_too_much_is_told_how_long_to_wait_and_others_are_not() {
+    let beta = TestServer::start().await;
+    let (loud, quiet) = (TestServer::start().await, TestServer::start().await);
+    beta.host.shut_out(loud.name.clone(), Duration::from_secs(7));
+
+    let refused = loud.client.send(&beta.name, transaction(&loud, "t1")).await.unwrap_err();
+    assert_eq!(refused.status(), Some(StatusCode::TOO_MANY_REQUESTS));
+    assert_eq!(refused.retry_after(), Some(Duration::from_secs(7)));
+    quiet.client.send(&beta.name, transaction(&quiet, "t1")).await.unwrap();
+    // Who only claims the name learns nothing and uses nothing up: the signature is looked at first.
+    let (status, _) = get(&beta, "/_matrix/federation/v1/event/$e", Some("X-Matrix nothing")).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn with_federation_switched_off_nothing_leaves() {
+    let (alpha, beta) = (TestServer::start().await, TestServer::start().await);
+    let config = ClientConfig {
+        policy: loopback(),
+        plain_http_to_loopback: true,
+        enabled: false,
+        ..ClientConfig::new(alpha.name.clone())
+    };
+    let off = Client::new(config, alpha.key.clone()).unwrap();
+    let error = off.send(&beta.name, transaction(&alpha, "t1")).await.unwrap_err();
+    assert!(matches!(error, RequestError::Off), "{error}");
+    assert!(error.to_string().contains("switched off"));
+    assert!(beta.host.received().is_empty());
 }
 
 fn transaction(from: &TestServer, id: &str) -> send_transaction_message::v1::Request {

@@ -107,20 +107,20 @@ pub async fn account_data(
     }
 }
 
-/// Account data, global and of all rooms, that changed after `since` up to and including `upto`, in order of change. With
-/// `since` 0 it is all there is, the push rules of a user who never changed them included.
+/// Account data, global and of all rooms, that changed after `since` up to and including `upto`, in order of change. Without
+/// `since` it is all there is, the push rules of a user who never changed them included.
 pub async fn list_account_data_since(
     app: &App,
     user: Id,
-    since: Position,
+    since: Option<Position>,
     upto: Position,
 ) -> Result<Vec<AccountData>, AccountError> {
     let db = app.db.read();
-    let mut data =
-        storage::account_data::list_account_data(db, user, (since, upto), LIST_MAX).await?;
+    let span = (since.unwrap_or_default(), upto);
+    let mut data = storage::account_data::list_account_data(db, user, span, LIST_MAX).await?;
     let has_rules =
         |data: &AccountData| data.room_id.is_empty() && data.data_type == "m.push_rules";
-    if since == 0 && !data.iter().any(has_rules) {
+    if since.is_none() && !data.iter().any(has_rules) {
         let rules = json!({ "global": push_rules(app, user).await? });
         let piece = AccountData {
             room_id: String::new(),

@@ -3,7 +3,7 @@
 use ruma::OwnedUserId;
 
 use super::{
-    Address, Auth, AuthError, Identifier, login::find_by_identifier, mails,
+    Address, Auth, AuthError, Identifier, email_sessions, login::find_by_identifier, mails,
     passwords::check_password, sessions::log_out_everywhere,
 };
 use crate::{
@@ -199,6 +199,23 @@ pub async fn change_password(
     log_out_everywhere(app, auth, user, keep).await
 }
 
+/// Sets the password of the account that a mailed link of [`super::Purpose::Recover`] is for, and ends all its sessions. Returns
+/// the user and the deleted devices, so that the door can forget their keys.
+///
+/// # Errors
+/// [`AuthError::WeakPassword`], which leaves the link usable, and [`AuthError::EmailUnproven`].
+pub async fn recover(
+    app: &App,
+    auth: &Auth,
+    (sid, token): (&str, &str),
+    password: &str,
+) -> Result<(Id, Vec<Device>), AuthError> {
+    check_password(password)?;
+    let user = email_sessions::redeem_recovery(app, sid, token).await?;
+    let devices = change_password(app, auth, user, password, (true, None)).await?;
+    Ok((user, devices))
+}
+
 /// Ends an account for good: sessions, addresses, password, profile and everything kept for the user. Its name is never given
 /// again. A job takes the user out of their rooms. Returns the deleted devices.
 pub async fn deactivate(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>, AuthError> {
@@ -218,6 +235,6 @@ pub async fn deactivate(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>,
     });
     write.await?;
     app.jobs.ring();
-    auth.forget_user(user);
+    auth.forget_user(app, user);
     Ok(devices)
 }

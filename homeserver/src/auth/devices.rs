@@ -67,12 +67,17 @@ pub async fn delete_devices(
 ) -> Result<Vec<Device>, AuthError> {
     let mut devices = storage::devices::list_devices(app.db.read(), user).await?;
     devices.retain(|device| device_ids.contains(&device.device_id));
-    delete_ids(app, auth, devices.iter().map(|device| device.id).collect()).await?;
+    delete_ids(app, auth, user, devices.iter().map(|device| device.id).collect()).await?;
     Ok(devices)
 }
 
-/// Deletes devices and makes their tokens worthless at once.
-pub(super) async fn delete_ids(app: &App, auth: &Auth, ids: Vec<Id>) -> Result<(), AuthError> {
+/// Deletes devices of `user` and makes their tokens worthless at once.
+pub(super) async fn delete_ids(
+    app: &App,
+    auth: &Auth,
+    user: Id,
+    ids: Vec<Id>,
+) -> Result<(), AuthError> {
     let deleted = ids.clone();
     let write = app.db.write(move |txn| {
         Box::pin(async move {
@@ -83,6 +88,6 @@ pub(super) async fn delete_ids(app: &App, auth: &Auth, ids: Vec<Id>) -> Result<(
         })
     });
     write.await?;
-    auth.forget(|requester| deleted.contains(&requester.device));
+    auth.forget(app, user, |requester| deleted.contains(&requester.device));
     Ok(())
 }

@@ -42,7 +42,13 @@ pub enum Purpose {
     Add,
     /// "This wasn't me": ends all sessions. By link only.
     Alarm,
+    /// A new password, typed into the page behind a link: for who tried to register with an address in use. By link only.
+    Recover,
 }
+
+/// Every purpose.
+const PURPOSES: [Purpose; 5] =
+    [Purpose::Register, Purpose::Reset, Purpose::Add, Purpose::Alarm, Purpose::Recover];
 
 impl Purpose {
     pub(super) fn as_str(self) -> &'static str {
@@ -51,13 +57,12 @@ impl Purpose {
             Self::Reset => "reset",
             Self::Add => "add",
             Self::Alarm => "alarm",
+            Self::Recover => "recover",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Register, Self::Reset, Self::Add, Self::Alarm]
-            .into_iter()
-            .find(|purpose| purpose.as_str() == text)
+        PURPOSES.into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 
@@ -127,7 +132,6 @@ pub async fn request_email(app: &App, request: EmailRequest) -> Result<String, A
     {
         return Ok(session.sid.clone());
     }
-    check_mail_limit(app, &address, now).await?;
     let owner = storage::emails::find_email(db, address.as_str()).await?.map(|email| email.user);
     let (code, link) = (secrets::code(), secrets::token());
     let sid = alive.as_ref().map_or_else(secrets::identifier, |session| session.sid.clone());
@@ -146,22 +150,32 @@ pub async fn request_email(app: &App, request: EmailRequest) -> Result<String, A
         address: address.as_str().to_owned(),
         sid: sid.clone(),
     };
+    let mut sessions = vec![session];
     let mail = match (request.purpose, owner) {
         (Purpose::Reset, None) => None,
-        (Purpose::Register | Purpose::Add, Some(_)) => Some(mails::address_in_use(app, &address)),
+        (Purpose::Register | Purpose::Add, Some(owner)) => {
+            let (recovery, url) =
+                by_link(app, Purpose::Recover, owner, (address.as_str(), LIFETIME_MS));
+            sessions.push(recovery);
+            Some(mails::address_in_use(app, &address, url))
+        }
         (purpose, _) => {
             let url = confirm_url(app, purpose, &sid, &link);
             Some(mails::proof(app, &address, purpose, &code, &url))
         }
     };
-    write_session(app, session, mail).await?;
+    write_sessions(app, address, sessions, mail).await?;
     Ok(sid)
 }
 
-/// Writes a session, its count and its mail in one commit.
-async fn write_session(
+/// Writes sessions, their count and their mail in one commit.
+///
+/// # Errors
+/// [`AuthError::MailLimit`]; counted in the commit that adds one, so that many requests at once gain nothing.
+async fn write_sessions(
     app: &App,
-    session: EmailSession,
+    address: Address,
+    sessions: Vec<EmailSession>,
     mail: Option<mail::Mail>,
 ) -> Result<(), AuthError> {
     let (writing, now) = (app.clone(), app.clock.now_ms());
@@ -169,10 +183,12 @@ async fn write_session(
         Box::pin(async move {
             let db = txn.db();
             let id = writing.db.new_id();
-            let times = (now, now - HOUR_MS);
+            check_mail_limit(txn, &address, now).await?;
             storage::emails::delete_sessions_expired(db, now - KEPT_MS).await?;
-            storage::emails::insert_send(db, id, &session.address, times).await?;
-            storage::emails::insert_session(db, &session).await?;
+            storage::emails::insert_send(db, id, address.as_str(), (now, now - HOUR_MS)).await?;
+            for session in &sessions {
+                storage::emails::insert_session(db, session).await?;
+            }
             if let Some(mail) = mail {
                 mail::queue(&writing, txn, &mail).await?;
             }
@@ -186,19 +202,29 @@ async fn write_session(
 
 /// A link that ends all sessions of `user`, for a warning to `address`: its session, to be written with the mail, and its URL.
 pub(super) fn alarm(app: &App, user: Id, address: &str) -> (EmailSession, String) {
+    by_link(app, Purpose::Alarm, user, (address, ALARM_LIFETIME_MS))
+}
+
+/// A session of `user` that only its link opens, and the link.
+fn by_link(
+    app: &App,
+    purpose: Purpose,
+    user: Id,
+    (address, lifetime_ms): (&str, i64),
+) -> (EmailSession, String) {
     let (sid, link) = (secrets::identifier(), secrets::token());
-    let url = confirm_url(app, Purpose::Alarm, &sid, &link);
+    let url = confirm_url(app, purpose, &sid, &link);
     let session = EmailSession {
         client_secret: secrets::token(),
         address: address.to_owned(),
-        purpose: Purpose::Alarm.as_str().to_owned(),
+        purpose: purpose.as_str().to_owned(),
         user: Some(user),
         code_hash: secrets::hash(&secrets::token()).to_vec(),
         link_hash: secrets::hash_for(&sid, &link).to_vec(),
         send_attempt: 1,
         tries: 0,
         next_link: None,
-        expires_ms: app.clock.now_ms() + ALARM_LIFETIME_MS,
+        expires_ms: app.clock.now_ms() + lifetime_ms,
         confirmed_ms: None,
         used_ms: None,
         sid,
@@ -234,7 +260,10 @@ pub async fn submit_token(
             {
                 return Ok(Err("this mail was asked for by another client"));
             }
-            let link = same(&secrets::hash_for(&sid, &token), &session.link_hash);
+            if session.purpose == Purpose::Recover.as_str() {
+                return Ok(Err("this link asks for a new password: open it again"));
+            }
+            let link = is_link(&session, &token);
             let code = secrets::hash_for(&sid, &secrets::normalize_code(&token));
             let code = same(&code, &session.code_hash);
             if !(link || code && client_secret.is_some()) {
@@ -301,6 +330,37 @@ pub(super) async fn redeem(
     write.await
 }
 
+/// Uses up the link of [`Purpose::Recover`], and returns whose password it may set.
+///
+/// # Errors
+/// [`AuthError::EmailUnproven`].
+pub(super) async fn redeem_recovery(app: &App, sid: &str, token: &str) -> Result<Id, AuthError> {
+    let now = app.clock.now_ms();
+    let (sid, token) = (sid.to_owned(), token.to_owned());
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            let db = txn.db();
+            let found = storage::emails::find_session(db, &sid).await?;
+            let session = check_usable(found, now).map_err(AuthError::EmailUnproven)?;
+            let ours = session.purpose == Purpose::Recover.as_str() && is_link(&session, &token);
+            let owner = storage::emails::find_email(db, &session.address).await?;
+            let user = session.user.filter(|user| owner.is_some_and(|owner| owner.user == *user));
+            match user {
+                Some(user) if ours => {
+                    storage::emails::update_used(db, &sid, now).await?;
+                    Ok(user)
+                }
+                _ => Err(AuthError::EmailUnproven("this link is wrong, ask for another mail")),
+            }
+        })
+    });
+    write.await
+}
+
+fn is_link(session: &EmailSession, token: &str) -> bool {
+    same(&secrets::hash_for(&session.sid, token), &session.link_hash)
+}
+
 fn check_usable(session: Option<EmailSession>, now_ms: i64) -> Result<EmailSession, &'static str> {
     let session = session.ok_or("this mail session is unknown")?;
     if session.used_ms.is_some() {
@@ -315,10 +375,13 @@ fn check_usable(session: Option<EmailSession>, now_ms: i64) -> Result<EmailSessi
     Ok(session)
 }
 
-async fn check_mail_limit(app: &App, address: &Address, now_ms: i64) -> Result<(), AuthError> {
+async fn check_mail_limit(
+    txn: &storage::Txn,
+    address: &Address,
+    now_ms: i64,
+) -> Result<(), AuthError> {
     let since = now_ms - HOUR_MS;
-    let (count, oldest) =
-        storage::emails::count_sends(app.db.read(), address.as_str(), since).await?;
+    let (count, oldest) = storage::emails::count_sends(txn.db(), address.as_str(), since).await?;
     if count < MAILS_PER_HOUR_MAX {
         return Ok(());
     }

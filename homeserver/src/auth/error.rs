@@ -55,6 +55,9 @@ pub enum AuthError {
     MailLimit { retry_after: Duration },
     #[error("too many searches by address, try again later")]
     SearchLimit { retry_after: Duration },
+    /// Too many wrong passwords for one account.
+    #[error("too many wrong passwords for this account, try again later")]
+    GuessLimit { retry_after: Duration },
     /// More passwords wait to be checked than the server can.
     #[error("the server is busy, try again")]
     Busy,

@@ -21,6 +21,7 @@ use super::{
     Address, Auth, AuthError, Identifier, Requester,
     accounts::{check_open, registration_token_is_valid},
     email_sessions::{self, Proof, Purpose},
+    guesses::Guess,
     login::find_by_identifier,
     secrets,
 };
@@ -96,6 +97,8 @@ pub struct Challenge {
     pub completed: Vec<Stage>,
     /// Why the proof at hand was refused: errcode and text.
     pub refused: Option<(&'static str, String)>,
+    /// The client only asked whether its mail was confirmed by now, in a session that it was given earlier.
+    pub waiting: bool,
 }
 
 impl Challenge {
@@ -235,10 +238,11 @@ pub async fn prove(
     let (id, mut state) = resume(auth, &operation, submission, now)?;
     let mut refused = None;
     let mut taken = false;
+    let mut waiting = false;
     if let Some(kind) = submission.text("type") {
         let stage = flows.iter().copied().flatten().find(|stage| stage.as_str() == kind).copied();
         let checked = match stage {
-            Some(stage) if state.completed.contains(&stage) => Checked::NotYet,
+            Some(stage) if state.completed.contains(&stage) => Checked::Already,
             Some(stage) => check(app, auth, stage, &mut state, submission).await?,
             None => Checked::Refused("M_UNRECOGNIZED", format!("{kind} is no stage of this")),
         };
@@ -249,7 +253,8 @@ pub async fn prove(
                 state.operation.body = operation.body;
                 taken = true;
             }
-            Checked::NotYet => {}
+            Checked::Already => {}
+            Checked::NotYet => waiting = submission.text("session").is_some(),
             Checked::Refused(errcode, text) => {
                 state.failures += 1;
                 refused = Some((errcode, text));
@@ -261,8 +266,8 @@ pub async fn prove(
         auth.interactive.lock().remove(&id);
         return Ok(Proven { session: id, state });
     }
-    let challenge =
-        Challenge { session: id.clone(), flows, completed: state.completed.clone(), refused };
+    let completed = state.completed.clone();
+    let challenge = Challenge { session: id.clone(), flows, completed, refused, waiting };
     if state.failures >= FAILURES_MAX {
         auth.interactive.lock().remove(&id);
     } else {
@@ -312,6 +317,8 @@ fn resume(
 
 enum Checked {
     Passed,
+    /// Passed earlier.
+    Already,
     /// Nothing wrong, nothing proven: a mail that is not confirmed yet.
     NotYet,
     Refused(&'static str, String),
@@ -355,10 +362,17 @@ async fn check_password(
         Some(identifier) => find_by_identifier(app, &identifier).await?.map(|found| found.user),
         None => Some(user),
     };
-    let account = storage::accounts::find_account(app.db.read(), user).await?;
-    let hash = account.and_then(|account| account.password_hash);
-    let right = auth.passwords.verify(hash, password).await?;
-    if right && named == Some(user) { Ok(Checked::Passed) } else { wrong() }
+    let Some(account) = storage::accounts::find_account(app.db.read(), user).await? else {
+        return wrong();
+    };
+    let guess = Guess::begin(app, auth, &Identifier::User(account.localpart))?;
+    let right = auth.passwords.verify(account.password_hash, password).await?;
+    if right && named == Some(user) {
+        guess.was_right();
+        Ok(Checked::Passed)
+    } else {
+        wrong()
+    }
 }
 
 async fn check_email(

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Address, Auth, AuthError, NewSession, SessionRequest, mails, secrets, sessions::open_session,
+    Address, Auth, AuthError, NewSession, SessionRequest, guesses::Guess, mails, secrets,
+    sessions::open_session,
 };
 use crate::{
     app::App,
@@ -55,7 +56,7 @@ pub(super) async fn find_by_identifier(
 }
 
 /// The localpart of a user of this server, given as localpart or whole ID.
-fn local_part(app: &App, user: &str) -> Option<String> {
+pub(super) fn local_part(app: &App, user: &str) -> Option<String> {
     let localpart = match user.strip_prefix('@') {
         Some(rest) => {
             let (localpart, server_name) = rest.split_once(':')?;
@@ -69,7 +70,7 @@ fn local_part(app: &App, user: &str) -> Option<String> {
 /// Logs in by password. An unknown user costs the same time and gets the same answer as a wrong password.
 ///
 /// # Errors
-/// [`AuthError::WrongLogin`], [`AuthError::Deactivated`], [`AuthError::Locked`], [`AuthError::Busy`].
+/// [`AuthError::WrongLogin`], [`AuthError::GuessLimit`], [`AuthError::Deactivated`], [`AuthError::Locked`], [`AuthError::Busy`].
 pub async fn log_in_with_password(
     app: &App,
     auth: &Auth,
@@ -77,6 +78,7 @@ pub async fn log_in_with_password(
     password: &str,
     request: SessionRequest,
 ) -> Result<NewSession, AuthError> {
+    let guess = Guess::begin(app, auth, identifier)?;
     let account = find_by_identifier(app, identifier).await?;
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let right = auth.passwords.verify(hash, password).await?;
@@ -84,6 +86,9 @@ pub async fn log_in_with_password(
     // A deactivated account has no password left to be right about.
     if !right && !account.deactivated {
         return Err(AuthError::WrongLogin);
+    }
+    if right {
+        guess.was_right();
     }
     can_log_in(&account)?;
     log_in(app, auth, account.user, request).await

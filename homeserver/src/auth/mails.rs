@@ -61,6 +61,7 @@ pub(super) fn proof(app: &App, address: &Address, purpose: Purpose, code: &str, 
             "add this address to your account",
             "Confirm the address",
         ),
+        Purpose::Recover => ("Set a new password", "set a new password", "Set a new password"),
         Purpose::Alarm => ("This wasn't me", "end all sessions", "End all sessions"),
     };
     let code = code.split_at_checked(4).map_or(code.to_owned(), |(a, b)| format!("{a}-{b}"));
@@ -74,19 +75,19 @@ pub(super) fn proof(app: &App, address: &Address, purpose: Purpose, code: &str, 
     letter.to(app, address.as_str())
 }
 
-/// The mail to somebody who has an account already, when anybody tries to register with the address.
-pub(super) fn address_in_use(app: &App, address: &Address) -> Mail {
+/// The mail to somebody who has an account already, when anybody tries to register with the address. `url` leads to the page
+/// that sets a new password.
+pub(super) fn address_in_use(app: &App, address: &Address, url: String) -> Mail {
     let letter = Letter {
         title: "You have an account already",
         paragraphs: vec![
             "Somebody, probably you, wanted to use this address for an account. It belongs to an account here already."
                 .to_owned(),
-            "Log in with this address. If you forgot the password, choose \"forgot password\" in your app to set a new one."
-                .to_owned(),
+            "Log in with this address. If you forgot the password, set a new one here.".to_owned(),
         ],
         code: None,
-        button: None,
-        footer: "If it was not you, do nothing: nothing was changed.",
+        button: Some(("Set a new password", url)),
+        footer: "The link works for 15 minutes, once. If it was not you, do nothing: nothing was changed.",
     };
     letter.to(app, address.as_str())
 }

@@ -7,6 +7,7 @@ mod devices;
 mod email_sessions;
 mod emails;
 mod error;
+mod guesses;
 mod interactive;
 mod login;
 mod mails;
@@ -18,7 +19,7 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 
 pub use accounts::{
     Created, NewAccount, change_password, check_username, create_account, deactivate, find_account,
-    registration_token_is_valid, set_password,
+    recover, registration_token_is_valid, set_password,
 };
 pub use devices::{delete_devices, find_device, list_devices, rename_device};
 pub use email_sessions::{EmailRequest, Purpose, Submitted, base_url, request_email, submit_token};
@@ -33,8 +34,8 @@ pub use interactive::{
 pub use login::{Identifier, log_in_with_password, log_in_with_token, login_token};
 pub use passwords::check_password;
 pub use sessions::{
-    Auth, NewSession, SessionRequest, authenticate, log_out, log_out_everywhere, open_session,
-    refresh,
+    Auth, HeldToken, NewSession, SessionRequest, authenticate, authenticate_to_hold, log_out,
+    log_out_everywhere, open_session, refresh,
 };
 
 use crate::storage::Id;

@@ -1,7 +1,7 @@
 //! Sessions: access token → user and device; opening, refreshing and ending them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -12,8 +12,8 @@ use std::{
 use ruma::{OwnedDeviceId, OwnedUserId};
 
 use super::{
-    AuthError, Requester, emails::EmailSearches, interactive::Interactive, passwords::Passwords,
-    secrets,
+    AuthError, Requester, emails::EmailSearches, guesses::Guesses, interactive::Interactive,
+    passwords::Passwords, secrets,
 };
 use crate::{
     app::App,
@@ -29,18 +29,21 @@ const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(3_600);
 /// Most bytes of a device ID or of a device's name.
 const DEVICE_ID_BYTES_MAX: usize = 255;
 
-/// The state of this floor: recently used tokens by hash, password threads, interactive sessions. Cheap to clone.
+/// The state of this floor: recently used tokens by hash, password threads, interactive sessions, what was counted. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Auth {
     cache: Arc<Cache>,
     pub(super) passwords: Passwords,
     pub(super) interactive: Interactive,
     pub(super) email_searches: EmailSearches,
+    pub(super) guesses: Guesses,
 }
 
 #[derive(Debug, Default)]
 struct Cache {
     tokens: RwLock<HashMap<TokenHash, Known>>,
+    /// Who is suspended, of those remembered.
+    suspended: RwLock<HashSet<Id>>,
     /// Counts invalidations, so that an answer read before one is not remembered after it.
     generation: AtomicU64,
     /// Devices heard of since the last write.
@@ -55,16 +58,39 @@ struct Known {
 }
 
 impl Auth {
-    /// Forgets the remembered tokens that `gone` picks. Called after the commit that ended them.
-    pub(super) fn forget(&self, gone: impl Fn(&Requester) -> bool) {
+    /// Forgets the remembered tokens of `user` that `gone` picks, and has whoever holds one ask whether it still stands.
+    /// Called after the commit that ended them.
+    pub(super) fn forget(&self, app: &App, user: Id, gone: impl Fn(&Requester) -> bool) {
         self.cache.generation.fetch_add(1, Ordering::SeqCst);
-        let mut tokens = self.cache.tokens.write().unwrap_or_else(PoisonError::into_inner);
-        tokens.retain(|_, known| !gone(&known.requester));
+        {
+            let mut tokens = self.cache.tokens.write().unwrap_or_else(PoisonError::into_inner);
+            tokens.retain(|_, known| known.requester.user != user || !gone(&known.requester));
+        }
+        app.bell.ring_users([user]);
     }
 
     /// Forgets what is remembered of a user: after locking the account, for instance.
-    pub fn forget_user(&self, user: Id) {
-        self.forget(|requester| requester.user == user);
+    pub fn forget_user(&self, app: &App, user: Id) {
+        self.forget(app, user, |_| true);
+    }
+
+    /// Whether a user just authenticated is suspended.
+    pub fn is_suspended(&self, user: Id) -> bool {
+        let suspended = self.cache.suspended.read().unwrap_or_else(PoisonError::into_inner);
+        suspended.contains(&user)
+    }
+
+    /// Notes whether a user is suspended, as just read.
+    fn note_suspended(&self, user: Id, suspended: bool) {
+        if suspended == self.is_suspended(user) {
+            return;
+        }
+        let mut all = self.cache.suspended.write().unwrap_or_else(PoisonError::into_inner);
+        if suspended {
+            all.insert(user);
+        } else {
+            all.remove(&user);
+        }
     }
 
     fn remember(&self, generation: u64, hash: TokenHash, known: Known) {
@@ -117,10 +143,55 @@ impl Auth {
 /// # Errors
 /// [`AuthError::UnknownToken`] when nobody (`soft_logout` when it has only expired), [`AuthError::Locked`].
 pub async fn authenticate(app: &App, auth: &Auth, token: &str) -> Result<Requester, AuthError> {
+    Ok(authenticate_to_hold(app, auth, token).await?.0)
+}
+
+/// A token that somebody holds for longer than a request, by its hash.
+#[derive(Clone)]
+pub struct HeldToken {
+    hash: TokenHash,
+    expires_ms: Option<i64>,
+}
+
+impl std::fmt::Debug for HeldToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HeldToken").field("expires_ms", &self.expires_ms).finish_non_exhaustive()
+    }
+}
+
+impl HeldToken {
+    /// When it ends by itself, in milliseconds since the epoch.
+    pub fn expires_ms(&self) -> Option<i64> {
+        self.expires_ms
+    }
+
+    /// Asks whether it still stands. Who holds it asks when the user's bell rings, and when it expires.
+    ///
+    /// # Errors
+    /// As [`authenticate`].
+    pub async fn check(&self, app: &App, auth: &Auth) -> Result<(), AuthError> {
+        stands(app, auth, self.hash).await.map(|_| ())
+    }
+}
+
+/// As [`authenticate`], for who stays connected.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn authenticate_to_hold(
+    app: &App,
+    auth: &Auth,
+    token: &str,
+) -> Result<(Requester, HeldToken), AuthError> {
     if token.is_empty() {
         return Err(AuthError::UnknownToken { soft_logout: false });
     }
     let hash = secrets::hash(token);
+    let Known { requester, expires_ms } = stands(app, auth, hash).await?;
+    Ok((requester, HeldToken { hash, expires_ms }))
+}
+
+async fn stands(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, AuthError> {
     let known =
         auth.cache.tokens.read().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned();
     let known = match known {
@@ -131,7 +202,7 @@ pub async fn authenticate(app: &App, auth: &Auth, token: &str) -> Result<Request
         return Err(AuthError::UnknownToken { soft_logout: true });
     }
     auth.see(app, known.requester.device).await?;
-    Ok(known.requester)
+    Ok(known)
 }
 
 async fn find_known(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, AuthError> {
@@ -145,6 +216,7 @@ async fn find_known(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, Au
     if token.locked {
         return Err(AuthError::Locked);
     }
+    auth.note_suspended(token.user, token.suspended);
     if let Some(refresh) = token.refresh {
         end_replaced(app, auth, refresh).await?;
     }
@@ -172,7 +244,7 @@ async fn end_replaced(app: &App, auth: &Auth, refresh: Vec<u8>) -> Result<(), Au
     });
     write.await?;
     if let Some(device) = device {
-        auth.forget(|requester| requester.device == device.device);
+        auth.forget(app, device.user, |requester| requester.device == device.device);
     }
     Ok(())
 }
@@ -280,7 +352,7 @@ pub async fn open_session(
     });
     let (device, new_device) = write.await?;
     if !new_device {
-        auth.forget(|requester| requester.device == device);
+        auth.forget(app, user, |requester| requester.device == device);
     }
     Ok(NewSession {
         user_id,
@@ -358,6 +430,7 @@ pub async fn log_out_everywhere(
 ) -> Result<Vec<Device>, AuthError> {
     let mut devices = storage::devices::list_devices(app.db.read(), user).await?;
     devices.retain(|device| Some(device.id) != keep);
-    super::devices::delete_ids(app, auth, devices.iter().map(|device| device.id).collect()).await?;
+    let ids = devices.iter().map(|device| device.id).collect();
+    super::devices::delete_ids(app, auth, user, ids).await?;
     Ok(devices)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{self, IsTerminal, Write},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use tern_federation::SigningKey;
 
 use super::{CliError, print};
 use crate::{
-    config::{Config, fill},
+    config::{Config, Listen, MailTransport, fill},
     serve::make_folder,
 };
 
@@ -109,6 +109,9 @@ fn config_text(options: &Init) -> Result<String, CliError> {
     if host.contains(|char: char| char.is_ascii_alphabetic()) && !host.starts_with('[') {
         values.push(("mail.from", quoted(&format!("Tern <noreply@{host}>"))));
     }
+    if let Some(base_url) = loopback_url(host, options.listen.as_deref()) {
+        values.push(("client.base_url", quoted(&base_url)));
+    }
     if let Some(listen) = &options.listen {
         values.push(("listen.http", format!("[{}]", quoted(listen))));
     }
@@ -143,51 +146,99 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// Where a server that only this machine reaches is reached: nobody has a certificate for `https://localhost`. `None` for every
+/// other name, and where the port is not known yet.
+fn loopback_url(host: &str, listen: Option<&str>) -> Option<String> {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let loopback = host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback());
+    let default = Listen::default().http;
+    let listen = listen.or(default.first().map(String::as_str))?.parse::<SocketAddr>().ok()?;
+    if !loopback || listen.port() == 0 {
+        return None;
+    }
+    Some(if listen.ip().is_unspecified() {
+        format!("http://{host}:{}", listen.port())
+    } else {
+        format!("http://{listen}")
+    })
+}
+
 /// Asks for each option that was not given; an empty answer takes what stands in brackets.
 fn ask_for_missing(mut options: Init) -> Result<Init, CliError> {
     if options.server_name.is_some() {
         // Whoever gives the one thing that has no default gives all they want to.
         return Ok(options);
     }
-    options.server_name = ask("server name (the part after the colon in @alice:example.org)", "")?;
+    let question = "server name (the part after the colon in @alice:example.org)";
+    options.server_name = ask(question, "", |name| {
+        usable("server_name", |config| name.clone_into(&mut config.server_name))
+    })?;
     if options.listen.is_none() {
-        options.listen = ask("listen for plain HTTP on", "127.0.0.1:8008")?;
-        if let Some(listen) =
-            options.listen.as_deref().filter(|it| it.parse::<SocketAddr>().is_err())
-            && !listen.starts_with("unix:")
-        {
-            return Err(CliError::Usage(format!("{listen:?} is not ADDRESS:PORT")));
-        }
+        options.listen = ask("listen for plain HTTP on", "127.0.0.1:8008", |listen| {
+            usable("listen.http", |config| config.listen.http = vec![listen.to_owned()])
+        })?;
     }
     if options.data.is_none() {
-        options.data = ask("folder for the data", "data")?.map(PathBuf::from);
+        options.data = ask("folder for the data", "data", |_| Ok(()))?.map(PathBuf::from);
     }
     if options.registration.is_none() {
-        let mode = ask("who may register: email, token, open or closed", "email")?;
-        options.registration = match mode {
-            Some(mode) => Some(Mode::from_str(&mode, true).map_err(CliError::Usage)?),
-            None => None,
-        };
+        let question = "who may register: email, token, open or closed";
+        let mode = ask(question, "email", |mode| Mode::from_str(mode, true).map(drop))?;
+        options.registration = mode.and_then(|mode| Mode::from_str(&mode, true).ok());
     }
     if options.mail.is_none() {
-        options.mail = ask("mail: file (shown by `ternd mail`) or an smtp:// URL", "file")?;
+        let question = "mail: file (shown by `ternd mail`) or an smtp:// URL";
+        options.mail = ask(question, "file", |mail| {
+            usable("mail.smtp_url", |config| {
+                if mail != "file" {
+                    config.mail.transport = MailTransport::Smtp;
+                    mail.clone_into(&mut config.mail.smtp_url);
+                }
+            })
+        })?;
     }
     if options.admin_email.is_none() {
-        options.admin_email = ask("mail address of the administrator (may be empty)", "")?;
+        options.admin_email = ask("mail address of the administrator (may be empty)", "", |it| {
+            usable("admin.email", |config| it.clone_into(&mut config.admin.email))
+        })?;
     }
     Ok(options)
 }
 
-fn ask(question: &str, default: &str) -> Result<Option<String>, CliError> {
-    let mut terminal = io::stderr();
-    if default.is_empty() {
-        write!(terminal, "{question}: ")?;
-    } else {
-        write!(terminal, "{question} [{default}]: ")?;
+/// Whether a config with this change has no problem at `key`.
+fn usable(key: &str, change: impl FnOnce(&mut Config)) -> Result<(), String> {
+    let mut config = Config::for_server("example.org");
+    change(&mut config);
+    match config.problems().into_iter().find(|problem| problem.key == key) {
+        Some(problem) => Err(problem.problem),
+        None => Ok(()),
     }
-    terminal.flush()?;
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    let answer = if answer.trim().is_empty() { default } else { answer.trim() };
-    Ok((!answer.is_empty()).then(|| answer.to_owned()))
+}
+
+/// Asks until the answer passes `check`: one bad answer does not throw the others away.
+fn ask(
+    question: &str,
+    default: &str,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Result<Option<String>, CliError> {
+    let mut terminal = io::stderr();
+    loop {
+        if default.is_empty() {
+            write!(terminal, "{question}: ")?;
+        } else {
+            write!(terminal, "{question} [{default}]: ")?;
+        }
+        terminal.flush()?;
+        let mut answer = String::new();
+        if io::stdin().read_line(&mut answer)? == 0 {
+            return Err(CliError::Usage("no answer: nothing was written".to_owned()));
+        }
+        let answer = if answer.trim().is_empty() { default } else { answer.trim() };
+        match check(answer) {
+            Ok(()) => return Ok((!answer.is_empty()).then(|| answer.to_owned())),
+            Err(problem) => writeln!(terminal, "  {problem}")?,
+        }
+    }
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use lettre::message::header;
 use serde::{Deserialize, Serialize};
 
-use super::{CliError, ConfigFile, print};
+use super::{CliError, ConfigFile, print, printable};
 
 #[derive(Debug, Args)]
 pub(super) struct Mail {
@@ -67,11 +67,6 @@ fn date(ms: u64) -> String {
     let mut headers = header::Headers::new();
     headers.set(header::Date::from(SystemTime::UNIX_EPOCH + Duration::from_millis(ms)));
     headers.get_raw("Date").unwrap_or_default().to_owned()
-}
-
-/// A mail holds what its sender's user chose; it must not steer the terminal.
-fn printable(text: &str) -> String {
-    text.chars().filter(|char| *char == '\n' || !char.is_control()).collect()
 }
 
 /// All mails in order of writing. Files that are no mail are skipped: one may be half written.

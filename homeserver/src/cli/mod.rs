@@ -1,7 +1,9 @@
 //! The command line: one file a command. Called by `main` only.
 
+mod admin;
 mod init;
 mod mail;
+mod reports;
 mod serve;
 mod settings;
 mod token;
@@ -39,6 +41,10 @@ enum Command {
     Mail(mail::Mail),
     /// Make a registration token and print it.
     Token(token::Token),
+    /// Make a user an administrator of the server.
+    Admin(admin::Admin),
+    /// Show what users reported, newest last.
+    Reports(reports::Reports),
 }
 
 /// Which config.
@@ -87,6 +93,8 @@ impl Cli {
             Command::Config(file) => settings::run(&file.load()?),
             Command::Mail(options) => mail::run(&options),
             Command::Token(options) => token::run(&options),
+            Command::Admin(options) => admin::run(&options),
+            Command::Reports(options) => reports::run(&options),
         }
     }
 }
@@ -98,6 +106,11 @@ fn print(text: &str) -> Result<(), CliError> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// What others wrote must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().filter(|char| *char == '\n' || !char.is_control()).collect()
 }
 
 /// A runtime for one command.

@@ -14,6 +14,8 @@ use super::{Config, MailTransport};
 pub struct Problem {
     /// The setting, dotted: `listen.http`.
     pub key: &'static str,
+    /// Which table of a list, counted from 0.
+    pub nth: usize,
     pub problem: String,
 }
 
@@ -22,7 +24,7 @@ struct Problems(Vec<Problem>);
 
 impl Problems {
     fn add(&mut self, key: &'static str, problem: impl Into<String>) {
-        self.0.push(Problem { key, problem: problem.into() });
+        self.0.push(Problem { key, nth: 0, problem: problem.into() });
     }
 }
 

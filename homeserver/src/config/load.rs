@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    fs::File,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -50,10 +52,11 @@ impl Config {
         {
             *path = folder.join(&*path);
         }
-        for path in &mut config.federation.extra_ca {
+        for path in config.federation.extra_ca.iter_mut().chain(&mut config.mail.smtp_ca) {
             *path = folder.join(&*path);
         }
-        Ok(config)
+        let problems = config.missing_files();
+        if problems.is_empty() { Ok(config) } else { Err(unusable(&text, file, problems)) }
     }
 
     /// Reads and checks the text of a config; `file` is for the errors.
@@ -65,13 +68,39 @@ impl Config {
             ConfigError::Invalid { file: file.to_owned(), line, key: key_at(text, line), problem }
         })?;
         let problems = config.problems();
-        if problems.is_empty() {
-            return Ok(config);
-        }
-        let name = |Problem { key, problem }| {
-            let line = line_of(text, key).unwrap_or(1);
-            format!("{}:{line}: {key}: {problem}", file.display())
-        };
-        Err(ConfigError::Unusable { problems: problems.into_iter().map(name).collect() })
+        if problems.is_empty() { Ok(config) } else { Err(unusable(text, file, problems)) }
     }
+
+    /// The files that the config names and that cannot be read.
+    fn missing_files(&self) -> Vec<Problem> {
+        let tls = self.listen.tls.iter().enumerate().flat_map(|(nth, tls)| {
+            [
+                ("listen.tls.certificate", nth, &tls.certificate),
+                ("listen.tls.private_key", nth, &tls.private_key),
+            ]
+        });
+        let authorities = [
+            ("federation.extra_ca", &self.federation.extra_ca),
+            ("mail.smtp_ca", &self.mail.smtp_ca),
+        ];
+        let authorities = authorities
+            .into_iter()
+            .flat_map(|(key, files)| files.iter().map(move |file| (key, 0, file)));
+        tls.chain(authorities)
+            .filter_map(|(key, nth, file)| {
+                let error = File::open(file).and_then(|mut file| file.read(&mut [0])).err()?;
+                let problem = format!("cannot read {}: {error}", file.display());
+                Some(Problem { key, nth, problem })
+            })
+            .collect()
+    }
+}
+
+/// Says of each problem where in the text it is.
+fn unusable(text: &str, file: &Path, problems: Vec<Problem>) -> ConfigError {
+    let name = |Problem { key, nth, problem }| {
+        let line = line_of(text, key, nth).unwrap_or(1);
+        format!("{}:{line}: {key}: {problem}", file.display())
+    };
+    ConfigError::Unusable { problems: problems.into_iter().map(name).collect() }
 }

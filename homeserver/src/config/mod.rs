@@ -146,12 +146,14 @@ pub struct Mail {
     pub from: String,
     /// May hold a password.
     pub smtp_url: String,
+    /// PEM files with further certificate authorities for the mail server.
+    pub smtp_ca: Vec<PathBuf>,
 }
 
 impl Default for Mail {
     fn default() -> Self {
         let from = "Tern <noreply@example.org>".to_owned();
-        Self { transport: MailTransport::File, from, smtp_url: String::new() }
+        Self { transport: MailTransport::File, from, smtp_url: String::new(), smtp_ca: Vec::new() }
     }
 }
 

@@ -40,9 +40,9 @@ fn keys(text: &str) -> impl Iterator<Item = (usize, String)> + '_ {
     })
 }
 
-/// The line, counted from 1, that sets `key`.
-pub(super) fn line_of(text: &str, key: &str) -> Option<usize> {
-    keys(text).find(|(_, found)| found == key).map(|(line, _)| line)
+/// The line, counted from 1, that sets `key` for the `nth` time, counted from 0: tables of a list set it once each.
+pub(super) fn line_of(text: &str, key: &str, nth: usize) -> Option<usize> {
+    keys(text).filter(|(_, found)| found == key).nth(nth).map(|(line, _)| line)
 }
 
 /// The key that `line` sets, or that began above it and goes on there. Empty when none did.

@@ -12,6 +12,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+use super::rate_limit::Waiting;
 use crate::storage;
 
 /// An error as a client or another server sees it ([spec]).
@@ -24,11 +25,14 @@ pub struct ApiError {
     pub message: String,
     /// Further top-level fields, `retry_after_ms` for instance.
     pub fields: Map<String, Value>,
+    /// The request did nothing but wait; it is not charged as what it waits for.
+    pub(super) waiting: bool,
 }
 
 impl ApiError {
     pub fn new(status: StatusCode, errcode: &'static str, message: impl ToString) -> Self {
-        Self { status, errcode, message: message.to_string(), fields: Map::new() }
+        let message = message.to_string();
+        Self { status, errcode, message, fields: Map::new(), waiting: false }
     }
 
     /// 403 M_FORBIDDEN.
@@ -121,6 +125,9 @@ impl IntoResponse for ApiError {
             body.insert("error".to_owned(), json!(self.message));
         }
         let mut response = (self.status, Json(Value::Object(body))).into_response();
+        if self.waiting {
+            response.extensions_mut().insert(Waiting);
+        }
         if let Some(millis) = retry_after {
             response
                 .headers_mut()

@@ -31,7 +31,7 @@ use ruma::{
             query::{get_profile_information, get_room_information},
             space::get_hierarchy,
             transactions::{
-                edu::{Edu, ReceiptContent},
+                edu::{Edu, ReceiptContent, TypingContent},
                 send_transaction_message,
             },
         },
@@ -41,16 +41,21 @@ use serde_json::value::RawValue;
 use tern_federation::{
     Inbound, InboundTools, Media as FederationMedia, MediaContent, Refusal, Transaction, router,
 };
+use tokio::task::JoinHandle;
 
-use super::{Server, client::directory, client::messaging_errors::refusal, content};
+use super::{
+    Server, client::directory, client::messaging_errors::refusal, content, rate_limit::RateLimiter,
+};
 use crate::{
     account,
     app::App,
     media::{self, ThumbnailSize, Want},
     messaging::{
-        Engine, Membership, Pdu,
+        self, Engine, Membership, Pdu,
         aliases::{self, DirectoryQuery},
-        federation_reads as reads, inbound, keys, receipts, remote, resident, typing,
+        federation_reads as reads, keys,
+        receipts::{self, Reported},
+        reception, remote, resident, typing,
     },
 };
 
@@ -58,7 +63,7 @@ use crate::{
 const UPLOAD_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The federation API's routes; none when federation is off.
-pub(super) fn routes(server: Server) -> Router {
+pub(super) fn routes(server: Server, limiter: RateLimiter) -> Router {
     let app = server.app.clone();
     if !app.config.federation.enabled {
         return Router::new();
@@ -70,10 +75,10 @@ pub(super) fn routes(server: Server) -> Router {
         clock: Arc::new(app.clock.clone()),
         sender: Some(app.outbound.clone()),
     };
-    router(Arc::new(Door(server)), tools)
+    router(Arc::new(Door(server, limiter)), tools)
 }
 
-struct Door(Server);
+struct Door(Server, RateLimiter);
 
 /// Events as they are sent.
 fn raw(pdu: &Pdu) -> Result<Box<RawValue>, Refusal> {
@@ -112,6 +117,53 @@ async fn resync_stale(app: App) {
     }
 }
 
+/// Takes what passes, after the events of the same transaction: a receipt is for one of them as a rule.
+async fn receive_passing(
+    engine: Engine,
+    origin: OwnedServerName,
+    events: Vec<JoinHandle<()>>,
+    edus: Vec<Edu>,
+) {
+    for work in events {
+        // Cut off by a stop, it is done again; so would be nothing of this.
+        work.await.ok();
+    }
+    for edu in edus {
+        let received = match edu {
+            Edu::Typing(typed) => {
+                let TypingContent { room_id, user_id, typing, .. } = typed;
+                typing::receive(&engine, &origin, &room_id, &user_id, typing).await
+            }
+            Edu::Receipt(content) => receive_receipts(&engine, &origin, content).await,
+            _ => Ok(()),
+        };
+        if let Err(error) = received {
+            tracing::info!(%origin, %error, "an EDU was dropped");
+        }
+    }
+}
+
+async fn receive_receipts(
+    engine: &Engine,
+    origin: &ServerName,
+    content: ReceiptContent,
+) -> Result<(), messaging::Error> {
+    for (room_id, read) in content.receipts {
+        let reported = read.read.into_iter().flat_map(|(user_id, receipt)| {
+            let thread = receipt.data.thread.as_str().unwrap_or_default().to_owned();
+            let at_ms = receipt.data.ts.map_or(0, |ts| i64::from(ts.0));
+            receipt.event_ids.into_iter().map(move |event_id| Reported {
+                user_id: user_id.clone(),
+                thread: thread.clone(),
+                event_id,
+                at_ms,
+            })
+        });
+        receipts::receive(engine, origin, &room_id, reported.collect()).await?;
+    }
+    Ok(())
+}
+
 impl Door {
     fn engine(&self) -> &Engine {
         &self.0.engine
@@ -122,20 +174,15 @@ impl Door {
         MilliSecondsSinceUnixEpoch(UInt::new_saturating(now))
     }
 
-    /// What passes and what must arrive of another server's users. One bad EDU costs only itself.
+    /// What must arrive of another server's users. One bad EDU costs only itself.
     async fn receive_edu(&self, origin: &ServerName, edu: Edu) -> Result<(), Refusal> {
-        let (app, engine) = (&self.0.app, self.engine());
+        let app = &self.0.app;
         match edu {
-            Edu::Typing(typed) if typed.user_id.server_name() == origin => {
-                typing::receive(engine, &typed.room_id, &typed.user_id, typed.typing)
-                    .await
-                    .map_err(refusal)
-            }
-            Edu::Receipt(content) => self.receive_receipts(origin, content).await,
             Edu::DeviceListUpdate(update) => {
                 let received = keys::receive_device_list_update(app, origin, update).await;
                 if received.map_err(keys_refusal)? {
-                    tokio::spawn(resync_stale(app.clone()));
+                    app.tasks
+                        .start_interruptible("device lists of others", resync_stale(app.clone()));
                 }
                 Ok(())
             }
@@ -147,26 +194,6 @@ impl Door {
             }
             _ => Ok(()),
         }
-    }
-
-    async fn receive_receipts(
-        &self,
-        origin: &ServerName,
-        content: ReceiptContent,
-    ) -> Result<(), Refusal> {
-        for (room_id, receipts) in content.receipts {
-            let theirs = receipts.read.into_iter().filter(|(user, _)| user.server_name() == origin);
-            for (user_id, receipt) in theirs {
-                let thread = receipt.data.thread.as_str().unwrap_or_default().to_owned();
-                let at_ms = receipt.data.ts.map_or(0, |ts| i64::from(ts.0));
-                for event_id in receipt.event_ids {
-                    receipts::receive(self.engine(), &room_id, &user_id, &thread, &event_id, at_ms)
-                        .await
-                        .map_err(refusal)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     async fn public_page(&self, query: DirectoryQuery) -> Result<serde_json::Value, Refusal> {
@@ -192,6 +219,10 @@ fn directory_query(
 #[async_trait]
 #[rustfmt::skip] // One operation in one piece, as in the trait.
 impl Inbound for Door {
+    fn admit(&self, origin: &ServerName) -> Result<(), Refusal> {
+        self.1.take_for_server(origin).map_err(Refusal::limit_exceeded)
+    }
+
     async fn version(&self) -> Result<get_server_version::v1::Response, Refusal> {
         let mut server = get_server_version::v1::Server::new();
         server.name = Some("Tern".to_owned());
@@ -203,13 +234,19 @@ impl Inbound for Door {
 
     async fn receive_transaction(&self, origin: OwnedServerName, transaction: Transaction)
         -> Result<send_transaction_message::v1::Response, Refusal> {
-        inbound::receive(self.engine(), &origin, &transaction.pdus).await.map_err(refusal)?;
-        for edu in transaction.edus {
+        let received = reception::receive(self.engine(), &origin, &transaction.pdus).await.map_err(refusal)?;
+        let (passing, lasting): (Vec<Edu>, Vec<Edu>) =
+            transaction.edus.into_iter().partition(|edu| matches!(edu, Edu::Typing(_) | Edu::Receipt(_)));
+        for edu in lasting {
             if let Err(error) = self.receive_edu(&origin, edu).await {
                 tracing::info!(%origin, reason = error.message, "an EDU was dropped");
             }
         }
-        Ok(send_transaction_message::v1::Response::new(Default::default()))
+        if !passing.is_empty() {
+            let work = receive_passing(self.engine().clone(), origin, received.work, passing);
+            self.0.app.tasks.start_interruptible("passing EDUs", work);
+        }
+        Ok(send_transaction_message::v1::Response::new(received.results))
     }
 
     async fn make_join(&self, origin: OwnedServerName, request: prepare_join_event::v1::Request)

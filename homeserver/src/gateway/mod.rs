@@ -12,6 +12,7 @@ mod federation;
 mod layers;
 mod matrix;
 mod rate_limit;
+mod reached;
 
 use axum::{Extension, Router, extract::FromRef, http::StatusCode};
 
@@ -19,6 +20,7 @@ pub use body::{Interactive, JsonBody, Path, Query};
 pub use client_ip::{ClientIp, forwarded_for};
 pub use error::ApiError;
 pub use matrix::{Matrix, MatrixRoutes};
+pub use reached::Scheme;
 
 use self::rate_limit::RateLimiter;
 use crate::{
@@ -46,7 +48,7 @@ impl Server {
     /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
     pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
         let engine = Engine::start(app.clone());
-        messaging::inbound::resume(&engine).await?;
+        messaging::reception::resume(&engine).await?;
         app.outbound
             .wake_all()
             .await
@@ -67,11 +69,13 @@ impl Server {
 pub fn router(server: Server) -> Router {
     let limiter = RateLimiter::new(&server.app.config.limits, server.app.clock.clone());
     let routes = Router::new()
+        .merge(client::admin::routes())
         .merge(client::auth::routes())
         .merge(client::directory::routes())
         .merge(client::discovery::routes())
         .merge(client::history::routes())
         .merge(client::messages::routes())
+        .merge(client::reports::routes())
         .merge(client::rooms::routes())
         .merge(client::media::routes())
         .merge(client::cross_signing::routes())
@@ -85,6 +89,7 @@ pub fn router(server: Server) -> Router {
         .merge(client::profile::routes())
         .merge(client::push::routes())
         .merge(client::sliding_sync::routes())
+        .merge(client::socket::routes())
         .merge(client::sync::routes())
         .fallback(|| async { ApiError::unrecognized() })
         .method_not_allowed_fallback(|| async {
@@ -94,7 +99,7 @@ pub fn router(server: Server) -> Router {
                 "unknown method for this endpoint",
             )
         })
-        .layer(Extension(limiter))
+        .layer(Extension(limiter.clone()))
         .with_state(server.clone());
-    layers::around(routes).merge(federation::routes(server))
+    layers::around(routes.merge(federation::routes(server, limiter)))
 }

@@ -1,31 +1,30 @@
 //! Rate limits: token buckets per class of operation, kept per address (IPv6 by /64) and per user.
 //!
-//! A bucket is one number, the time at which it will be full again, so a million addresses cost little; full buckets
-//! are forgotten. Limits per mail address stand with the mails (`auth`).
+//! Limits per mail address and per account that somebody guesses the password of stand in `auth`.
 
 use std::{
-    collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use axum::{
-    extract::Request,
+    extract::{FromRequestParts, Request},
     http::request::Parts,
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use ruma::ServerName;
 
-use super::{ApiError, ClientIp};
+use super::{ApiError, ClientIp, Server};
 use crate::{
+    app::App,
+    buckets::{Buckets, Rate},
     clock::Clock,
     config::{Limits, RateLimits},
     storage::Id,
 };
-
-/// Buckets kept at most; one is about 60 bytes.
-const BUCKETS_MAX: usize = 200_000;
 
 /// Where a request that came over no socket comes from.
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -47,14 +46,13 @@ pub(super) enum Class {
     Search,
     Upload,
     Download,
+    /// Telling the administrators something.
+    Report,
+    /// What makes this server ask another one.
+    Remote,
+    /// Anything another server asks.
+    Federation,
     Other,
-}
-
-/// How much a bucket holds and how fast it fills.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Rate {
-    burst: u32,
-    per_second: f64,
 }
 
 impl Class {
@@ -86,7 +84,10 @@ impl Class {
             || has("/knock/")
         {
             Self::Membership
-        } else if has("/search") || has("/publicRooms") || has("/hierarchy") {
+        } else if has("/report") {
+            Self::Report
+        } else if has("/search") || has("/mutual_rooms") || has("/publicRooms") || has("/hierarchy")
+        {
             Self::Search
         } else {
             Self::Other
@@ -106,6 +107,10 @@ impl Class {
             Self::Search => (rate(200, 10.0), rate(50, 2.0)),
             Self::Upload => (rate(200, 10.0), rate(60, 2.0)),
             Self::Download => (rate(2_000, 200.0), rate(1_000, 100.0)),
+            Self::Report => (rate(60, 0.5), rate(20, 0.05)),
+            Self::Remote => (rate(100, 2.0), rate(200, 5.0)),
+            // (not by address, per server): a busy neighbour sends a few transactions a second and fetches a room at a time.
+            Self::Federation => (rate(4_000, 200.0), rate(4_000, 200.0)),
             Self::Other => (rate(1_000, 200.0), rate(400, 50.0)),
         }
     }
@@ -116,6 +121,8 @@ impl Class {
 enum Who {
     Address(IpAddr),
     User(Id),
+    /// A server's name, hashed with a key of this process.
+    Server(u64),
 }
 
 /// The buckets. Cheap to clone.
@@ -125,15 +132,19 @@ pub(super) struct RateLimiter(Option<Arc<Inner>>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
-    /// When each bucket is full again, in ms.
-    full_at: Mutex<HashMap<(Class, Who), f64>>,
+    names: RandomState,
+    buckets: Buckets<(Class, Who)>,
 }
 
 impl RateLimiter {
     pub(super) fn new(limits: &Limits, clock: Clock) -> Self {
         match limits.rate {
             RateLimits::Off => Self(None),
-            RateLimits::Default => Self(Some(Arc::new(Inner { clock, full_at: Mutex::default() }))),
+            RateLimits::Default => Self(Some(Arc::new(Inner {
+                clock,
+                names: RandomState::new(),
+                buckets: Buckets::default(),
+            }))),
         }
     }
 
@@ -153,37 +164,63 @@ impl RateLimiter {
         self.take(class, Who::User(user), class.rates().1)
     }
 
+    /// Takes one operation from the bucket of another server, who has proven its name.
+    ///
+    /// # Errors
+    /// How long to wait, when it is empty.
+    pub(super) fn take_for_server(&self, name: &ServerName) -> Result<(), Duration> {
+        let Some(inner) = &self.0 else { return Ok(()) };
+        let who = Who::Server(inner.names.hash_one(name.as_str()));
+        self.take(Class::Federation, who, Class::Federation.rates().1)
+    }
+
     fn take(&self, class: Class, who: Who, rate: Rate) -> Result<(), Duration> {
         let Some(inner) = &self.0 else { return Ok(()) };
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit into 53 bits")]
-        let now = inner.clock.now_ms() as f64;
-        let interval = 1_000.0 / rate.per_second;
-        let capacity = interval * f64::from(rate.burst);
-        let mut full_at = inner.full_at.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not lock anybody out for longer than an empty bucket takes to fill.
-        let old = full_at.get(&(class, who)).copied().unwrap_or(now).clamp(now, now + capacity);
-        let new = old + interval;
-        if new > now + capacity {
-            return Err(Duration::from_secs_f64((new - now - capacity) / 1_000.0));
+        inner.buckets.take((class, who), rate, inner.clock.now_ms())
+    }
+
+    /// Puts back what an operation took that turned out to be mere waiting.
+    fn give_back(&self, class: Class, address: IpAddr, user: Option<Id>) {
+        let Some(inner) = &self.0 else { return };
+        let (for_address, for_user) = class.rates();
+        inner.buckets.give_back(&(class, Who::Address(network(address))), for_address);
+        if let Some(user) = user {
+            inner.buckets.give_back(&(class, Who::User(user)), for_user);
         }
-        if full_at.len() >= BUCKETS_MAX {
-            forget(&mut full_at, now);
-        }
-        full_at.insert((class, who), new);
-        Ok(())
     }
 }
 
-/// The layer of a limited route: takes from the address's bucket, and leaves the class for [`limit_user`].
+/// What a limited request was charged, left in it for [`limit_user`].
+#[derive(Debug, Clone)]
+struct Charge {
+    class: Class,
+    /// Whose bucket was taken from, beside the address's.
+    user: Arc<OnceLock<Id>>,
+}
+
+/// In an answer: its request only waits for something, a mail's link for instance. It is charged as [`Class::Other`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting;
+
+/// The layer of a limited route: takes from the address's bucket, and leaves the charge for [`limit_user`].
 pub(super) async fn limit(class: Class, mut request: Request, next: Next) -> Response {
-    if let Some(limiter) = request.extensions().get::<RateLimiter>() {
-        let address = request.extensions().get().copied().map_or(LOOPBACK, |ClientIp(ip)| ip);
-        if let Err(wait) = limiter.take_for_address(class, address) {
+    let Some(limiter) = request.extensions().get::<RateLimiter>().cloned() else {
+        return next.run(request).await;
+    };
+    let address = request.extensions().get().copied().map_or(LOOPBACK, |ClientIp(ip)| ip);
+    if let Err(wait) = limiter.take_for_address(class, address) {
+        return ApiError::limit_exceeded(wait).into_response();
+    }
+    let charge = Charge { class, user: Arc::default() };
+    request.extensions_mut().insert(charge.clone());
+    let response = next.run(request).await;
+    if response.extensions().get::<Waiting>().is_some() {
+        limiter.give_back(class, address, charge.user.get().copied());
+        if let Err(wait) = limiter.take_for_address(Class::Other, address) {
             return ApiError::limit_exceeded(wait).into_response();
         }
-        request.extensions_mut().insert(class);
     }
-    next.run(request).await
+    response
 }
 
 /// Takes from the user's bucket, on a limited route.
@@ -191,23 +228,45 @@ pub(super) async fn limit(class: Class, mut request: Request, next: Next) -> Res
 /// # Errors
 /// 429 M_LIMIT_EXCEEDED.
 pub(super) fn limit_user(parts: &Parts, user: Id) -> Result<(), ApiError> {
-    match (parts.extensions.get::<RateLimiter>(), parts.extensions.get::<Class>()) {
-        (Some(limiter), Some(class)) => {
-            limiter.take_for_user(*class, user).map_err(ApiError::limit_exceeded)
+    match (parts.extensions.get::<RateLimiter>(), parts.extensions.get::<Charge>()) {
+        (Some(limiter), Some(charge)) => {
+            limiter.take_for_user(charge.class, user).map_err(ApiError::limit_exceeded)?;
+            charge.user.get_or_init(|| user);
+            Ok(())
         }
         _ => Ok(()),
     }
 }
 
-/// Forgets full buckets; under an attack from very many addresses, every second one too.
-fn forget(full_at: &mut HashMap<(Class, Who), f64>, now: f64) {
-    full_at.retain(|_, at| *at > now);
-    if full_at.len() >= BUCKETS_MAX {
-        let mut keep = false;
-        full_at.retain(|_, _| {
-            keep = !keep;
-            keep
-        });
+/// Charges requests that make this server ask another one, where the specification knows no limit: such a handler takes this as
+/// an argument.
+#[derive(Debug)]
+pub(super) struct RemoteLimit {
+    limiter: Option<RateLimiter>,
+    address: IpAddr,
+}
+
+impl FromRequestParts<Server> for RemoteLimit {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Server) -> Result<Self, Self::Rejection> {
+        let ClientIp(address) = ClientIp::of(parts);
+        Ok(Self { limiter: parts.extensions.get().cloned(), address })
+    }
+}
+
+impl RemoteLimit {
+    /// Charges one question to `server`; our own is free.
+    ///
+    /// # Errors
+    /// 429 M_LIMIT_EXCEEDED.
+    pub(super) fn charge(&self, app: &App, server: &ServerName) -> Result<(), ApiError> {
+        match &self.limiter {
+            Some(limiter) if !app.is_ours(server) => limiter
+                .take_for_address(Class::Remote, self.address)
+                .map_err(ApiError::limit_exceeded),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -260,6 +319,21 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_asks_too_much_does_not_shut_out_another() {
+        let clock = Clock::default();
+        let limiter = RateLimiter::new(&Limits::default(), clock.clone());
+        let (loud, quiet) = ("loud.example.org", "quiet.example.org");
+        let [loud, quiet] =
+            [loud, quiet].map(|name| ruma::OwnedServerName::try_from(name).unwrap());
+        let taken = (0..10_000).filter(|_| limiter.take_for_server(&loud).is_ok()).count();
+        // The clock goes on meanwhile, and a slow machine is let in a little more.
+        assert!((4_000..5_000).contains(&taken), "{taken}");
+        limiter.take_for_server(&quiet).unwrap();
+        clock.turn(Duration::from_secs(1));
+        limiter.take_for_server(&loud).unwrap();
+    }
+
+    #[test]
     fn switched_off_it_limits_nothing() {
         let limits = Limits { rate: RateLimits::Off, ..Limits::default() };
         let limiter = RateLimiter::new(&limits, Clock::default());
@@ -280,6 +354,7 @@ mod tests {
             ("/_matrix/client/v3/publicRooms", Class::Search),
             ("/_matrix/media/v3/upload", Class::Upload),
             ("/_matrix/client/v1/media/download/{server_name}/{media_id}", Class::Download),
+            ("/_matrix/client/v3/rooms/{room_id}/report/{event_id}", Class::Report),
             ("/_matrix/client/v3/keys/upload", Class::Other),
         ] {
             assert_eq!(Class::of(path), class, "{path}");

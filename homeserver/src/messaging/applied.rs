@@ -9,7 +9,7 @@ use super::{
     Engine, Error,
     pdu::Pdu,
     room::{Member, Room},
-    state::StateMap,
+    state::{self, Link, StateMap},
 };
 use crate::storage::{self, Id, Written, events};
 
@@ -23,11 +23,10 @@ pub(super) struct Change {
     pub room: Arc<Room>,
     /// The batch's events, in its order.
     pub events: Vec<Pdu>,
-    /// Slots of current state that changed; the whole state when `replaces_state`.
+    /// Slots of current state that changed.
     pub state: StateMap,
-    pub replaces_state: bool,
-    /// The snapshot of current state after the change; `None`: as before.
-    pub snapshot: Option<Id>,
+    /// The snapshot of current state after the change and its base; `None`: as before.
+    pub snapshot: Option<(Arc<Link>, Option<Id>)>,
     /// Standings that changed; `true`: the user is this server's.
     pub members: Vec<(Id, Member, bool)>,
     /// Events that were pruned, as they now read.
@@ -69,7 +68,6 @@ impl Change {
             room,
             events: Vec::new(),
             state: StateMap::new(),
-            replaces_state: false,
             snapshot: None,
             members: Vec::new(),
             pruned: Vec::new(),
@@ -85,16 +83,15 @@ impl Change {
         }
         let mut concerned: BTreeSet<Id> = BTreeSet::new();
         let mut destinations: BTreeSet<OwnedServerName> = BTreeSet::new();
+        if let (Some(engine), Some(snapshot)) = (&engine, &self.snapshot) {
+            engine.keep_snapshot(snapshot.clone());
+        }
         {
             let mut seen = self.room.seen_mut();
             concerned.extend(&seen.local_joined);
             destinations.extend(seen.servers.keys().cloned());
-            if self.replaces_state {
-                seen.state = std::mem::take(&mut self.state);
-            } else {
-                seen.state.extend(&self.state);
-            }
-            seen.snapshot = self.snapshot.or(seen.snapshot);
+            state::apply(&mut seen.state, &self.state);
+            seen.snapshot = self.snapshot.as_ref().map(|(link, _)| link.id).or(seen.snapshot);
             for (user, mut member, is_ours) in self.members.drain(..) {
                 member.position = written.upto;
                 if is_ours {

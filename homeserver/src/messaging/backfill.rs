@@ -1,10 +1,10 @@
 //! History that is missing here: asked from servers in the room when somebody scrolls up to the gap.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use ruma::{OwnedServerName, api::federation::backfill::get_backfill};
+use ruma::{OwnedEventId, OwnedServerName, ServerName, api::federation::backfill::get_backfill};
 
-use super::{Engine, Error, Pdu, Room, build, funnel, pdu::Place};
+use super::{Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts};
 use crate::storage::{EventBatch, events, gaps};
 
 /// Most events asked for at once.
@@ -76,10 +76,10 @@ async fn fill(
         let objects =
             answer.pdus.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect();
         let verified = funnel::verify_all(app, objects, &room.rules).await;
-        let mut pdus: Vec<Pdu> =
-            verified.into_iter().filter_map(Result::ok).map(funnel::Verified::into_pdu).collect();
-        pdus.retain(|pdu| pdu.room_id == room.room_id);
-        pdus.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
+        let mut fetched: Vec<funnel::Verified> =
+            verified.into_iter().filter_map(Result::ok).collect();
+        fetched.retain(|event| event.pdu().room_id == room.room_id);
+        let pdus = authorise(engine, room, &server, fetched).await?;
         if pdus.is_empty() {
             continue;
         }
@@ -89,8 +89,54 @@ async fn fill(
     Ok(false)
 }
 
+/// Judges fetched events by their own auth events, which may be among them, here, or at `server`. Gives them newest first,
+/// those that break the rules marked as rejected; left out are those whose auth events nobody gave.
+async fn authorise(
+    engine: &Engine,
+    room: &Arc<Room>,
+    server: &ServerName,
+    mut fetched: Vec<funnel::Verified>,
+) -> Result<Vec<Pdu>, Error> {
+    let create = engine.state_event(room, "m.room.create", "").await?;
+    fetched.sort_by_key(|event| event.pdu().depth);
+    let mut judged: BTreeMap<OwnedEventId, Arc<Pdu>> = BTreeMap::new();
+    for event in fetched {
+        let ids = &event.pdu().auth_events;
+        let elsewhere: Vec<_> =
+            ids.iter().filter(|id| !judged.contains_key(*id)).cloned().collect();
+        let mut auth = here(engine, room, &elsewhere).await?;
+        if auth.len() < elsewhere.len() {
+            if let Err(error) = inbound::fetch_auth(engine, room, server, &event).await {
+                tracing::info!(event.id = %event.pdu().event_id, %error, "nobody gave what authorises an event");
+            }
+            auth = here(engine, room, &elsewhere).await?;
+            if auth.len() < elsewhere.len() {
+                continue;
+            }
+        }
+        auth.extend(ids.iter().filter_map(|id| judged.get(id).cloned()));
+        auth.extend(create.clone());
+        let mut pdu = event.into_pdu();
+        if let Err(reason) = funnel::check_auth(room, &pdu, &auth) {
+            tracing::info!(event.id = %pdu.event_id, reason, "an event of the history is rejected");
+            pdu.place.flags |= events::REJECTED;
+        }
+        judged.insert(pdu.event_id.clone(), Arc::new(pdu));
+    }
+    let mut pdus: Vec<Pdu> = judged.into_values().map(Arc::unwrap_or_clone).collect();
+    pdus.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
+    Ok(pdus)
+}
+
+/// The events of these names that are here themselves.
+async fn here(engine: &Engine, room: &Room, ids: &[OwnedEventId]) -> Result<Vec<Arc<Pdu>>, Error> {
+    let mut found = engine.find_pdus(room, ids).await?;
+    found.retain(|pdu| !import::is_missing(pdu));
+    Ok(found)
+}
+
 /// Stores fetched events right below the gap, newest first, with the state that the room had at the gap: what they change
-/// themselves is the past's, so only who may see them hangs on it.
+/// themselves is the past's, so only who may see them hangs on it. Rejected ones get no place in the timeline.
 async fn store(
     engine: &Engine,
     room: &Arc<Room>,
@@ -114,18 +160,25 @@ async fn store(
         if outlier.is_some_and(|known| known.place.order.is_some()) {
             continue;
         }
-        if below == Some(order - 1) {
+        // What was rejected once stays so.
+        let flags = outlier.map_or(0, |known| known.place.flags) | pdu.place.flags;
+        let rejected = flags & events::REJECTED != 0;
+        if !rejected && below == Some(order - 1) {
             break;
         }
-        order -= 1;
+        order -= i64::from(!rejected);
         pdu.id = outlier.map_or_else(|| app.db.new_id(), |outlier| outlier.id);
         pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
-        pdu.place = Place {
-            order: Some(order),
-            state_before: state,
-            state_after: state,
-            flags: events::HISTORY,
-            ..Place::default()
+        pdu.place = if rejected {
+            Place { flags: events::REJECTED, ..Place::default() }
+        } else {
+            Place {
+                order: Some(order),
+                state_before: state,
+                state_after: state,
+                flags: events::HISTORY,
+                ..Place::default()
+            }
         };
         let slot = match &pdu.state_key {
             Some(state_key) => {
@@ -142,7 +195,11 @@ async fn store(
         .into_iter()
         .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
         .collect();
-    engine.append_aside(batch).await
+    engine.append_aside(batch).await?;
+    for name in names {
+        receipts::arrived(engine, room, &name).await?;
+    }
+    Ok(())
 }
 
 async fn state_at_gap(

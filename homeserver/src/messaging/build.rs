@@ -20,7 +20,7 @@ use super::{
     pdu::{self, Pdu, Place},
     redact,
     room::{Extremity, Head, Member, Membership, Room},
-    state::{self, StateMap},
+    state::{self, NOTHING, StateMap},
 };
 use crate::storage::{self, EventBatch, Id, NewEvent, RoomUpdate, TransactionKey, events};
 
@@ -78,21 +78,12 @@ impl<'a> Building<'a> {
         state_key: &str,
     ) -> Result<Option<Arc<Pdu>>, Error> {
         let slot = self.engine.app().db.state_key(event_type, state_key).await?;
-        let Some(id) = self.changes.get(&slot).or_else(|| self.head.state.get(&slot)).copied()
-        else {
-            return Ok(None);
-        };
+        let found = self.changes.get(&slot).or_else(|| self.head.state.get(&slot)).copied();
+        let Some(id) = found.filter(|id| *id != NOTHING) else { return Ok(None) };
         match self.own.get(&id) {
             Some(pdu) => Ok(Some(pdu.clone())),
             None => self.engine.pdu(&self.room, id).await.map(Some),
         }
-    }
-
-    /// The whole state the next event builds on.
-    pub(super) fn state(&self) -> StateMap {
-        let mut state = self.head.state.clone();
-        state.extend(&self.changes);
-        state
     }
 
     /// Builds, signs and authorises an event from a draft. Its room's state and graph go on from it.
@@ -152,8 +143,10 @@ impl<'a> Building<'a> {
         )
         .map_err(Error::BadEvent)?;
         let mut auth_events = Vec::with_capacity(wanted.len());
+        let mut auth_ids = Vec::with_capacity(wanted.len());
         for (event_type, state_key) in wanted {
             if let Some(pdu) = self.state_event(&event_type.to_string(), &state_key).await? {
+                auth_ids.push(pdu.id);
                 auth_events.push(CanonicalJsonValue::String(pdu.event_id.to_string()));
             }
         }
@@ -187,6 +180,7 @@ impl<'a> Building<'a> {
         }
         let mut pdu = sign(app, object, rules)?;
         pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
+        pdu.auth_ids = auth_ids;
         Ok(pdu)
     }
 
@@ -217,6 +211,7 @@ impl<'a> Building<'a> {
             pdu.id = app.db.new_id();
         }
         pdu.place = Place { state_before: self.next.lineage.id(), flags, ..Place::default() };
+        self.stand_on_head();
         self.count(&mut pdu);
         if let Some(state_key) = &pdu.state_key {
             let slot = app.db.state_key(&pdu.event_type.to_string(), state_key).await?;
@@ -230,6 +225,11 @@ impl<'a> Building<'a> {
         self.record(pdu).await
     }
 
+    /// An event refers to the snapshot that the room goes on from, wherever in the graph it stands: it is kept for good.
+    pub(super) fn stand_on_head(&mut self) {
+        self.next.provisional = None;
+    }
+
     /// Gives an event the next place in the timeline; after a gap, with room for what is missing.
     pub(super) fn count(&mut self, pdu: &mut Pdu) {
         self.next.last_order += if pdu.place.is_after_gap() { GAP_ROOM } else { 1 };
@@ -238,11 +238,21 @@ impl<'a> Building<'a> {
         pdu.place.countable = self.next.countable;
     }
 
-    /// Lets the state look up an event of this batch before it is recorded.
-    pub(super) fn own_event(&mut self, pdu: &Pdu) {
+    /// Lets a resolution look up an event of this batch before it is recorded.
+    pub(super) async fn own_event(&mut self, pdu: &Pdu) -> Result<(), Error> {
+        if let Some(slot) = self.slot(pdu).await? {
+            self.engine.note_auth(&self.room, pdu, slot).await?;
+        }
         let pdu = Arc::new(pdu.clone());
         self.room.in_flight().insert(pdu.id, pdu.clone());
         self.own.insert(pdu.id, pdu);
+        Ok(())
+    }
+
+    /// The state slot that an event fills.
+    async fn slot(&self, pdu: &Pdu) -> Result<Option<Id>, Error> {
+        let Some(state_key) = &pdu.state_key else { return Ok(None) };
+        Ok(Some(self.engine.app().db.state_key(&pdu.event_type.to_string(), state_key).await?))
     }
 
     /// The lineage of a snapshot, which may be in flight.
@@ -250,18 +260,13 @@ impl<'a> Building<'a> {
         if self.next.lineage.id() == Some(snapshot) {
             return Ok(self.next.lineage.clone());
         }
-        self.engine.lineage(snapshot).await
+        self.engine.state_at(Some(snapshot)).await
     }
 
     /// Adds an event that already has its place, and its rows, to the batch.
     pub(super) async fn record(&mut self, pdu: Pdu) -> Result<Id, Error> {
         let app = self.engine.app();
-        let slot = match &pdu.state_key {
-            Some(state_key) => {
-                Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
-            }
-            None => None,
-        };
+        let slot = self.slot(&pdu).await?;
         let current = slot.is_some_and(|slot| self.changes.get(&slot) == Some(&pdu.id));
         if current && pdu.event_type == TimelineEventType::RoomMember {
             self.record_membership(&pdu).await?;
@@ -282,7 +287,11 @@ impl<'a> Building<'a> {
             }
             self.batch.actions.extend(highlights::of(&pdu, &self.room, app));
         }
-        self.batch.events.push(row(&pdu, slot));
+        let auth = match slot {
+            Some(slot) => self.engine.note_auth(&self.room, &pdu, slot).await?,
+            None => None,
+        };
+        self.batch.events.push(NewEvent { auth, ..row(&pdu, slot) });
         let id = pdu.id;
         self.own.insert(id, Arc::new(pdu.clone()));
         self.change.events.push(pdu);
@@ -296,8 +305,12 @@ impl<'a> Building<'a> {
     }
 
     async fn record_membership(&mut self, pdu: &Pdu) -> Result<(), Error> {
-        let app = self.engine.app();
         let Some(standing) = standing(pdu) else { return Ok(()) };
+        self.record_standing(pdu, standing).await
+    }
+
+    async fn record_standing(&mut self, pdu: &Pdu, standing: Membership) -> Result<(), Error> {
+        let app = self.engine.app();
         let Some(Ok(user_id)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
             return Ok(());
         };
@@ -310,7 +323,10 @@ impl<'a> Building<'a> {
             stripped_state: None,
         });
         let is_ours = app.is_ours(user_id.server_name());
-        if standing == Membership::Join && !is_ours {
+        // Who is only invited is not written to, but learns of it when that ends.
+        let is_removed =
+            matches!(standing, Membership::Leave | Membership::Ban) && pdu.sender != user_id;
+        if (standing == Membership::Join || is_removed) && !is_ours {
             self.batch.destinations.push(user_id.server_name().to_string());
         }
         let member = Member { user_id, membership: standing, event: pdu.id, position: 0 };
@@ -318,36 +334,44 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// Replaces the state that the room goes on from: the outcome of a resolution, or of a join by another server.
-    pub(super) fn set_state(&mut self, state: StateMap, extremities: Vec<Extremity>) {
-        let before = self.state();
+    /// Goes on from other ends and, where a resolution says so, from another state. The snapshot of a resolution on which no event came
+    /// to stand is replaced by the next one's, so that a contested room does not collect them.
+    pub(super) fn go_on_from(&mut self, extremities: Vec<Extremity>, changes: &StateMap) {
         self.next.extremities = extremities;
-        let changed: StateMap = state
-            .iter()
-            .filter(|(slot, id)| before.get(slot) != Some(id))
-            .map(|(slot, id)| (*slot, *id))
-            .collect();
-        let removed = before.keys().any(|slot| !state.contains_key(slot));
-        if changed.is_empty() && !removed {
+        if changes.is_empty() {
             return;
         }
+        let state = self.next.lineage.clone().with_changes(changes.clone());
+        let standing = match self.next.provisional.take() {
+            Some((snapshot, standing)) => {
+                self.batch.dropped_snapshots.push(snapshot);
+                standing
+            }
+            None => self.next.lineage.clone(),
+        };
         let id = self.engine.app().db.new_id();
-        if removed {
-            self.next.lineage = state::Lineage::default();
-            self.batch.snapshots.push(self.next.lineage.advance(id, &state));
-        } else {
-            self.batch.snapshots.push(self.next.lineage.advance(id, &changed));
-        }
-        self.change.replaces_state = true;
-        self.changes = changed;
-        self.next.state = state;
+        let changed = standing.changes_to(&state);
+        let (lineage, row) = standing.clone().with_changes(changed).attach(id);
+        self.next.provisional = row.is_some().then_some((id, standing));
+        self.batch.snapshots.extend(row);
+        self.next.lineage = lineage;
+        self.changes.extend(changes);
     }
 
-    /// Standing changes that a resolution brought: members whose state event is another now.
-    pub(super) async fn refresh_memberships(&mut self, ids: &[Id]) -> Result<(), Error> {
-        for pdu in self.engine.pdus(&self.room, ids).await? {
+    /// Standing changes that a resolution brought: members whose state event is another now, or none.
+    pub(super) async fn refresh_memberships(&mut self, changes: &StateMap) -> Result<(), Error> {
+        let ids: Vec<Id> = changes.values().copied().filter(|id| *id != NOTHING).collect();
+        for pdu in self.engine.pdus(&self.room, &ids).await? {
             if pdu.event_type == TimelineEventType::RoomMember {
                 self.record_membership(&pdu).await?;
+            }
+        }
+        let emptied = changes.iter().filter(|(_, id)| **id == NOTHING);
+        let lost: Vec<Id> =
+            emptied.filter_map(|(slot, _)| self.head.state.get(slot).copied()).collect();
+        for pdu in self.engine.pdus(&self.room, &lost).await? {
+            if pdu.event_type == TimelineEventType::RoomMember {
+                self.record_standing(&pdu, Membership::Leave).await?;
             }
         }
         Ok(())
@@ -356,15 +380,11 @@ impl<'a> Building<'a> {
     /// Hands everything to the writer; answers after the commit, with the events as committed. The room's turn ends as
     /// soon as the batch is in the queue, so that the next writer builds on it at once.
     pub async fn commit(mut self) -> Result<Vec<Arc<Pdu>>, Error> {
-        if self.change.replaces_state {
-            self.change.state = std::mem::take(&mut self.next.state);
-            self.head.state = self.change.state.clone();
-        } else {
-            self.head.state.extend(&self.changes);
-            self.change.state = self.changes;
-        }
-        let Head { lineage, extremities, last_order, first_order, countable, .. } = self.next;
-        self.change.snapshot = lineage.id();
+        state::apply(&mut self.head.state, &self.changes);
+        self.change.state = self.changes;
+        let Head { lineage, provisional, extremities, last_order, first_order, countable, .. } =
+            self.next;
+        self.change.snapshot = lineage.newest();
         self.batch.head = lineage.id().map(|snapshot| RoomUpdate {
             snapshot,
             extremities: state::pack_ids(extremities.iter().map(|end| end.id)),
@@ -372,7 +392,8 @@ impl<'a> Building<'a> {
             countable,
         });
         let state = std::mem::take(&mut self.head.state);
-        *self.head = Head { state, lineage, extremities, last_order, first_order, countable };
+        *self.head =
+            Head { state, lineage, provisional, extremities, last_order, first_order, countable };
         self.room.in_flight().extend(self.own);
         let answered = self.engine.commit(self.change, self.batch);
         drop(self.head);
@@ -443,5 +464,6 @@ pub(super) fn row(pdu: &Pdu, slot: Option<Id>) -> NewEvent {
         countable: pdu.place.countable,
         flags: pdu.place.flags,
         json: pdu.json.to_vec(),
+        auth: None,
     }
 }

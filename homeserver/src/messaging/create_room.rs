@@ -113,13 +113,19 @@ pub async fn create_room(
     Ok(room_id)
 }
 
-/// The rules of a version this server makes and joins rooms of.
+/// The rules of a version this server makes rooms of.
 pub fn supported(version: &RoomVersionId) -> Result<RoomVersionRules, Error> {
     let known = matches!(version.as_str(), "6" | "7" | "8" | "9" | "10" | "11" | "12");
     version
         .rules()
         .filter(|_| known)
         .ok_or_else(|| Error::UnsupportedRoomVersion(version.to_string()))
+}
+
+/// The rules of a version this server takes part in, wherever the room was made: versions 3 to 5 are joined, not made.
+pub fn joinable(version: &RoomVersionId) -> Result<RoomVersionRules, Error> {
+    let old = matches!(version.as_str(), "3" | "4" | "5");
+    version.rules().filter(|_| old).map_or_else(|| supported(version), Ok)
 }
 
 fn encrypts(app: &App, request: &NewRoomRequest, preset: &RoomPreset) -> bool {

@@ -23,10 +23,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::{
     Error,
     applied::{self, Applying},
+    generations::Generations,
     pdu::{Pdu, Place},
+    resolve::Node,
     room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
-    state::{self, Lineage, Link},
-    state_at::SnapshotCache,
+    state,
+    state_at::Snapshot,
     typing::Typing,
 };
 use crate::{
@@ -38,8 +40,12 @@ use crate::{
     },
 };
 
-/// Bytes of event JSON the cache holds before it forgets the older half.
+/// Bytes of event JSON that is kept.
 const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Entries (16 bytes and their tree) of the snapshots that are kept.
+const SNAPSHOT_ENTRIES_MAX: usize = 400_000;
+/// Nodes of auth graphs that are kept; about 100 bytes each.
+const AUTH_NODES_MAX: usize = 400_000;
 /// Most rooms in memory before the least recently loaded idle ones go.
 const ROOMS_MAX: usize = 20_000;
 
@@ -52,48 +58,14 @@ struct Inner {
     app: App,
     rooms: Mutex<HashMap<OwnedRoomId, Arc<Room>>>,
     loading: tokio::sync::Mutex<()>,
-    pdus: Mutex<PduCache>,
+    pdus: Generations<Arc<Pdu>>,
     applying: mpsc::UnboundedSender<Applying>,
     applied: AtomicI64,
     appending: AtomicI64,
     changed: Notify,
     typing: Typing,
-    snapshots: SnapshotCache,
-}
-
-/// Two generations of recently used events: the older is dropped when the newer is full.
-#[derive(Debug, Default)]
-struct PduCache {
-    young: HashMap<Id, Arc<Pdu>>,
-    old: HashMap<Id, Arc<Pdu>>,
-    young_bytes: usize,
-}
-
-impl PduCache {
-    fn get(&mut self, id: Id) -> Option<Arc<Pdu>> {
-        if let Some(pdu) = self.young.get(&id) {
-            return Some(pdu.clone());
-        }
-        let pdu = self.old.remove(&id)?;
-        self.insert(pdu.clone());
-        Some(pdu)
-    }
-
-    fn forget(&mut self, ids: &[Id]) {
-        for id in ids {
-            self.young.remove(id);
-            self.old.remove(id);
-        }
-    }
-
-    fn insert(&mut self, pdu: Arc<Pdu>) {
-        self.young_bytes += pdu.json.len() * 2 + 512;
-        self.young.insert(pdu.id, pdu);
-        if self.young_bytes > CACHE_BYTES_MAX / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.young_bytes = 0;
-        }
-    }
+    snapshots: Generations<Snapshot>,
+    auth_nodes: Generations<Arc<Node>>,
 }
 
 impl Engine {
@@ -104,13 +76,14 @@ impl Engine {
             app,
             rooms: Mutex::default(),
             loading: tokio::sync::Mutex::default(),
-            pdus: Mutex::default(),
+            pdus: Generations::new(CACHE_BYTES_MAX),
             applying,
             applied: AtomicI64::new(0),
             appending: AtomicI64::new(0),
             changed: Notify::new(),
             typing: Typing::default(),
-            snapshots: SnapshotCache::default(),
+            snapshots: Generations::new(SNAPSHOT_ENTRIES_MAX),
+            auth_nodes: Generations::new(AUTH_NODES_MAX),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -121,8 +94,12 @@ impl Engine {
         &self.0.app
     }
 
-    pub(super) fn snapshots(&self) -> &SnapshotCache {
+    pub(super) fn snapshots(&self) -> &Generations<Snapshot> {
         &self.0.snapshots
+    }
+
+    pub(super) fn auth_nodes(&self) -> &Generations<Arc<Node>> {
+        &self.0.auth_nodes
     }
 
     /// Who is typing where.
@@ -223,12 +200,13 @@ impl Engine {
             .map_err(|_| damaged("room version"))?;
         let rules = version.rules().ok_or_else(|| damaged("room version"))?;
         let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
-        let lineage = self.lineage(snapshot).await?;
+        let lineage = self.state_at(Some(snapshot)).await?;
         let extremities =
             state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
         let head = Head {
             state: lineage.state(),
             lineage,
+            provisional: None,
             extremities: Vec::new(),
             last_order: stored.last_order,
             first_order: stored.first_order,
@@ -266,19 +244,6 @@ impl Engine {
         Ok(room)
     }
 
-    /// The chain of snapshots that `snapshot` is read from.
-    pub async fn lineage(&self, snapshot: Id) -> Result<Lineage, Error> {
-        let damaged = || Error::Storage(storage::Error::Damaged { what: "state snapshot" });
-        let (mut links, mut next) = (Vec::new(), Some(snapshot));
-        while let Some(id) = next {
-            let stored = rooms::find_snapshot(&self.0.app.db, id).await?.ok_or_else(damaged)?;
-            let delta = state::unpack(&stored.delta).ok_or_else(damaged)?;
-            links.push(Link { id, version: stored.version, delta });
-            next = stored.parent;
-        }
-        Ok(Lineage::new(links))
-    }
-
     /// One event of `room` by its interned id; cached.
     pub async fn pdu(&self, room: &Room, id: Id) -> Result<Arc<Pdu>, Error> {
         let found = self.pdus(room, &[id]).await?.pop();
@@ -290,10 +255,9 @@ impl Engine {
         let mut found = HashMap::with_capacity(ids.len());
         let mut missing = Vec::new();
         {
-            let mut cache = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner);
             let in_flight = room.in_flight();
             for id in ids {
-                match in_flight.get(id).cloned().or_else(|| cache.get(*id)) {
+                match in_flight.get(id).cloned().or_else(|| self.0.pdus.find(*id)) {
                     Some(pdu) => drop(found.insert(*id, pdu)),
                     None => missing.push(*id),
                 }
@@ -336,8 +300,7 @@ impl Engine {
 
     /// Turns a row into a [`Pdu`] and keeps it.
     pub(super) fn read(&self, stored: StoredEvent, room: &Room) -> Result<Arc<Pdu>, Error> {
-        if let Some(pdu) = self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).get(stored.id)
-        {
+        if let Some(pdu) = self.0.pdus.find(stored.id) {
             return Ok(pdu);
         }
         let damaged = || Error::Storage(storage::Error::Damaged { what: "event" });
@@ -364,12 +327,13 @@ impl Engine {
     pub(super) async fn append_aside(&self, batch: storage::EventBatch) -> Result<(), Error> {
         let ids: Vec<Id> = batch.events.iter().map(|event| event.id).collect();
         self.0.app.db.append(batch).await?;
-        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).forget(&ids);
+        self.0.pdus.forget(&ids);
         Ok(())
     }
 
     pub(super) fn cache(&self, pdu: Arc<Pdu>) {
-        self.0.pdus.lock().unwrap_or_else(PoisonError::into_inner).insert(pdu);
+        let weight = pdu.json.len() * 2 + 512;
+        self.0.pdus.keep(pdu.id, pdu, weight);
     }
 
     /// The event in one slot of a room's committed state.

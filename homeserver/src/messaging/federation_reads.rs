@@ -121,7 +121,8 @@ pub(super) async fn state_before(
     room: &Room,
     pdu: &Pdu,
 ) -> Result<(Vec<Arc<Pdu>>, Vec<Arc<Pdu>>), Error> {
-    let ids: Vec<Id> = engine.state_at(pdu.place.state_before).await?.all().into_values().collect();
+    let ids: Vec<Id> =
+        engine.state_at(pdu.place.state_before).await?.state().into_values().collect();
     let state = engine.pdus(room, &ids).await?;
     let chain = auth_chain(engine, room, &state).await?;
     Ok((state, chain))

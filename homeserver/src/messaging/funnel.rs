@@ -18,7 +18,7 @@ use ruma::{
     state_res::check_state_independent_auth_rules,
 };
 
-use tern_federation::EventError;
+use tern_federation::{EventError, KeyError};
 
 use super::{
     Building, Engine, Error, Pdu, Room,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     app::App,
-    storage::{Id, events},
+    storage::{self, Id, events},
 };
 
 /// An event whose signatures and format were checked.
@@ -73,9 +73,22 @@ pub(super) async fn verify(
     read(verified.map_err(unbelieved)?.into_json(), rules)
 }
 
+/// Checks what can be seen without any key: the fields, the sizes, the numbers of prev and auth events.
+pub(super) fn check_format(
+    object: &CanonicalJsonObject,
+    rules: &RoomVersionRules,
+) -> Result<(), Error> {
+    read(object.clone(), rules).map(drop)
+}
+
 fn unbelieved(error: EventError) -> Error {
     match error {
         EventError::Malformed(_) => Error::BadEvent(error.to_string()),
+        // Nothing is said about the event: the keys may be had later.
+        EventError::Keys(
+            KeyError::Unavailable { server, reason } | KeyError::BadDocument { server, reason },
+        ) => Error::Remote { server: server.to_string(), reason },
+        EventError::Interrupted => Error::Storage(storage::Error::Stopping),
         _ => Error::Forbidden(error.to_string()),
     }
 }
@@ -129,6 +142,7 @@ pub(super) async fn append(
         return Ok(Verdict::Accepted);
     }
     let auth = engine.find_pdus(room, &pdu.auth_events).await?;
+    pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
     let prevs = engine.find_pdus(room, &pdu.prev_events).await?;
     let missing: Vec<String> = prevs
         .iter()
@@ -180,16 +194,22 @@ async fn state_before(
             pdu.event_id
         )));
     };
-    let lineage = engine.lineage(*first).await?;
+    let lineage = engine.state_at(Some(*first)).await?;
     if others.is_empty() {
         return Ok(lineage);
     }
-    let mut states = vec![lineage.state()];
+    let mut states = vec![lineage.clone()];
     for snapshot in others {
-        states.push(engine.lineage(*snapshot).await?.state());
+        states.push(engine.state_at(Some(*snapshot)).await?);
     }
-    let resolved = resolve::resolve(engine, room, states).await?;
-    Ok(lineage.or_detached(resolved))
+    let changes = resolve::resolve(engine, room, &states).await?;
+    Ok(lineage.with_changes(changes))
+}
+
+/// The interned ids of `names`, as far as they are among `pdus`.
+fn ids_in_order(names: &[OwnedEventId], pdus: &[Arc<Pdu>]) -> Vec<Id> {
+    let id = |name: &OwnedEventId| pdus.iter().find(|pdu| pdu.event_id == *name).map(|pdu| pdu.id);
+    names.iter().filter_map(id).collect()
 }
 
 /// The first half of the rules, and the second against the event's own auth events.
@@ -242,11 +262,20 @@ impl Building<'_> {
     async fn place_received(
         &mut self,
         mut pdu: Pdu,
-        before: Lineage,
+        mut before: Lineage,
         flags: i64,
         missing: Vec<String>,
     ) -> Result<(), Error> {
+        // Resolved to what the room goes on from anyway: one snapshot is enough.
+        if before.id() != self.next().lineage.id()
+            && before.different_slots(&self.next().lineage).is_empty()
+        {
+            before = self.next().lineage.clone();
+        }
         let at_head = before.id().is_some() && before.id() == self.next().lineage.id();
+        if at_head {
+            self.stand_on_head();
+        }
         let on_head =
             self.next().extremities.iter().all(|end| pdu.prev_events.contains(&end.event_id));
         let accepted = flags & (events::REJECTED | events::SOFT_FAILED) == 0;
@@ -277,8 +306,8 @@ impl Building<'_> {
         self.count(&mut pdu);
         let order = pdu.place.order.unwrap_or_default();
         self.batch_mut().gaps.extend(missing.into_iter().map(|prev| (prev, order)));
-        let (end, prevs, after) = (Extremity::from(&pdu), pdu.prev_events.clone(), lineage.state());
-        self.own_event(&pdu);
+        let (end, prevs, after) = (Extremity::from(&pdu), pdu.prev_events.clone(), lineage);
+        self.own_event(&pdu).await?;
         self.advance_fork(end, &prevs, after).await?;
         self.record(pdu).await?;
         Ok(())
@@ -289,31 +318,24 @@ impl Building<'_> {
         &mut self,
         end: Extremity,
         prevs: &[OwnedEventId],
-        after: StateMap,
+        after: Lineage,
     ) -> Result<(), Error> {
-        let mut ends: Vec<Extremity> = self
-            .next()
-            .extremities
-            .iter()
-            .filter(|end| !prevs.contains(&end.event_id))
-            .cloned()
-            .collect();
+        let ends = self.next().extremities.iter();
+        let mut ends: Vec<Extremity> =
+            ends.filter(|end| !prevs.contains(&end.event_id)).cloned().collect();
         let mut states = vec![after];
         for other in &ends {
             if let Some(snapshot) = other.state_after {
-                states.push(self.lineage_of(snapshot).await?.state());
+                states.push(self.lineage_of(snapshot).await?);
             }
         }
         ends.push(end);
         let (engine, room) = (self.engine, self.room.clone());
-        let resolved = resolve::resolve(engine, &room, states).await?;
-        let before = self.state();
-        self.set_state(resolved.clone(), ends);
-        let changed: Vec<Id> = resolved
-            .iter()
-            .filter(|(slot, id)| before.get(slot) != Some(id))
-            .map(|(_, id)| *id)
-            .collect();
-        self.refresh_memberships(&changed).await
+        let changes = resolve::resolve(engine, &room, &states).await?;
+        let [after, ..] = states.as_slice() else { return Ok(()) };
+        let resolved = after.clone().with_changes(changes);
+        let changes = self.next().lineage.changes_to(&resolved);
+        self.go_on_from(ends, &changes);
+        self.refresh_memberships(&changes).await
     }
 }

@@ -67,7 +67,7 @@ pub async fn state_at_position(
     }
     let last = sync_view::last_event_at(engine, &room, position).await?;
     let then = sync_view::state_after(engine, last.as_deref()).await?;
-    let ids: Vec<Id> = then.all().into_values().collect();
+    let ids: Vec<Id> = then.state().into_values().collect();
     let events = engine.pdus(&room, &ids).await?;
     Ok((room, events))
 }
@@ -83,7 +83,9 @@ async fn state_at_leave(
         None => None,
     };
     match after {
-        Some(snapshot) => Ok(engine.lineage(snapshot).await?.state().into_values().collect()),
+        Some(snapshot) => {
+            Ok(engine.state_at(Some(snapshot)).await?.state().into_values().collect())
+        }
         None => Ok(room.seen().state.values().copied().collect()),
     }
 }
@@ -205,7 +207,8 @@ pub async fn context(
     let last = after.last().unwrap_or(&event);
     let state = match last.place.state_after {
         Some(snapshot) => {
-            let ids: Vec<Id> = engine.lineage(snapshot).await?.state().into_values().collect();
+            let ids: Vec<Id> =
+                engine.state_at(Some(snapshot)).await?.state().into_values().collect();
             engine.pdus(&room, &ids).await?
         }
         None => Vec::new(),

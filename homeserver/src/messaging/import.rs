@@ -372,5 +372,6 @@ async fn placeholder(
         countable: 0,
         flags: events::SOFT_FAILED | events::STAND_IN,
         json: serde_json::to_vec(&json).map_err(Error::bad_event)?,
+        auth: None,
     })
 }

@@ -1,30 +1,25 @@
-//! Transactions from other servers: events are stored as they came, answered for, and then worked off room by room.
+//! One event from another server: what it builds on is fetched from the server that sent it, then it is appended.
 //!
-//! A crash between the answer and the work loses nothing: what is staged is worked off at the next start.
+//! Called by `reception` for a transaction's events, one after the other, and by joins of rooms that are here.
 
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use ruma::{
-    CanonicalJsonObject, OwnedEventId, OwnedServerName, RoomId, ServerName,
+    CanonicalJsonObject, OwnedEventId, ServerName,
     api::federation::{
         authorization::get_event_authorization,
         event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
     },
 };
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{
-    Engine, Error, Room, acl, funnel,
+    Engine, Error, Room, funnel,
     funnel::{Verdict, Verified},
     import::{self, Known, StateAnswer},
-    remote,
+    receipts,
 };
-use crate::storage::{
-    EventBatch, events,
-    staging::{self, Staged},
-};
+use crate::storage::{EventBatch, events};
 
 /// Most events one gap is filled with before the state is asked for instead.
 const MISSING_MAX: u32 = 50;
@@ -32,107 +27,6 @@ const MISSING_MAX: u32 = 50;
 const AUTH_FETCH_MAX: usize = 100;
 /// Events asked for at the same time.
 const FETCHES_AT_ONCE: usize = 8;
-
-/// The room an event says it is of.
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow)]
-    room_id: Option<std::borrow::Cow<'a, str>>,
-}
-
-/// Stores a transaction's events and starts working them off. Events of rooms without a user of ours, or from servers
-/// that the room's ACL denies, are dropped.
-pub async fn receive(
-    engine: &Engine,
-    origin: &ServerName,
-    pdus: &[Box<RawValue>],
-) -> Result<(), Error> {
-    let mut staged = Vec::with_capacity(pdus.len());
-    let mut rooms = Vec::new();
-    for pdu in pdus {
-        let Ok(Named { room_id: Some(room_id) }) = serde_json::from_str::<Named<'_>>(pdu.get())
-        else {
-            continue;
-        };
-        let Ok(room_id) = RoomId::parse(&*room_id) else { continue };
-        let room = engine.find_room(&room_id).await?;
-        let Some(room) = room.filter(|room| !room.seen().local_joined.is_empty()) else {
-            if let Err(error) = remote::receive_removal(engine, origin, &room_id, pdu).await {
-                tracing::info!(room.id = %room_id, %origin, %error, "an event of a room that is elsewhere was dropped");
-            }
-            continue;
-        };
-        if !acl::allows(engine, &room, origin).await? {
-            continue;
-        }
-        staged.push(Staged {
-            id: 0,
-            origin: origin.to_string(),
-            room: room.id,
-            json: pdu.get().to_owned(),
-        });
-        if !rooms.iter().any(|known: &Arc<Room>| known.id == room.id) {
-            rooms.push(room);
-        }
-    }
-    if staged.is_empty() {
-        return Ok(());
-    }
-    staging::insert_staged(&engine.app().db, staged).await?;
-    for room in rooms {
-        // The work outlives the request it came with.
-        tokio::spawn(work_off(engine.clone(), room));
-    }
-    Ok(())
-}
-
-/// Goes on with what an earlier run left staged.
-pub async fn resume(engine: &Engine) -> Result<(), Error> {
-    for room_id in staging::list_rooms(&engine.app().db).await? {
-        let Ok(room_id) = RoomId::parse(room_id) else { continue };
-        if let Some(room) = engine.find_room(&room_id).await? {
-            tokio::spawn(work_off(engine.clone(), room));
-        }
-    }
-    Ok(())
-}
-
-async fn work_off(engine: Engine, room: Arc<Room>) {
-    let room_id = room.room_id.clone();
-    let _turn = room.receiving.lock().await;
-    loop {
-        let staged = match staging::list_staged(&engine.app().db, room.id, 50).await {
-            Ok(staged) if staged.is_empty() => return,
-            Ok(staged) => staged,
-            Err(error) => {
-                return tracing::error!(room.id = %room_id, %error, "staged events could not be read");
-            }
-        };
-        for event in &staged {
-            // A commit that failed has dropped the room from memory: go on with the room as it is now.
-            let Ok(Some(room)) = engine.find_room(&room_id).await else { return };
-            if let Err(error) = receive_one(&engine, &room, event).await {
-                if matches!(error, Error::Storage(_)) {
-                    return tracing::error!(room.id = %room_id, %error, "a received event could not be stored");
-                }
-                tracing::info!(room.id = %room_id, origin = event.origin, %error, "a received event was dropped");
-            }
-        }
-        if let Err(error) =
-            staging::delete_staged(&engine.app().db, staged.iter().map(|event| event.id).collect())
-                .await
-        {
-            return tracing::error!(%error, "staged events could not be removed");
-        }
-    }
-}
-
-async fn receive_one(engine: &Engine, room: &Arc<Room>, staged: &Staged) -> Result<(), Error> {
-    let origin = OwnedServerName::try_from(staged.origin.as_str()).map_err(Error::bad_event)?;
-    let object: CanonicalJsonObject =
-        serde_json::from_str(&staged.json).map_err(Error::bad_event)?;
-    take(engine, room, &origin, object).await
-}
 
 /// Takes one event of a room that is here: fetches what it builds on from `origin`, and appends it.
 pub(super) async fn take(
@@ -161,7 +55,7 @@ async fn append(
     fetch_auth(engine, room, origin, &verified).await?;
     let event_id = verified.pdu().event_id.clone();
     match funnel::append(engine, room, verified, 0).await? {
-        Verdict::Accepted => {}
+        Verdict::Accepted => receipts::arrived(engine, room, &event_id).await?,
         Verdict::Rejected(reason) => tracing::info!(event.id = %event_id, reason, "rejected"),
         Verdict::SoftFailed(reason) => tracing::info!(event.id = %event_id, reason, "soft-failed"),
     }
@@ -240,7 +134,7 @@ async fn fetch_missing(
 }
 
 /// Fetches auth events we do not have, and theirs, as outliers: all at once, then one by one what is still missing.
-async fn fetch_auth(
+pub(super) async fn fetch_auth(
     engine: &Engine,
     room: &Arc<Room>,
     origin: &ServerName,

@@ -10,8 +10,10 @@ mod backfill;
 mod build;
 mod engine;
 mod funnel;
+mod generations;
 mod highlights;
 mod import;
+mod inbound;
 mod redact;
 pub mod remote;
 mod resolve;
@@ -22,13 +24,13 @@ pub mod create_room;
 mod draft;
 pub mod federation_reads;
 pub mod history;
-pub mod inbound;
 pub mod jobs;
 pub mod keys;
 pub mod membership;
 pub mod pdu;
 pub mod power;
 pub mod receipts;
+pub mod reception;
 pub mod relations;
 pub mod resident;
 pub mod room;
@@ -91,6 +93,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the same may work later: another server, or our own database, was not to be had.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Remote { .. } | Self::Storage(_))
+    }
+
     pub(crate) fn bad_event(error: impl std::fmt::Display) -> Self {
         Self::BadEvent(error.to_string())
     }

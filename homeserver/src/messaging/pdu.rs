@@ -38,6 +38,8 @@ pub struct Pdu {
     pub depth: i64,
     pub prev_events: Vec<OwnedEventId>,
     pub auth_events: Vec<OwnedEventId>,
+    /// The interned auth events, where whoever made this had them at hand: only while it is on its way into the database.
+    pub auth_ids: Vec<Id>,
     pub redacts: Option<OwnedEventId>,
     pub content: Box<RawValue>,
     /// The whole event as canonical JSON, as signed (or pruned, once redacted).
@@ -150,6 +152,7 @@ impl Pdu {
             depth: wire.depth,
             prev_events: wire.prev_events,
             auth_events: wire.auth_events,
+            auth_ids: Vec::new(),
             redacts,
             content: wire.content.to_owned(),
             json,

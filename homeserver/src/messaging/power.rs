@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use ruma::{
     OwnedUserId, UserId,
     events::{StateEventType, TimelineEventType},
+    room_version_rules::AuthorizationRules,
     state_res::events::{RoomCreateEvent, RoomPowerLevelsEvent, RoomPowerLevelsIntField},
 };
 
@@ -21,7 +22,7 @@ pub enum Power {
 /// The power levels of a room as its rules read them.
 #[derive(Debug)]
 pub struct PowerLevels<'a> {
-    room: &'a Room,
+    rules: &'a AuthorizationRules,
     levels: Option<RoomPowerLevelsEvent<Arc<Pdu>>>,
     creators: HashSet<OwnedUserId>,
 }
@@ -29,21 +30,29 @@ pub struct PowerLevels<'a> {
 /// From the events an authorization looked at.
 pub(super) fn of_auth_state<'a>(room: &'a Room, auth: &AuthState) -> PowerLevels<'a> {
     let event = |event_type| auth.get(&(event_type, String::new())).cloned();
-    new(room, event(StateEventType::RoomCreate), event(StateEventType::RoomPowerLevels))
+    of_events(
+        &room.rules.authorization,
+        event(StateEventType::RoomCreate),
+        event(StateEventType::RoomPowerLevels),
+    )
 }
 
 /// From the room's committed state.
 pub async fn of_room<'a>(engine: &Engine, room: &'a Room) -> Result<PowerLevels<'a>, Error> {
     let create = engine.state_event(room, "m.room.create", "").await?;
     let levels = engine.state_event(room, "m.room.power_levels", "").await?;
-    Ok(new(room, create, levels))
+    Ok(of_events(&room.rules.authorization, create, levels))
 }
 
-fn new(room: &Room, create: Option<Arc<Pdu>>, levels: Option<Arc<Pdu>>) -> PowerLevels<'_> {
-    let creators = create
-        .and_then(|create| RoomCreateEvent::new(create).creators(&room.rules.authorization).ok());
+/// From the two events that say it.
+pub(super) fn of_events(
+    rules: &AuthorizationRules,
+    create: Option<Arc<Pdu>>,
+    levels: Option<Arc<Pdu>>,
+) -> PowerLevels<'_> {
+    let creators = create.and_then(|create| RoomCreateEvent::new(create).creators(rules).ok());
     PowerLevels {
-        room,
+        rules,
         levels: levels.map(RoomPowerLevelsEvent::new),
         creators: creators.unwrap_or_default(),
     }
@@ -52,7 +61,7 @@ fn new(room: &Room, create: Option<Arc<Pdu>>, levels: Option<Arc<Pdu>>) -> Power
 impl PowerLevels<'_> {
     /// A user's power.
     pub fn of(&self, user_id: &UserId) -> Power {
-        let rules = &self.room.rules.authorization;
+        let rules = self.rules;
         let creator = self.creators.contains(user_id);
         if creator && rules.explicitly_privilege_room_creators {
             return Power::Creator;
@@ -70,9 +79,7 @@ impl PowerLevels<'_> {
         let levels = self.levels.as_ref();
         Power::Level(
             levels
-                .and_then(|levels| {
-                    levels.get_as_int_or_default(field, &self.room.rules.authorization).ok()
-                })
+                .and_then(|levels| levels.get_as_int_or_default(field, self.rules).ok())
                 .map_or(default, i64::from),
         )
     }
@@ -89,9 +96,9 @@ impl PowerLevels<'_> {
     pub fn may_send_state(&self, user_id: &UserId, event_type: &str) -> bool {
         let event_type = TimelineEventType::from(event_type);
         let needed = match &self.levels {
-            Some(levels) => levels
-                .event_power_level(&event_type, Some(""), &self.room.rules.authorization)
-                .map_or(50, i64::from),
+            Some(levels) => {
+                levels.event_power_level(&event_type, Some(""), self.rules).map_or(50, i64::from)
+            }
             None => 0,
         };
         self.of(user_id) >= Power::Level(needed)

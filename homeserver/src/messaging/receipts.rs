@@ -1,9 +1,9 @@
 //! Read receipts and the fully-read marker: the newest per room, user, kind and thread, and never backwards.
 
-use ruma::{EventId, RoomId};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, ServerName};
 use serde_json::json;
 
-use super::{Engine, Error};
+use super::{Engine, Error, Room, acl, pdu::FIELD_BYTES_MAX};
 use crate::{
     account,
     auth::Requester,
@@ -60,27 +60,77 @@ pub async fn set(
     Ok(())
 }
 
-/// Takes a receipt that another server reports for one of its users; unknown rooms and users not in them are ignored.
+/// A receipt as another server reports it for one of its users.
+#[derive(Debug, Clone)]
+pub struct Reported {
+    pub user_id: OwnedUserId,
+    /// As for [`set`].
+    pub thread: String,
+    pub event_id: OwnedEventId,
+    pub at_ms: i64,
+}
+
+/// Takes receipts that `origin` reports for its users in a room. Unknown rooms, users not in them, and what the room's ACL
+/// denies are ignored.
 pub async fn receive(
     engine: &Engine,
+    origin: &ServerName,
     room_id: &RoomId,
-    user_id: &ruma::UserId,
-    thread: &str,
-    event_id: &EventId,
-    at_ms: i64,
+    reported: Vec<Reported>,
 ) -> Result<(), Error> {
     let app = engine.app();
     let Some(room) = engine.find_room(room_id).await? else { return Ok(()) };
-    let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(()) };
-    if !room.seen().is_joined(user) {
+    if !acl::allows(engine, &room, origin).await? {
         return Ok(());
     }
-    let timeline_order = engine.find_pdu(&room, event_id).await?.and_then(|pdu| pdu.place.order);
-    let (kind, thread) = ("m.read".to_owned(), thread.to_owned());
-    let event_id = event_id.to_string();
-    let receipt =
-        Receipt { room: room.id, user, kind, thread, event_id, timeline_order, at_ms, position: 0 };
-    if receipts::upsert_receipt(&app.db, receipt).await? {
+    let mut news = false;
+    for Reported { user_id, thread, event_id, at_ms } in reported {
+        let user = app.db.find_user(user_id.as_str()).await?;
+        let Some(user) = user.filter(|user| room.seen().is_joined(*user)) else { continue };
+        if user_id.server_name() != origin || thread.len() > FIELD_BYTES_MAX {
+            continue;
+        }
+        let order = engine.find_pdu(&room, &event_id).await?.and_then(|pdu| pdu.place.order);
+        let receipt = Receipt {
+            room: room.id,
+            user,
+            kind: "m.read".to_owned(),
+            thread,
+            event_id: event_id.to_string(),
+            timeline_order: order,
+            at_ms,
+            position: 0,
+        };
+        news |= receipts::upsert_receipt(&app.db, receipt).await?;
+        if order.is_none() {
+            // It may have come between the two.
+            arrived(engine, &room, &event_id).await?;
+        }
+    }
+    if news {
+        app.bell.ring_users(room.seen().local_joined.iter().copied());
+    }
+    Ok(())
+}
+
+/// An event came, or got its place: what was said to be read up to it now is.
+pub(super) async fn arrived(engine: &Engine, room: &Room, event_id: &EventId) -> Result<(), Error> {
+    let app = engine.app();
+    // Nearly always none: the event itself need not be read then.
+    let waiting = receipts::list_waiting_receipts(&app.db, room.id, event_id.as_str()).await?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let timeline_order = engine.find_pdu(room, event_id).await?.and_then(|pdu| pdu.place.order);
+    if timeline_order.is_none() {
+        return Ok(());
+    }
+    let mut news = false;
+    for receipt in waiting {
+        let receipt = Receipt { timeline_order, ..receipt };
+        news |= receipts::upsert_receipt(&app.db, receipt).await?;
+    }
+    if news {
         app.bell.ring_users(room.seen().local_joined.iter().copied());
     }
     Ok(())

@@ -15,6 +15,7 @@ use ruma::{
 
 use super::{
     pdu::Pdu,
+    resolve::Closure,
     state::{Lineage, StateMap},
 };
 use crate::storage::{Id, Position};
@@ -38,6 +39,8 @@ pub struct Room {
     seen: RwLock<Seen>,
     /// Events that are enqueued and not committed yet: later ones build on them.
     in_flight: Mutex<HashMap<Id, Arc<Pdu>>>,
+    /// What the room's state is built on, once the room had a fork to resolve.
+    pub(super) closure: tokio::sync::Mutex<Option<Closure>>,
     /// A commit of this room failed: everything in flight fails, and the room is loaded afresh.
     pub broken: Arc<AtomicBool>,
 }
@@ -47,6 +50,8 @@ pub struct Room {
 pub struct Head {
     pub state: StateMap,
     pub lineage: Lineage,
+    /// The snapshot of a resolution that no event stands on yet, and what it was made from: the next one takes its place.
+    pub provisional: Option<(Id, Lineage)>,
     pub extremities: Vec<Extremity>,
     pub last_order: i64,
     pub first_order: i64,
@@ -150,6 +155,7 @@ impl Room {
             receiving: tokio::sync::Mutex::default(),
             backfilling: tokio::sync::Mutex::default(),
             in_flight: Mutex::default(),
+            closure: tokio::sync::Mutex::default(),
             broken: Arc::default(),
         }
     }
@@ -179,6 +185,7 @@ impl Head {
         Self {
             state: StateMap::new(),
             lineage: self.lineage.clone(),
+            provisional: self.provisional.clone(),
             extremities: self.extremities.clone(),
             ..*self
         }

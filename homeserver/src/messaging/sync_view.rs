@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::{
-    Engine, Error, Membership, Pdu, Room, build::standing, state::StateMap, state_at::StateAt,
+    Engine, Error, Membership, Pdu, Room,
+    build::standing,
+    state::{Lineage, StateMap},
 };
 use crate::storage::{Id, Position, events};
 
@@ -174,12 +176,12 @@ pub async fn last_event_at(
 }
 
 /// The room's state after `event`; empty without one.
-pub async fn state_after(engine: &Engine, event: Option<&Pdu>) -> Result<StateAt, Error> {
+pub async fn state_after(engine: &Engine, event: Option<&Pdu>) -> Result<Lineage, Error> {
     engine.state_at(event.and_then(|event| event.place.state_after)).await
 }
 
 /// The room's state of today.
-pub async fn state_now(engine: &Engine, room: &Room) -> Result<StateAt, Error> {
+pub async fn state_now(engine: &Engine, room: &Room) -> Result<Lineage, Error> {
     let snapshot = room.seen().snapshot;
     engine.state_at(snapshot).await
 }
@@ -188,7 +190,7 @@ pub async fn state_now(engine: &Engine, room: &Room) -> Result<StateAt, Error> {
 pub async fn membership_in(
     engine: &Engine,
     room: &Room,
-    state: &StateAt,
+    state: &Lineage,
     slot: Id,
 ) -> Result<Option<Membership>, Error> {
     match state.get(slot) {
@@ -203,9 +205,9 @@ pub async fn membership_in(
 /// slice's events add up to.
 pub fn state_before_slice(
     slice: &Slice,
-    previous: &StateAt,
-    start: &StateAt,
-    now: &StateAt,
+    previous: &Lineage,
+    start: &Lineage,
+    now: &Lineage,
 ) -> StateMap {
     let mut changed = start.changes_since(previous);
     let told = |id: &Id| slice.events.iter().any(|pdu| pdu.id == *id);

@@ -1,11 +1,11 @@
 //! The tokens clients hold: where they are in one room's timeline, and where they are in everything.
 //!
 //! Opaque to clients, versioned by their first letters. Called by `notification` (hands them out) and by the doors that
-//! take them back (`/messages`, `/sync`, `/keys/changes`).
+//! take them back (`/messages`, `/relations`, `/sync`, `/keys/changes`).
 
 use std::fmt;
 
-use crate::storage::Position;
+use crate::storage::{Id, Position};
 
 /// A place between two events of one room's timeline: before it is every event with a smaller order.
 ///
@@ -28,6 +28,17 @@ pub struct SyncToken {
     pub boot: u32,
     /// Everything ephemeral (typing) up to here was told.
     pub serial: u64,
+}
+
+/// A place in one sliding sync connection, written `<number>.<device>.<sync token>`: the `pos` of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionPos {
+    /// Counts the answers of a process.
+    pub number: u64,
+    /// The interned device it was given to.
+    pub device: Id,
+    /// Where the connection is in everything.
+    pub token: SyncToken,
 }
 
 impl fmt::Display for TimelineToken {
@@ -63,11 +74,36 @@ impl SyncToken {
         let token = Self { epoch, position, to_device, boot, serial };
         (parts.next().is_none() && (0..=position).contains(&to_device)).then_some(token)
     }
+
+    /// Reads the token of any sync: a v3 token, or the one in a sliding sync's `pos`.
+    pub fn of_any_sync(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| ConnectionPos::parse(text).map(|pos| pos.token))
+    }
+}
+
+impl fmt::Display for ConnectionPos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { number, device, token } = self;
+        write!(f, "{number}.{device}.{token}")
+    }
+}
+
+impl ConnectionPos {
+    /// Reads a `pos`; `None` when it is none of this server's.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, rest) = text.split_once('.')?;
+        let (device, token) = rest.split_once('.')?;
+        Some(Self {
+            number: number.parse().ok()?,
+            device: device.parse().ok()?,
+            token: SyncToken::parse(token)?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{SyncToken, TimelineToken};
+    use super::{ConnectionPos, SyncToken, TimelineToken};
 
     #[test]
     fn a_sync_token_reads_back() {
@@ -75,6 +111,18 @@ mod tests {
         let token = SyncToken { epoch, position: 42, to_device: 40, boot: 0xfeed, serial: 7 };
         assert_eq!(token.to_string(), "t1_0a1b2c3d_42_40_0000feed_7");
         assert_eq!(SyncToken::parse(&token.to_string()), Some(token));
+    }
+
+    #[test]
+    fn a_pos_reads_back_and_is_a_token_of_a_sync() {
+        let epoch = "0a1b2c3d".to_owned();
+        let token = SyncToken { epoch, position: 42, to_device: 0, boot: 1, serial: 7 };
+        let pos = ConnectionPos { number: 5, device: 6, token: token.clone() };
+        assert_eq!(pos.to_string(), "5.6.t1_0a1b2c3d_42_0_00000001_7");
+        assert_eq!(ConnectionPos::parse(&pos.to_string()), Some(pos.clone()));
+        assert_eq!(SyncToken::of_any_sync(&pos.to_string()), Some(token.clone()));
+        assert_eq!(SyncToken::of_any_sync(&token.to_string()), Some(token));
+        assert_eq!(ConnectionPos::parse("5.t1_0a1b2c3d_42_0_00000001_7"), None);
     }
 
     #[test]

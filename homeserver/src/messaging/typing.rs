@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 
-use super::{Engine, Error};
+use super::{Engine, Error, acl};
 use crate::auth::Requester;
 
 /// The longest a client may say that somebody types; after it they stop by themselves.
@@ -141,9 +141,10 @@ pub async fn set(
     Ok(())
 }
 
-/// Takes another server's word that one of its users types; ignored for users not in the room.
+/// Takes `origin`'s word that one of its users types; ignored for users not in the room and where the room's ACL denies.
 pub async fn receive(
     engine: &Engine,
+    origin: &ServerName,
     room_id: &RoomId,
     user_id: &UserId,
     typing: bool,
@@ -151,6 +152,9 @@ pub async fn receive(
     let app = engine.app();
     let Some(room) = engine.find_room(room_id).await? else { return Ok(()) };
     let Some(user) = app.db.find_user(user_id.as_str()).await? else { return Ok(()) };
+    if user_id.server_name() != origin || !acl::allows(engine, &room, origin).await? {
+        return Ok(());
+    }
     // Servers repeat typing well within half a minute; a lost stop must not last.
     let until_ms = typing.then(|| app.clock.now_ms() + 30_000);
     if room.seen().is_joined(user) && engine.typing().set(room_id, user_id, until_ms) {

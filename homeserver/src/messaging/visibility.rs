@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ruma::events::TimelineEventType;
 use serde::Deserialize;
 
-use super::{Engine, Error, Membership, Pdu, Room, build::standing, state_at::StateAt};
+use super::{Engine, Error, Membership, Pdu, Room, build::standing, state::Lineage};
 use crate::storage::{Id, Position};
 
 /// Most changes of a user's standing that are followed back.
@@ -62,7 +62,7 @@ impl Setting {
 pub(super) async fn setting_at(
     engine: &Engine,
     room: &Room,
-    state: &StateAt,
+    state: &Lineage,
 ) -> Result<Setting, Error> {
     let slot = engine.app().db.state_key("m.room.history_visibility", "").await?;
     match state.get(slot) {
@@ -185,7 +185,7 @@ impl<'a> Sight<'a> {
         })
     }
 
-    async fn allows(&self, state: &StateAt, pdu: &Pdu) -> Result<bool, Error> {
+    async fn allows(&self, state: &Lineage, pdu: &Pdu) -> Result<bool, Error> {
         let db = &self.engine.app().db;
         let setting_slot = db.state_key("m.room.history_visibility", "").await?;
         let setting = match state.get(setting_slot) {

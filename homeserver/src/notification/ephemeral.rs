@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use ruma::RoomId;
-use serde_json::{Map, Value, json, value::to_raw_value};
+use serde::Serialize;
+use serde_json::{
+    Map, Value, json,
+    value::{RawValue, to_raw_value},
+};
 
 use super::{Error, response::Event};
 use crate::{
@@ -13,16 +17,30 @@ use crate::{
 
 /// An `m.typing` event if typing changed in the room after `since`.
 pub(super) fn typing(engine: &Engine, room_id: &RoomId, since: Option<u64>) -> Option<Event> {
+    event("m.typing", &typing_content(engine, room_id, since)?)
+}
+
+/// The content of an `m.typing` event if typing changed in the room after `since`.
+pub(super) fn typing_content(
+    engine: &Engine,
+    room_id: &RoomId,
+    since: Option<u64>,
+) -> Option<Box<RawValue>> {
     let users = engine.typing().changed_since(room_id, since.unwrap_or_default())?;
     // Somebody who never heard that anybody types need not hear that nobody does.
     if users.is_empty() && since.is_none() {
         return None;
     }
-    to_raw_value(&json!({ "type": "m.typing", "content": { "user_ids": users } })).ok()
+    to_raw_value(&json!({ "user_ids": users })).ok()
 }
 
 /// An `m.receipt` event; `None` for no receipts.
 pub(super) fn receipts(told: &[ToldReceipt]) -> Option<Event> {
+    event("m.receipt", &receipt_content(told)?)
+}
+
+/// The content of an `m.receipt` event; `None` for no receipts.
+pub(super) fn receipt_content(told: &[ToldReceipt]) -> Option<Box<RawValue>> {
     if told.is_empty() {
         return None;
     }
@@ -40,7 +58,17 @@ pub(super) fn receipts(told: &[ToldReceipt]) -> Option<Event> {
             readers.insert(receipt.user_id.clone(), data);
         }
     }
-    to_raw_value(&json!({ "type": "m.receipt", "content": content })).ok()
+    to_raw_value(&content).ok()
+}
+
+fn event(event_type: &str, content: &RawValue) -> Option<Event> {
+    #[derive(Serialize)]
+    struct Ephemeral<'a> {
+        #[serde(rename = "type")]
+        event_type: &'a str,
+        content: &'a RawValue,
+    }
+    to_raw_value(&Ephemeral { event_type, content }).ok()
 }
 
 /// The receipts that are new to `user` in `(since, upto]`, by room.

@@ -1,4 +1,4 @@
-//! How people learn of it: sync, as v3 and as sliding windows, from one engine.
+//! How people learn of it: sync, as v3, as sliding windows, and pushed over a socket.
 //!
 //! Not here: rooms and events themselves (`messaging`). Called by the doors. Its state is [`Sync`]: what only this
 //! process knows of its clients.
@@ -11,16 +11,20 @@ mod lazy;
 pub mod response;
 mod room;
 mod sliding;
+pub mod socket;
 mod summary;
 mod sync;
 mod wait;
 
 use std::sync::Arc;
 
-use crate::messaging::{Engine, tokens::SyncToken};
+use crate::{
+    account::AccountError,
+    messaging::{Engine, tokens::SyncToken},
+};
 
 pub use filter::stored_filter;
-pub use sliding::{Response as SlidingResponse, sliding_sync};
+pub use sliding::{Answer as SlidingAnswer, Request as SlidingRequest, sliding_sync, wire};
 pub use sync::{SyncRequest, sync};
 
 /// The state of this floor. Cheap to clone.
@@ -33,6 +37,8 @@ struct Inner {
     boot: u32,
     lazy: lazy::Told,
     connections: sliding::Connections,
+    rules: sliding::SharedRules,
+    sockets: socket::Sockets,
 }
 
 impl Default for Sync {
@@ -41,6 +47,8 @@ impl Default for Sync {
             boot: rand::random(),
             lazy: lazy::Told::default(),
             connections: sliding::Connections::default(),
+            rules: sliding::SharedRules::default(),
+            sockets: socket::Sockets::default(),
         }))
     }
 }
@@ -80,6 +88,8 @@ pub enum Error {
     #[error("no such filter")]
     UnknownFilter,
     #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
     Messaging(#[from] crate::messaging::Error),
     #[error(transparent)]
     Storage(#[from] crate::storage::Error),
@@ -90,7 +100,9 @@ impl Error {
     fn is_passing(&self) -> bool {
         use crate::{messaging, storage};
 
-        let (Self::Storage(error) | Self::Messaging(messaging::Error::Storage(error))) = self
+        let (Self::Storage(error)
+        | Self::Account(AccountError::Storage(error))
+        | Self::Messaging(messaging::Error::Storage(error))) = self
         else {
             return false;
         };

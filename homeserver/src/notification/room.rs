@@ -14,12 +14,12 @@ use super::{
     sync::Look,
 };
 use crate::{
+    account,
     messaging::{
         Engine, Membership, Pdu, Room,
         client_event::{self, Form},
         remote,
-        state::StateMap,
-        state_at::StateAt,
+        state::{Lineage, StateMap},
         stripped,
         sync_view::{self, Slice, Span},
         tokens::TimelineToken,
@@ -106,7 +106,10 @@ pub(super) async fn joined(
     }
     joined.ephemeral = passing(look, &room, since, typing, news.receipts).await?.into();
     let pieces = match since {
-        None => account_data::of_room(engine.app(), look.requester.user, room_id.as_str()).await?,
+        None => {
+            account::list_room_account_data(engine.app(), look.requester.user, room_id.as_str())
+                .await?
+        }
         Some(_) => news.account_data.unwrap_or_default(),
     };
     joined.account_data = room_data(look, &pieces).into();
@@ -245,7 +248,7 @@ async fn state(
                 sync_view::state_before_slice(slice, &previous, &start, &end)
             }
         }
-        _ => base.all(),
+        _ => base.state(),
     };
     if let Some(repeat) = filter::lazy(&look.request.filter.room) {
         lazy_members(look, sight, slice, base, &mut changed, (is_full, repeat)).await?;
@@ -256,7 +259,7 @@ async fn state(
 }
 
 /// The room's state at `upto`.
-async fn end_state(sight: &Sight<'_>, upto: Position) -> Result<StateAt, Error> {
+async fn end_state(sight: &Sight<'_>, upto: Position) -> Result<Lineage, Error> {
     let (engine, room) = (sight.engine, sight.room);
     if room.seen().position <= upto {
         return Ok(sync_view::state_now(engine, room).await?);
@@ -270,7 +273,7 @@ async fn lazy_members(
     look: &Look<'_>,
     sight: &Sight<'_>,
     slice: &Slice,
-    base: &StateAt,
+    base: &Lineage,
     changed: &mut StateMap,
     (is_full, repeat): (bool, bool),
 ) -> Result<(), Error> {

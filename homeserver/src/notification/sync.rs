@@ -13,6 +13,7 @@ use super::{
     wait,
 };
 use crate::{
+    account,
     auth::Requester,
     messaging::{Engine, Membership, tokens::SyncToken},
     storage::{
@@ -111,7 +112,8 @@ impl Look<'_> {
         response.device_unused_fallback_key_types =
             devices::unused_fallback_types(app, requester).await?;
         let mut asides = Asides::default();
-        for piece in account_data::changed(app, requester.user, span).await? {
+        let since = self.since.map(|since| since.position);
+        for piece in account::list_account_data_since(app, requester.user, since, span.1).await? {
             if piece.room_id.is_empty() {
                 let wanted =
                     filter::takes_global(&self.request.filter.account_data, &piece.data_type);

@@ -29,7 +29,7 @@ use super::listeners::Accepted;
 use crate::{
     clock::Clock,
     config::{Listen, parse_network},
-    gateway::{ClientIp, forwarded_for},
+    gateway::{ClientIp, Scheme, forwarded_for},
 };
 
 /// Most connections at a time; a waiting client holds one. Further ones wait in the kernel's queue.
@@ -58,7 +58,8 @@ struct Inner {
 /// Who is at the other end of the socket.
 #[derive(Clone, Copy)]
 enum Peer {
-    Address(IpAddr),
+    Plain(IpAddr),
+    Tls(IpAddr),
     /// Behind a Unix socket: a proxy on this machine.
     Local,
 }
@@ -134,7 +135,7 @@ impl Inner {
             }
             Accepted::Tcp(stream, address) => {
                 if first_byte(&stream).await {
-                    self.speak(stream, Peer::Address(address), Version::Unknown, watcher).await;
+                    self.speak(stream, Peer::Plain(address), Version::Unknown, watcher).await;
                 }
             }
             Accepted::Tls(stream, address, certificate) => {
@@ -144,7 +145,7 @@ impl Inner {
                 let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else { return };
                 let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let version = if two { Version::Two } else { Version::One };
-                self.speak(stream, Peer::Address(address), version, watcher).await;
+                self.speak(stream, Peer::Tls(address), version, watcher).await;
             }
         }
     }
@@ -173,21 +174,35 @@ impl Inner {
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
         let mut request = request.map(Body::new);
         let address = self.client_address(&request, peer);
+        let tls = matches!(peer, Peer::Tls(_));
+        let scheme = Scheme::of(request.headers(), tls, self.is_proxy(peer));
         request.extensions_mut().insert(ClientIp(address));
+        request.extensions_mut().insert(scheme);
         self.router.clone().call(request).await
     }
 
     /// The client's own address: the peer's, or what a trusted proxy says.
     fn client_address(&self, request: &Request, peer: Peer) -> IpAddr {
-        let trusted =
-            |address: IpAddr| self.trusted_proxies.iter().any(|network| network.contains(&address));
-        match peer {
-            Peer::Address(address) if !trusted(address) => address,
-            Peer::Address(address) => forwarded_for(request.headers(), trusted).unwrap_or(address),
-            Peer::Local => {
-                forwarded_for(request.headers(), trusted).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-            }
+        let address = match peer {
+            Peer::Plain(address) | Peer::Tls(address) => address,
+            Peer::Local => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        };
+        if !self.is_proxy(peer) {
+            return address;
         }
+        forwarded_for(request.headers(), |address| self.trusts(address)).unwrap_or(address)
+    }
+
+    /// Whether the peer is a proxy whose word is believed.
+    fn is_proxy(&self, peer: Peer) -> bool {
+        match peer {
+            Peer::Plain(address) | Peer::Tls(address) => self.trusts(address),
+            Peer::Local => true,
+        }
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
 }
 

@@ -12,7 +12,6 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    pin::Pin,
     time::Duration,
 };
 
@@ -79,9 +78,9 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     let listen = config.listen.clone();
     let data_dir = config.data_dir.clone();
     let server = open(config).await?;
-    let app = server.app.clone();
+    let (app, sync) = (server.app.clone(), server.sync.clone());
 
-    let tasks = Tasks::default();
+    let tasks = app.tasks.clone();
     start_loops(&server, &tasks);
     let listeners = Listeners::bind(&listen).await?;
     let certificates = listeners.certificates();
@@ -97,10 +96,14 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
     systemd::notify("STOPPING=1");
     addresses.remove(&data_dir);
     app.bell.close();
-    let tasks_ended = tasks.stop(STOP_TIME_MAX);
-    let (tasks_ended, connections_ended) =
-        tokio::join!(tasks_ended, connections.stop(STOP_TIME_MAX));
-    if !tasks_ended || !connections_ended {
+    // Side by side: a neighbour that is slow to answer must not take the time of the requests under way.
+    let (tasks_ended, connections_ended, sockets_ended, ()) = tokio::join!(
+        tasks.stop(STOP_TIME_MAX),
+        connections.stop(STOP_TIME_MAX),
+        sync.stop_sockets(STOP_TIME_MAX),
+        app.outbound.stop(STOP_TIME_MAX)
+    );
+    if !tasks_ended || !connections_ended || !sockets_ended {
         tracing::warn!("some requests were cut off: they took longer than {STOP_TIME_MAX:?}");
     }
     app.db.close().await;
@@ -111,15 +114,10 @@ pub async fn run(config: Config) -> Result<(), ServeError> {
 /// Starts the background loops, each of which is on its floor. A loop is cut off where it waits; what it was doing is done
 /// again after the next start.
 fn start_loops(server: &Server, tasks: &Tasks) {
-    let start = |name, work: Pin<Box<dyn Future<Output = ()> + Send>>| {
-        let stopping = tasks.stopping();
-        tasks.start(name, async move {
-            stopping.run_until_cancelled(work).await;
-        });
-    };
-    start("jobs", Box::pin(server.jobs().run()));
-    start("typing", Box::pin(messaging::typing::expire(server.engine.clone())));
-    start("device lists", Box::pin(messaging::keys::catch_up(server.app.clone())));
+    tasks.start_interruptible("jobs", server.jobs().run());
+    tasks.start_interruptible("typing", messaging::typing::expire(server.engine.clone()));
+    tasks.start_interruptible("device lists", messaging::keys::catch_up(server.app.clone()));
+    tasks.start_interruptible("received events", messaging::reception::run(server.engine.clone()));
 }
 
 /// Makes a folder that only its owner may read.

@@ -69,6 +69,18 @@ pub async fn list_account_data_of_room(
     rows.iter().map(account_data).collect()
 }
 
+/// The pieces of one type in all rooms, by room, at most 10,000.
+pub async fn list_account_data_of_type(
+    db: &impl ConnectionTrait,
+    user: Id,
+    data_type: &str,
+) -> Result<Vec<AccountData>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM account_data WHERE user_id = $1 AND data_type = $2 AND room_id <> '' ORDER BY room_id LIMIT 10000"
+    );
+    query_all(db, &sql, values![user, data_type]).await?.iter().map(account_data).collect()
+}
+
 /// Sets one piece.
 pub async fn insert_account_data(
     db: &impl ConnectionTrait,

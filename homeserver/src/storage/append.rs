@@ -26,6 +26,8 @@ pub struct EventBatch {
     pub events: Vec<NewEvent>,
     /// State snapshots the events refer to.
     pub snapshots: Vec<NewSnapshot>,
+    /// Snapshots that nothing refers to any more.
+    pub dropped_snapshots: Vec<Id>,
     /// The room's head after the batch; absent when only outliers or history were added.
     pub head: Option<RoomUpdate>,
     /// Memberships that changed.
@@ -76,6 +78,16 @@ pub struct NewEvent {
     pub flags: i64,
     /// The event as canonical JSON.
     pub json: Vec<u8>,
+    /// What authorises a state event, if all of it is known.
+    pub auth: Option<NewAuth>,
+}
+
+/// What authorises a state event: see `messaging::resolve`.
+#[derive(Debug, Clone)]
+pub struct NewAuth {
+    pub rank: i64,
+    /// Interned ids, packed as 8-byte big-endian.
+    pub auth: Vec<u8>,
 }
 
 /// A snapshot as a delta: see `messaging::state`.
@@ -151,10 +163,11 @@ pub struct UserAction {
 const CHUNKS: [usize; 4] = [16, 4, 2, 1];
 
 const EVENT_COLUMNS: &str = "id, event_id, room, event_type, sender, state_key, depth, at_ms, position, timeline_order, \
-     state_before, state_after, countable, flags, json";
+     state_before, state_after, countable, flags, json, auth_rank, auth";
 const EVENT_REPLACE: &str = "ON CONFLICT (id) DO UPDATE SET position = excluded.position, \
      timeline_order = excluded.timeline_order, state_before = excluded.state_before, state_after = excluded.state_after, \
-     countable = excluded.countable, flags = excluded.flags";
+     countable = excluded.countable, flags = excluded.flags, \
+     auth_rank = COALESCE(excluded.auth_rank, events.auth_rank), auth = COALESCE(excluded.auth, events.auth)";
 
 /// Writes the rows of `batches` into the open transaction. Positions are taken in order.
 pub(super) async fn write_batches(
@@ -182,6 +195,7 @@ struct Rows {
     rooms: Vec<Vec<Value>>,
     events: Vec<Vec<Value>>,
     snapshots: Vec<Vec<Value>>,
+    dropped_snapshots: Vec<Id>,
     heads: BTreeMap<Id, RoomUpdate>,
     memberships: BTreeMap<(Id, Id), Vec<Value>>,
     relations: Vec<Vec<Value>>,
@@ -215,10 +229,7 @@ impl Rows {
             taken.push(position);
             self.events.push(event_row(batch.room, event, position));
         }
-        for snapshot in &batch.snapshots {
-            let NewSnapshot { id, version, parent, delta } = snapshot;
-            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
-        }
+        self.collect_snapshots(batch);
         if let Some(head) = &batch.head {
             self.heads.insert(batch.room, head.clone());
         }
@@ -267,11 +278,21 @@ impl Rows {
         Written { positions: taken, upto }
     }
 
+    fn collect_snapshots(&mut self, batch: &EventBatch) {
+        for NewSnapshot { id, version, parent, delta } in &batch.snapshots {
+            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
+        }
+        self.dropped_snapshots.extend(&batch.dropped_snapshots);
+    }
+
     async fn write(self, db: &impl ConnectionTrait) -> Result<(), Error> {
         insert(db, "rooms (id, room_id, version)", "ON CONFLICT (id) DO NOTHING", self.rooms)
             .await?;
         insert(db, "state_snapshots (id, room, version, parent, delta)", "", self.snapshots)
             .await?;
+        for snapshot in self.dropped_snapshots {
+            execute(db, "DELETE FROM state_snapshots WHERE id = $1", values![snapshot]).await?;
+        }
         insert(db, &format!("events ({EVENT_COLUMNS})"), EVENT_REPLACE, self.events).await?;
         for (room, head) in self.heads {
             const SET_HEAD: &str = "UPDATE rooms SET snapshot = $1, extremities = $2, last_order = $3, countable = $4 WHERE id = $5";
@@ -352,6 +373,8 @@ fn event_row(room: Id, event: &NewEvent, position: Option<Position>) -> Vec<Valu
         event.countable,
         event.flags,
         event.json.clone(),
+        event.auth.as_ref().map(|auth| auth.rank),
+        event.auth.as_ref().map(|auth| auth.auth.clone()),
     ]
 }
 

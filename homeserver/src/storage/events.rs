@@ -80,6 +80,34 @@ pub async fn list_events(db: &Database, ids: &[Id]) -> Result<Vec<StoredEvent>, 
     Ok(events)
 }
 
+/// What authorises a state event.
+#[derive(Debug, Clone)]
+pub struct StoredAuth {
+    pub id: Id,
+    /// The state slot it fills.
+    pub slot: Id,
+    /// Its rank and its auth events, packed as 8-byte big-endian ids; `None` in rows from before they were kept.
+    pub auth: Option<(i64, Vec<u8>)>,
+}
+
+/// What authorises these state events, in no particular order; unknown ones and messages are left out.
+pub async fn list_auth(db: &Database, ids: &[Id]) -> Result<Vec<StoredAuth>, Error> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(500) {
+        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
+        let sql = format!(
+            "SELECT id, state_key, auth_rank, auth FROM events WHERE state_key IS NOT NULL AND id IN ({})",
+            marks.join(", ")
+        );
+        let values = chunk.iter().map(|id| sea_orm::Value::from(*id)).collect();
+        for row in &query_all(db.read(), &sql, values).await? {
+            let (rank, auth): (Option<i64>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+            found.push(StoredAuth { id: row.get(0)?, slot: row.get(1)?, auth: rank.zip(auth) });
+        }
+    }
+    Ok(found)
+}
+
 /// The events with these ids as text, in no particular order; unknown ones are left out.
 pub async fn list_events_by_name(
     db: &Database,

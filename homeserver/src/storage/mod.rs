@@ -25,11 +25,13 @@ pub mod gaps;
 pub mod jobs;
 pub mod key_backup;
 pub mod media;
+pub mod mutual_rooms;
 pub mod one_time_keys;
 pub mod outbound_edus;
 pub mod profiles;
 pub mod receipts;
 pub mod relations;
+pub mod reports;
 pub mod rooms;
 pub mod to_device;
 pub mod tokens;
@@ -40,8 +42,8 @@ pub mod unread;
 
 pub(crate) use append::insert;
 pub use append::{
-    EventBatch, Membership, NewEvent, NewRoom, NewSnapshot, Redaction, Relation, RoomUpdate,
-    TransactionKey, UserAction,
+    EventBatch, Membership, NewAuth, NewEvent, NewRoom, NewSnapshot, Redaction, Relation,
+    RoomUpdate, TransactionKey, UserAction,
 };
 pub use names::{Names, StateKey};
 pub use open::Database;

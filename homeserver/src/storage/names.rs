@@ -120,9 +120,7 @@ impl Database {
 
     /// The id of a slot of room state, interned now if it was unknown.
     pub async fn state_key(&self, event_type: &str, state_key: &str) -> Result<Id, Error> {
-        let key = StateKey { event_type: event_type.to_owned(), state_key: state_key.to_owned() };
-        let cache = &self.names().state_keys;
-        if let Some(id) = cache.id(&key) {
+        if let Some(id) = self.find_state_key(event_type, state_key).await? {
             return Ok(id);
         }
         let id = self.new_id();
@@ -130,11 +128,27 @@ impl Database {
         const INSERT: &str = "INSERT INTO state_keys (id, event_type, state_key) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         self.write(move |txn| Box::pin(async move { execute(txn.db(), INSERT, row).await }))
             .await?;
+        let id = self.find_state_key(event_type, state_key).await?;
+        id.ok_or(Error::Damaged { what: "state key" })
+    }
+
+    /// The id of a slot of room state, if any room ever had it. For names that strangers choose.
+    pub async fn find_state_key(
+        &self,
+        event_type: &str,
+        state_key: &str,
+    ) -> Result<Option<Id>, Error> {
+        let key = StateKey { event_type: event_type.to_owned(), state_key: state_key.to_owned() };
+        let cache = &self.names().state_keys;
+        if let Some(id) = cache.id(&key) {
+            return Ok(Some(id));
+        }
         const FIND: &str = "SELECT id FROM state_keys WHERE event_type = $1 AND state_key = $2";
         let row = query_one(self.read(), FIND, values![event_type, state_key]).await?;
-        let id = row.ok_or(Error::Damaged { what: "state key" })?.get(0)?;
+        let Some(row) = row else { return Ok(None) };
+        let id = row.get(0)?;
         cache.keep(id, key);
-        Ok(id)
+        Ok(Some(id))
     }
 
     /// The type and state key behind an id.

@@ -114,6 +114,14 @@ pub async fn list_memberships(db: &Database, user: Id) -> Result<Vec<StoredMembe
     query_all(db.read(), &sql, values![user]).await?.iter().map(membership).collect()
 }
 
+/// The rooms that somebody else took a user out of, by a kick or a ban, except forgotten ones. No limit: as
+/// [`list_memberships`].
+pub async fn list_removals(db: &Database, user: Id) -> Result<Vec<Id>, Error> {
+    const LIST: &str = "SELECT m.room FROM memberships m JOIN events e ON e.id = m.event WHERE m.user_id = $1 \
+         AND m.membership IN ('leave', 'ban') AND m.forgotten = 0 AND e.sender <> $1 ORDER BY m.room";
+    query_all(db.read(), LIST, values![user]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// A user's standing in one room.
 pub async fn find_membership(
     db: &Database,

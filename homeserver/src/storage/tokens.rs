@@ -21,6 +21,7 @@ pub struct AccessToken {
     pub refresh: Option<Vec<u8>>,
     pub locked: bool,
     pub deactivated: bool,
+    pub suspended: bool,
 }
 
 /// A refresh token.
@@ -46,7 +47,7 @@ pub async fn find_access_token(
     db: &impl ConnectionTrait,
     hash: &TokenHash,
 ) -> Result<Option<AccessToken>, Error> {
-    const SQL: &str = "SELECT t.user_id, u.user_id, t.device, d.device_id, d.last_seen_ms, t.expires_ms, t.refresh, a.locked, a.deactivated \
+    const SQL: &str = "SELECT t.user_id, u.user_id, t.device, d.device_id, d.last_seen_ms, t.expires_ms, t.refresh, a.locked, a.deactivated, a.suspended \
         FROM access_tokens t JOIN devices d ON d.id = t.device JOIN users u ON u.id = t.user_id JOIN accounts a ON a.user_id = t.user_id \
         WHERE t.hash = $1";
     let Some(row) = query_one(db, SQL, values![hash.to_vec()]).await? else { return Ok(None) };
@@ -60,6 +61,7 @@ pub async fn find_access_token(
         refresh: row.get(6)?,
         locked: row.get::<i64>(7)? != 0,
         deactivated: row.get::<i64>(8)? != 0,
+        suspended: row.get::<i64>(9)? != 0,
     }))
 }
 

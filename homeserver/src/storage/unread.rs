@@ -76,6 +76,49 @@ pub async fn list_receipts_for(
     told(query_all(db.read(), LIST, values![user, since, upto]).await?)
 }
 
+/// As [`list_receipts_for`], for one room.
+pub async fn list_receipts_of_room_for(
+    db: &Database,
+    user: Id,
+    room: Id,
+    (since, upto): (Position, Position),
+) -> Result<Vec<ToldReceipt>, Error> {
+    const LIST: &str = "SELECT r.room, r.user_id, u.user_id, r.kind, r.thread, r.event_id, r.at_ms FROM receipts r \
+         JOIN users u ON u.id = r.user_id WHERE r.room = $2 AND r.position > $3 AND r.position <= $4 \
+         AND (r.kind = 'm.read' OR r.user_id = $1) ORDER BY r.position LIMIT 10000";
+    told(query_all(db.read(), LIST, values![user, room, since, upto]).await?)
+}
+
+/// A user's own receipts in a room, and the public ones on some of its events among the newest 5,000, oldest first.
+pub async fn list_receipts_on(
+    db: &Database,
+    user: Id,
+    room: Id,
+    event_ids: &[String],
+    upto: Position,
+) -> Result<Vec<ToldReceipt>, Error> {
+    const COLUMNS: &str = "r.room, r.user_id, u.user_id, r.kind, r.thread, r.event_id, r.at_ms";
+    let own = format!(
+        "SELECT {COLUMNS} FROM receipts r JOIN users u ON u.id = r.user_id \
+         WHERE r.room = $2 AND r.user_id = $1 AND r.position <= $3 ORDER BY r.position LIMIT 10000"
+    );
+    let mut receipts = told(query_all(db.read(), &own, values![user, room, upto]).await?)?;
+    if event_ids.is_empty() {
+        return Ok(receipts);
+    }
+    let mut values = values![user, room, upto];
+    values.extend(event_ids.iter().map(|event_id| sea_orm::Value::from(event_id.as_str())));
+    let marks: Vec<String> = (4..=values.len()).map(|mark| format!("${mark}")).collect();
+    let others = format!(
+        "SELECT {COLUMNS} FROM (SELECT * FROM receipts WHERE room = $2 AND position <= $3 \
+         ORDER BY position DESC LIMIT 5000) r JOIN users u ON u.id = r.user_id \
+         WHERE r.kind = 'm.read' AND r.user_id <> $1 AND r.event_id IN ({}) ORDER BY r.position",
+        marks.join(", ")
+    );
+    receipts.extend(told(query_all(db.read(), &others, values).await?)?);
+    Ok(receipts)
+}
+
 /// As [`list_receipts_for`], for one room, at most 1,000: the newest.
 pub async fn list_room_receipts_for(
     db: &Database,

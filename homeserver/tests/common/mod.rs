@@ -6,12 +6,15 @@
 #![expect(
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test may stop at anything unforeseen; the module is shared by test files"
 )]
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub mod mail;
 pub mod rooms;
+pub mod socket;
 
 use std::path::PathBuf;
 
@@ -32,6 +35,8 @@ use tern_homeserver::{
     gateway::{self, Server},
     jobs::Runner,
     media::Media,
+    messaging::Engine,
+    notification::Sync,
 };
 use tower::ServiceExt as _;
 
@@ -53,6 +58,8 @@ pub type Answer = (StatusCode, Value);
 pub struct TestServer {
     pub app: App,
     pub auth: Auth,
+    pub engine: Engine,
+    pub sync: Sync,
     pub router: Router,
     runner: Runner,
     folder: TempDir,
@@ -92,9 +99,11 @@ impl TestServer {
         let app = App::open(config, Clock::default()).await.unwrap();
         let media = Media::open(&app.config.data_dir).unwrap();
         let server = Server::start(app.clone(), media).await.unwrap();
-        let auth = server.auth.clone();
+        let (auth, engine, sync) =
+            (server.auth.clone(), server.engine.clone(), server.sync.clone());
         let runner = server.jobs();
-        Self { router: gateway::router(server), app, auth, runner, folder, postgres }
+        let router = gateway::router(server);
+        Self { app, auth, engine, sync, router, runner, folder, postgres }
     }
 
     /// Sends a request with any body and reads the whole answer.

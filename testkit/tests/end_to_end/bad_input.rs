@@ -245,10 +245,12 @@ async fn an_event_of_65536_bytes_passes_and_one_of_65537_does_not() -> Result<()
     heard.alice.wait_for_event(&heard.room.room_id, &fits_id).await?;
     heard.room.advance(&fits)?;
     let bursts = heard.peer.message_of_bytes(&heard.room, 65_537)?;
-    heard.peer.send(heard.ternd.name(), slice::from_ref(&bursts)).await?;
+    let answer = heard.peer.send(heard.ternd.name(), slice::from_ref(&bursts)).await?.ok()?;
     let seen = heard.settle().await?;
 
     let id = heard.room.event_id(&bursts)?;
+    let told = answer["pdus"][&id]["error"].as_str().unwrap_or_default();
+    assert!(told.contains("65537"), "{answer}");
     assert!(seen.iter().any(|event| event["event_id"] == fits_id));
     assert!(!seen.iter().any(|event| event["event_id"] == id));
     Ok(())
@@ -268,7 +270,9 @@ async fn an_event_with_a_wrong_signature_is_dropped_and_one_with_a_wrong_hash_is
     hash.insert("content".to_owned(), changed);
 
     let bad = [signature.clone(), hash.clone()];
-    heard.peer.send(heard.ternd.name(), &bad).await?;
+    let answer = heard.peer.send(heard.ternd.name(), &bad).await?.ok()?;
+    let told = &answer["pdus"][heard.room.event_id(&signature)?]["error"];
+    assert!(told.as_str().unwrap_or_default().contains("signature"), "{answer}");
     let seen = heard.settle().await?;
 
     let with_id = |id: String| seen.iter().find(move |event| event["event_id"] == id);

@@ -8,7 +8,16 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// From the first-run screen to the chat screen: finds the server, registers by email, types the code from the mail.
 pub(crate) async fn register(tern: &mut Tern, ternd: &Ternd, username: &str) -> Result<()> {
-    find_server(tern, ternd.name()).await?;
+    let email = ask_for_mail(tern, ternd.name(), username).await?;
+    let code = ternd.wait_for_mail(&email, 0).await?.code()?;
+    tern.type_text(&code)?;
+    tern.press("Enter")?;
+    enter_chats(tern).await
+}
+
+/// From the first-run screen to the one that waits for the mail. Gives the address it goes to.
+pub(crate) async fn ask_for_mail(tern: &mut Tern, server: &str, username: &str) -> Result<String> {
+    find_server(tern, server).await?;
     tern.press("r")?;
     tern.wait_for("Register on").await?;
     let email = format!("{username}@example.org");
@@ -19,14 +28,21 @@ pub(crate) async fn register(tern: &mut Tern, ternd: &Ternd, username: &str) -> 
     tern.type_text(PASSWORD)?;
     tern.press("Enter")?;
     tern.wait_for("Check your mail").await?;
-    let code = ternd.wait_for_mail(&email, 0).await?.code()?;
-    tern.type_text(&code)?;
-    tern.press("Enter")?;
-    enter_chats(tern).await
+    Ok(email)
 }
 
 /// The same on a server that takes anybody, where the form asks for no address.
 pub(crate) async fn register_without_email(
+    tern: &mut Tern,
+    ternd: &Ternd,
+    username: &str,
+) -> Result<()> {
+    ask_to_register_without_email(tern, ternd, username).await?;
+    enter_chats(tern).await
+}
+
+/// As far as pressing the button.
+pub(crate) async fn ask_to_register_without_email(
     tern: &mut Tern,
     ternd: &Ternd,
     username: &str,
@@ -38,11 +54,23 @@ pub(crate) async fn register_without_email(
     tern.press("Tab")?;
     tern.type_text(PASSWORD)?;
     tern.press("Enter")?;
-    enter_chats(tern).await
+    tern.wait_for("A mail goes to it.").await?;
+    tern.press("Enter")
 }
 
 /// From the first-run screen to the chat screen with an account that exists.
 pub(crate) async fn log_in(
+    tern: &mut Tern,
+    server: &str,
+    username: &str,
+    password: &str,
+) -> Result<()> {
+    ask_to_log_in(tern, server, username, password).await?;
+    enter_chats(tern).await
+}
+
+/// As far as pressing the button.
+pub(crate) async fn ask_to_log_in(
     tern: &mut Tern,
     server: &str,
     username: &str,
@@ -54,11 +82,10 @@ pub(crate) async fn log_in(
     tern.type_text(username)?;
     tern.press("Tab")?;
     tern.type_text(password)?;
-    tern.press("Enter")?;
-    enter_chats(tern).await
+    tern.press("Enter")
 }
 
-async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
+pub(crate) async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
     tern.wait_for("Welcome to Tern").await?;
     tern.type_text(server)?;
     tern.press("Enter")?;
@@ -66,7 +93,7 @@ async fn find_server(tern: &mut Tern, server: &str) -> Result<()> {
 }
 
 /// Puts off the question about a recovery key, which a first login asks; then the list has the focus.
-async fn enter_chats(tern: &mut Tern) -> Result<()> {
+pub(crate) async fn enter_chats(tern: &mut Tern) -> Result<()> {
     tern.wait_for("Later").await?;
     tern.press("Esc")?;
     tern.wait_gone("Later").await

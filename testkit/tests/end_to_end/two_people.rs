@@ -57,8 +57,11 @@ async fn conversation(database: Database) -> Result<()> {
     beta.restart().await?;
     bob.wait_for(late.text()).await?;
 
-    // Whoever comes back finds the conversation as it was.
+    // Whoever comes back finds the conversation as it was, also without any server.
+    alpha.kill_9()?;
+    beta.kill_9()?;
     alice.kill_9_and_reopen()?;
+    alice.wait_for("offline").await?;
     for marker in [&question, &answer, &late] {
         alice.wait_for(marker.text()).await?;
     }

@@ -47,25 +47,29 @@ pub enum Request {
     Register { username: String, password: Secret, email: Option<String>, token: Option<Secret> },
     /// The code from the mail, typed. → as [`Request::Register`].
     SubmitMailCode { code: Secret },
-    /// "I have opened the link in the mail": asks the server again. → as [`Request::Register`].
-    ContinueRegistration,
+    /// "I have opened the link in the mail": asks the server again. `polled`: nobody pressed anything. → as [`Request::Register`].
+    ContinueRegistration { polled: bool },
+    /// The server's terms are accepted. → as [`Request::Register`].
+    AcceptTerms,
     /// Logs in by username, `@user:server` or email address. → [`Report::LoggedIn`] or [`Report::AuthFailed`].
     LogIn { user: String, password: Secret },
+    /// Opens the session on disk again after [`Report::CantOpen`]. → as at start.
+    Restore,
     /// Mails a password-reset code to `email`. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
     StartPasswordReset { email: String },
-    /// Sets the new password with the mailed code (absent: the link was opened). → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
-    FinishPasswordReset { code: Option<Secret>, new_password: Secret },
+    /// Sets the new password with the mailed code (absent: the link was opened). `polled`: nobody pressed anything. → [`Report::PasswordResetStep`] or [`Report::AuthFailed`].
+    FinishPasswordReset { code: Option<Secret>, new_password: Secret, polled: bool },
     /// Ends the session and wipes its keys and caches. → [`Report::LoggedOut`].
     LogOut,
 
     /// Opens a chat: its timeline reports follow until another is opened. → [`Report::Timeline`].
     OpenChat { chat: ChatId },
-    /// More history above what is shown. → [`Report::Timeline`], [`Report::HistoryEnd`].
+    /// More history above what is shown. → [`Report::Timeline`], [`Report::HistoryEnd`], at last [`Report::OlderLoaded`].
     LoadOlder { chat: ChatId },
     /// Sends text (Markdown), optionally as reply to or edit of a message.
     SendText { chat: ChatId, text: String, reply_to: Option<MessageKey>, edits: Option<MessageKey> },
-    /// Tries a failed message again.
-    RetrySend { chat: ChatId, message: MessageKey },
+    /// Tries again: a message that failed or waits to be sent, or the key of one that can't be decrypted.
+    Retry { chat: ChatId, message: MessageKey },
     /// Removes a message for everybody (or drops an unsent one).
     Delete { chat: ChatId, message: MessageKey },
     /// Toggles a reaction.
@@ -127,12 +131,18 @@ pub enum Report {
     UsernameChecked { username: String, problem: Option<String> },
     /// Registration goes on in the mailbox (or asks for something).
     RegistrationStep(MailStep),
+    /// The server's terms, to be read and accepted.
+    RegistrationTerms { links: Vec<String> },
     /// The same for a password reset.
     PasswordResetStep(MailStep),
-    /// A login, registration or reset was refused; `reason` says what to do next.
-    AuthFailed { reason: String },
+    /// A login, registration or reset was refused; `reason` says what to do next, `about` what of the form it is about.
+    AuthFailed { reason: String, about: Option<About> },
+    /// The account was made, but logging in to it failed for `reason`: it can be logged in to.
+    AccountMade { user: UserId, reason: String },
     /// There is a session now (also at start, restored from disk).
     LoggedIn { user: UserId, server: String, device: String },
+    /// The session on disk can't be opened now; nothing of it is touched. `reason` says what to do next.
+    CantOpen { reason: String },
     /// The session is gone. `soft`: log in again, keys are kept.
     LoggedOut { soft: bool, reason: Option<String> },
     /// The link to the server, for the status line.
@@ -144,6 +154,8 @@ pub enum Report {
     Timeline { chat: ChatId, messages: Vec<Message> },
     /// There is nothing older.
     HistoryEnd { chat: ChatId },
+    /// The end of a [`Request::LoadOlder`], whatever came of it.
+    OlderLoaded { chat: ChatId, failed: bool },
     /// Who is typing there now.
     Typing { chat: ChatId, names: Vec<String> },
     /// A chat asked for is there: open it.
@@ -178,8 +190,21 @@ pub struct ServerInfo {
     /// Registration wants an email address / a registration token.
     pub wants_email: bool,
     pub wants_token: bool,
+    /// An email address can be given.
+    pub takes_email: bool,
     /// Login with a password is offered.
     pub password_login: bool,
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    Server,
+    User,
+    Email,
+    Password,
+    Token,
+    Code,
 }
 
 /// Where an email conversation stands.
@@ -187,9 +212,9 @@ pub struct ServerInfo {
 pub enum MailStep {
     /// A mail went out. `code`: it can be typed here; otherwise the link in it must be opened.
     MailSent { email: String, code: bool },
-    /// The link has not been opened yet.
-    StillWaiting,
-    /// The code was wrong; `tries_left` if the server said.
+    /// The link has not been opened yet; or, when nobody pressed anything (`polled`), the server could not say.
+    StillWaiting { polled: bool },
+    /// The code was wrong, or the mail is no longer good; `reason` says what to do next.
     WrongCode { reason: String },
     /// A password reset is through: log in now.
     Done,
@@ -212,6 +237,9 @@ pub struct Chat {
     pub kind: ChatKind,
     /// `Some(inviter)` while this is an invitation to accept or decline.
     pub invited_by: Option<String>,
+    /// Who that is; a name can be anybody's.
+    #[serde(default)]
+    pub inviter: Option<UserId>,
     pub encrypted: bool,
     /// The other person, in a direct chat.
     pub peer: Option<UserId>,
@@ -336,6 +364,8 @@ pub enum Recovery {
     Unknown,
     /// Never set up: offer it.
     Disabled,
+    /// Never set up, and another device holds the keys: this one must be verified with it first.
+    Elsewhere,
     /// Set up elsewhere and not opened here: ask for the key.
     Incomplete,
     Enabled,

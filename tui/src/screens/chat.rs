@@ -85,7 +85,7 @@ fn draw_conversation(
 fn draw_status(state: &State, area: ratatui::layout::Rect, buffer: &mut Buffer) {
     let advice = state.encryption.as_ref().and_then(|encryption| match encryption.recovery {
         Recovery::Disabled => Some("no recovery key yet"),
-        Recovery::Incomplete => Some("old messages locked"),
+        Recovery::Incomplete | Recovery::Elsewhere => Some("old messages locked"),
         Recovery::Unknown | Recovery::Enabled => None,
     });
     let advice = advice.map(|advice| {

@@ -13,9 +13,9 @@ const KEYS_COLUMNS: u16 = 24;
 pub(super) fn draw(top: usize, area: Rect, buffer: &mut Buffer) {
     let inner = frame(area, "Keys", buffer);
     let mut lines: Vec<(String, &str)> = Vec::new();
-    for (focus, title) in keymap::GROUPS {
+    for (title, rows) in keymap::pages() {
         lines.push((String::new(), title));
-        lines.extend(keymap::rows(focus));
+        lines.extend(rows);
         lines.push((String::new(), ""));
     }
     let keys = KEYS_COLUMNS.min(inner.width / 2);

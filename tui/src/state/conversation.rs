@@ -25,6 +25,8 @@ pub struct Conversation {
     pub live: bool,
     pub at_start: bool,
     pub loading_older: bool,
+    /// The last try failed: nothing older is asked for until a key is pressed or the server is back.
+    pub older_failed: bool,
     pub typing: Vec<String>,
     pub edge: Edge,
     pub selected: Option<MessageKey>,

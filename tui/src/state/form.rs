@@ -1,7 +1,8 @@
 //! Forms and questions: fields to fill in, a line about what is wrong, buttons. First-run screens and popups are made of them.
 
 use super::field::TextField;
-use crate::backend::{ChatId, MessageKey, UserId};
+use crate::backend::{ChatId, MessageKey, Profile, UserId};
+use crate::keymap;
 
 /// A form on the screen.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,8 @@ pub struct Form {
     pub error: Option<String>,
     /// What is being waited for.
     pub busy: Option<&'static str>,
+    /// It came while something else was being typed: no button has the focus and no letter presses one until it is gone to.
+    pub unasked: bool,
 }
 
 /// Which form it is.
@@ -29,8 +32,12 @@ pub enum FormKind {
     Register,
     MailCode,
     MailLink,
+    CantOpen,
+    Terms,
     ResetEmail,
-    ResetCode { code: bool },
+    ResetCode {
+        code: bool,
+    },
     NewChat,
     NewGroup,
     JoinRoom,
@@ -39,12 +46,24 @@ pub enum FormKind {
     SendFile(ChatId),
     ChatInfo(ChatId),
     LeaveChat(ChatId),
-    Profile { user: Option<UserId> },
-    EditProfile,
+    /// `None`: one's own. `shown`: what the server said.
+    Profile {
+        user: Option<UserId>,
+        shown: Option<Box<Profile>>,
+    },
+    /// What is being changed.
+    EditProfile(Box<Profile>),
     MessageInfo,
-    Delete { chat: ChatId, message: MessageKey },
-    React { chat: ChatId, message: MessageKey },
+    Delete {
+        chat: ChatId,
+        message: MessageKey,
+    },
+    React {
+        chat: ChatId,
+        message: MessageKey,
+    },
     OfferRecovery,
+    OfferVerification,
     RecoveryKey(crate::backend::Secret),
     Recover,
     Encryption,
@@ -62,6 +81,8 @@ pub struct FormField {
     pub input: TextField,
     /// A word of advice below the field while it has the focus.
     pub advice: &'static str,
+    /// May be left empty.
+    pub optional: bool,
     pub error: Option<String>,
 }
 
@@ -100,8 +121,13 @@ pub enum FieldKind {
 pub struct Button {
     pub label: &'static str,
     pub press: Press,
+}
+
+impl Button {
     /// Presses it while no text field has the focus.
-    pub key: char,
+    pub fn letter(&self) -> Option<char> {
+        keymap::letter(self.label)
+    }
 }
 
 /// What pressing a button does.
@@ -115,6 +141,9 @@ pub enum Press {
     ToRegister,
     ToReset,
     ToFindServer,
+    Quit,
+    /// Another mail, for the same.
+    NewMail,
     Decline,
     Edit,
     Message,
@@ -129,9 +158,9 @@ pub enum Press {
     React(&'static str),
 }
 
-/// A button; its key is the first letter of its label unless told otherwise.
-pub const fn button(label: &'static str, press: Press, key: char) -> Button {
-    Button { label, press, key }
+/// A button; its letter stands in the table of keys.
+pub const fn button(label: &'static str, press: Press) -> Button {
+    Button { label, press }
 }
 
 /// A field with `text` in it.
@@ -142,6 +171,7 @@ pub fn field(name: FieldName, label: &'static str, text: &str) -> FormField {
         kind: FieldKind::Text,
         input: TextField::new(text),
         advice: "",
+        optional: false,
         error: None,
     }
 }
@@ -160,6 +190,11 @@ impl FormField {
     /// The same with a word of advice.
     pub fn advice(self, advice: &'static str) -> FormField {
         FormField { advice, ..self }
+    }
+
+    /// The same, as one that may be left empty.
+    pub fn optional(self) -> FormField {
+        FormField { optional: true, ..self }
     }
 
     pub fn is_switch(&self) -> bool {
@@ -188,7 +223,20 @@ impl Form {
             focus,
             error: None,
             busy: None,
+            unasked: false,
         }
+    }
+
+    /// The same, as one that nobody asked for: what is typed as it comes must not answer it.
+    pub fn unasked(mut self) -> Form {
+        self.unasked = true;
+        self.focus = self.stops();
+        self
+    }
+
+    /// Whether the letter of a button presses it now.
+    pub fn takes_letters(&self) -> bool {
+        !self.unasked || self.focus < self.stops()
     }
 
     /// The same with lines above the fields.
@@ -251,10 +299,11 @@ impl Form {
     }
 
     pub fn next(&mut self) {
-        self.focus = (self.focus + 1) % self.stops();
+        self.focus = if self.focus >= self.stops() { 0 } else { (self.focus + 1) % self.stops() };
     }
 
     pub fn previous(&mut self) {
-        self.focus = (self.focus + self.stops() - 1) % self.stops();
+        let stops = self.stops();
+        self.focus = self.focus.checked_sub(1).unwrap_or(stops - 1).min(stops - 1);
     }
 }

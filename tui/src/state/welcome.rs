@@ -1,7 +1,7 @@
 //! The first-run screens: finding a server, registering by email, logging in, a new password. Each is a form.
 
 use super::form::{Button, FieldName, Form, FormKind, Press, button, field};
-use crate::backend::ServerInfo;
+use crate::backend::{Secret, ServerInfo};
 
 /// Where somebody without a session stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,11 +12,16 @@ pub struct Welcome {
     pub typed: String,
     /// The address a mail went to.
     pub email: String,
-    /// The registration or reset that is under way, to go back to.
+    /// The registration that is under way, to go back to or to begin anew.
     pub before: Option<Form>,
+    /// The server is asked now and then whether the link has been opened.
+    pub asking: bool,
+    /// The password that waits for the link in the mail to be opened.
+    pub waiting_password: Option<Secret>,
 }
 
-const BACK: Button = button("Back", Press::Close, 'b');
+const BACK: Button = button("Back", Press::Close);
+const NEW_MAIL: Button = button("New mail", Press::NewMail);
 
 impl Welcome {
     /// The first screen; `server` prefilled.
@@ -27,6 +32,8 @@ impl Welcome {
             typed: server.to_owned(),
             email: String::new(),
             before: None,
+            asking: false,
+            waiting_password: None,
         }
     }
 
@@ -48,11 +55,11 @@ impl Welcome {
 
     /// Log in or register on the found server.
     pub fn entrance(&self) -> Form {
-        let mut buttons = vec![button("Log in", Press::ToLogIn, 'l')];
+        let mut buttons = vec![button("Log in", Press::ToLogIn)];
         let mut intro = vec![format!("{} answers.", self.server_name())];
         if let Some(server) = &self.server {
             if server.registration {
-                buttons.push(button("Register", Press::ToRegister, 'r'));
+                buttons.push(button("Register", Press::ToRegister));
             } else {
                 intro
                     .push("It takes no new accounts here; log in with one it gave you.".to_owned());
@@ -61,7 +68,7 @@ impl Welcome {
                 intro.push("It offers no login with a password: try another server.".to_owned());
             }
         }
-        buttons.push(button("Another server", Press::ToFindServer, 'a'));
+        buttons.push(button("Another server", Press::ToFindServer));
         Form::new(FormKind::Entrance, "Welcome", Vec::new(), buttons).intro(intro)
     }
 
@@ -75,11 +82,8 @@ impl Welcome {
                 .secret()
                 .advice("Ctrl+T shows what you type."),
         ];
-        let buttons = vec![
-            button("Log in", Press::Submit, 'l'),
-            button("New password", Press::ToReset, 'n'),
-            BACK,
-        ];
+        let buttons =
+            vec![button("Log in", Press::Submit), button("New password", Press::ToReset), BACK];
         Form::new(FormKind::LogIn, format!("Log in on {}", self.server_name()), fields, buttons)
     }
 
@@ -93,12 +97,12 @@ impl Welcome {
             .or_else(|| self.typed_email().and_then(|email| email.split('@').next()))
             .unwrap_or_default();
         let mut fields = Vec::new();
+        let email = |label| {
+            field(FieldName::Email, label, self.typed_email().unwrap_or_default())
+                .advice("A mail goes to it. You can log in and set a new password with it.")
+        };
         if self.server.as_ref().is_some_and(|server| server.wants_email) {
-            fields.push(
-                field(FieldName::Email, "Email", self.typed_email().unwrap_or_default()).advice(
-                    "A code is mailed to it. You can log in and set a new password with it.",
-                ),
-            );
+            fields.push(email("Email"));
         }
         fields.push(
             field(FieldName::User, "Username", localpart)
@@ -116,7 +120,10 @@ impl Welcome {
                     .advice("You get it from whoever runs this server. Ctrl+T shows it."),
             );
         }
-        let buttons = vec![button("Register", Press::Submit, 'r'), BACK];
+        if self.server.as_ref().is_some_and(|server| server.takes_email && !server.wants_email) {
+            fields.push(email("Email (optional)").optional());
+        }
+        let buttons = vec![button("Register", Press::Submit), BACK];
         Form::new(
             FormKind::Register,
             format!("Register on {}", self.server_name()),
@@ -125,22 +132,31 @@ impl Welcome {
         )
     }
 
+    /// What the server wants agreed to.
+    pub fn terms(&self, links: &[String]) -> Form {
+        let buttons = vec![button("I accept", Press::Submit), BACK];
+        let mut intro = vec![format!("{} has terms. Read them, then say so:", self.server_name())];
+        intro.push(String::new());
+        intro.extend(links.iter().cloned());
+        Form::new(FormKind::Terms, "Terms", Vec::new(), buttons).intro(intro)
+    }
+
     /// The code from the mail.
     pub fn mail_code(&self) -> Form {
         let fields = vec![field(FieldName::Code, "Code", "").advice(
             "It is in the mail; look among the spam too. Opening the link there works as well.",
         )];
-        let buttons = vec![button("Go on", Press::Submit, 'g'), BACK];
+        let buttons = vec![button("Go on", Press::Submit), NEW_MAIL, BACK];
         Form::new(FormKind::MailCode, "Check your mail", fields, buttons)
             .intro([format!("A code was mailed to {}.", self.email)])
     }
 
     /// Waiting for the link to be opened.
     pub fn mail_link(&self) -> Form {
-        let buttons = vec![button("I have opened it", Press::Submit, 'i'), BACK];
+        let buttons = vec![button("I have opened it", Press::Submit), NEW_MAIL, BACK];
         let intro = [
             format!("A mail went to {}.", self.email),
-            "Open the link in the mail, confirm there, then go on here.".to_owned(),
+            "Open the link in the mail and confirm there; it goes on here by itself.".to_owned(),
         ];
         Form::new(FormKind::MailLink, "Check your mail", Vec::new(), buttons).intro(intro)
     }
@@ -151,7 +167,7 @@ impl Welcome {
             field(FieldName::Email, "Email", self.typed_email().unwrap_or_default())
                 .advice("The address of your account."),
         ];
-        let buttons = vec![button("Mail me", Press::Submit, 'm'), BACK];
+        let buttons = vec![button("Mail me", Press::Submit), BACK];
         Form::new(FormKind::ResetEmail, "New password", fields, buttons)
     }
 
@@ -170,7 +186,7 @@ impl Welcome {
                 .secret()
                 .advice("At least 8 characters. Ctrl+T shows what you type."),
         );
-        let buttons = vec![button("Set it", Press::Submit, 's'), BACK];
+        let buttons = vec![button("Set it", Press::Submit), NEW_MAIL, BACK];
         let how = if typed {
             "If there is an account, a code was mailed to"
         } else {
@@ -189,9 +205,24 @@ pub fn find_server(typed: &str) -> Form {
         FormKind::FindServer,
         "Welcome to Tern",
         fields,
-        vec![button("Go on", Press::Submit, 'g')],
+        vec![button("Go on", Press::Submit)],
     )
     .intro(["Where is your account, or where do you want one?"]);
     form.focus = 0;
     form
+}
+
+/// The session on disk is there and can't be opened: nothing of it is touched without being asked for.
+pub fn cant_open(reason: &str) -> Form {
+    let buttons = vec![
+        button("Try again", Press::Submit),
+        button("Log in anew", Press::ToFindServer),
+        button("Quit", Press::Quit),
+    ];
+    let intro = [
+        reason.to_owned(),
+        String::new(),
+        "Logging in anew moves what is here aside; nothing is removed.".to_owned(),
+    ];
+    Form::new(FormKind::CantOpen, "Your session can't be opened", Vec::new(), buttons).intro(intro)
 }

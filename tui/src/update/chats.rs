@@ -2,7 +2,7 @@
 
 use super::{history_size, popups};
 use crate::action::Command;
-use crate::backend::{ChatId, Message, Request};
+use crate::backend::{Chat, ChatId, Message, Request};
 use crate::effect::Effect;
 use crate::state::composer::Composer;
 use crate::state::conversation::Conversation;
@@ -28,7 +28,12 @@ pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::LastChat => {
             return state.previous.clone().map_or_else(Vec::new, |chat| open(state, &chat));
         }
-        Command::NextUnread => return next_unread(state),
+        Command::NextUnread => {
+            return next(state, |chat| chat.unread > 0 && !chat.muted, "Nothing unread.");
+        }
+        Command::NextMention => {
+            return next(state, |chat| chat.mentions > 0, "Nobody mentions you.");
+        }
         Command::CloseChat => close(state),
         Command::MarkRead => {
             let chat = if state.pane == Pane::List { state.selected.clone() } else { None };
@@ -79,20 +84,18 @@ fn step(state: &mut State, by: i64) -> Vec<Effect> {
     }
 }
 
-fn next_unread(state: &mut State) -> Vec<Effect> {
+/// Opens the next chat that is such, after the open one and around.
+fn next(state: &mut State, such: impl Fn(&Chat) -> bool, none: &str) -> Vec<Effect> {
     let from = state
         .open
         .as_ref()
         .and_then(|open| state.chats.iter().position(|chat| chat.id == open.chat))
         .map_or(0, |at| at + 1);
     let (before, after) = state.chats.split_at(from.min(state.chats.len()));
-    let unread = after
-        .iter()
-        .chain(before)
-        .find(|chat| chat.unread > 0 && !chat.muted && !state.is_open(&chat.id));
-    match unread.map(|chat| chat.id.clone()) {
+    let found = after.iter().chain(before).find(|chat| such(chat) && !state.is_open(&chat.id));
+    match found.map(|chat| chat.id.clone()) {
         Some(chat) => open(state, &chat),
-        None => super::notice(state, "Nothing unread."),
+        None => super::notice(state, none),
     }
 }
 

@@ -146,6 +146,9 @@ fn send(state: &mut State) -> Vec<Effect> {
 
 fn edit_last(state: &mut State) -> Vec<Effect> {
     let own = |message: &&Message| message.own && matches!(message.body, Body::Text { .. });
+    if state.open.as_ref().is_some_and(|open| !open.live) {
+        return history::not_yet(state);
+    }
     let last = state.open.as_ref().and_then(|open| open.messages.iter().rev().find(own)).cloned();
     if let Some(message) = last {
         history::edit(state, &message);
@@ -155,6 +158,9 @@ fn edit_last(state: &mut State) -> Vec<Effect> {
 
 /// Aims the reply one message up or down; below the newest there is no reply.
 fn move_reply(state: &mut State, command: Command) -> Vec<Effect> {
+    if state.open.as_ref().is_some_and(|open| !open.live) {
+        return history::not_yet(state);
+    }
     let Some(open) = &mut state.open else { return Vec::new() };
     let answerable = |message: &&Message| !matches!(message.body, Body::Service(_) | Body::Deleted);
     let at = match &open.composer.aim {

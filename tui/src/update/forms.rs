@@ -2,10 +2,10 @@
 
 use super::{chats, complain, composer, encryption, popups, welcome};
 use crate::action::Command;
-use crate::backend::{Request, Secret, UserId};
+use crate::backend::{Profile, Request, Secret, UserId};
 use crate::effect::Effect;
+use crate::state::State;
 use crate::state::form::{FieldKind, FieldName, Form, FormKind, Press};
-use crate::state::{Popup, State};
 use std::path::PathBuf;
 
 pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
@@ -20,6 +20,7 @@ pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Left if !on_text => form.previous(),
         Command::Right if !on_text => form.next(),
         Command::Reveal => reveal(form),
+        Command::Newline => return type_text(state, "\n"),
         command => {
             if let Some(field) = form.focused_field_mut().filter(|field| !field.is_switch()) {
                 composer::walk(&mut field.input, command);
@@ -52,17 +53,27 @@ pub(super) fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
             FieldKind::Off if text == " " => field.kind = FieldKind::On,
             FieldKind::On | FieldKind::Off => {}
             FieldKind::Text | FieldKind::Secret | FieldKind::Revealed => {
-                field.input.insert(&crate::sanitize::line(text));
+                let text = match field.name {
+                    FieldName::Bio => popups::one_row(text),
+                    _ => crate::sanitize::line(text),
+                };
+                field.input.insert(&text);
                 field.error = None;
             }
         }
         return Vec::new();
     }
+    if !form.takes_letters() {
+        return Vec::new();
+    }
     if text == " " {
         return press_focused(state);
     }
-    let pressed =
-        form.buttons.iter().find(|button| text.chars().eq([button.key])).map(|button| button.press);
+    let pressed = form
+        .buttons
+        .iter()
+        .find(|button| text.chars().eq(button.letter()))
+        .map(|button| button.press);
     pressed.map_or_else(Vec::new, |pressed| press(state, pressed))
 }
 
@@ -72,6 +83,9 @@ fn press_focused(state: &mut State) -> Vec<Effect> {
     if let Some(button) = form.focused_button() {
         let pressed = button.press;
         return press(state, pressed);
+    }
+    if !form.takes_letters() {
+        return Vec::new();
     }
     let before = form.focus;
     let more = form.fields.iter().skip(before + 1).any(|field| !field.is_switch());
@@ -99,42 +113,28 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
         (Press::React(reaction), FormKind::React { .. }) => return react(state, &form, reaction),
         _ => {}
     }
+    if press == Press::Close && encryption::keeps_key(state) {
+        return Vec::new();
+    }
+    if press == Press::SetUp {
+        return encryption::set_up(state);
+    }
     state.popups.pop();
     match (press, form.kind) {
         (Press::Decline, FormKind::Invitation(chat)) => {
             vec![Effect::Request(Request::Leave { chat })]
         }
-        (Press::Edit, FormKind::Profile { .. }) => {
-            let name = form
-                .intro
-                .first()
-                .filter(|name| !name.starts_with('@'))
-                .cloned()
-                .unwrap_or_default();
-            let bio = form
-                .intro
-                .iter()
-                .skip(3)
-                .take(form.intro.len().saturating_sub(5))
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(" ");
-            state.popups.push(Popup::Form(popups::edit_profile(&name, &bio)));
-            Vec::new()
+        (Press::Edit, FormKind::Profile { shown: Some(profile), .. }) => {
+            popups::show(state, popups::edit_profile(profile))
         }
-        (Press::Message, FormKind::Profile { user: Some(user) }) => {
+        (Press::Message, FormKind::Profile { user: Some(user), .. }) => {
             state.awaited_chat = true;
             vec![Effect::Request(Request::NewDirectChat { user, encrypted: true })]
         }
-        (Press::Verify, FormKind::Profile { user }) => {
+        (Press::Verify, FormKind::Profile { user, .. }) => {
             vec![Effect::Request(Request::StartVerification { user })]
         }
         (Press::Verify, _) => vec![Effect::Request(Request::StartVerification { user: None })],
-        (Press::SetUp, _) => {
-            let mut effects = super::notice(state, "Setting up the recovery key…");
-            effects.push(Effect::Request(Request::EnableRecovery));
-            effects
-        }
         (Press::EnterKey, _) => {
             encryption::ask_for_recovery_key(state);
             Vec::new()
@@ -192,14 +192,23 @@ fn request_of(form: &Form) -> Option<Result<Request, (FieldName, &'static str)>>
         FormKind::SendFile(chat) => filled(FieldName::Path, "Give the path of a file.")
             .map(|path| Request::SendFile { chat, path: PathBuf::from(path) }),
         FormKind::LeaveChat(chat) => Ok(Request::Leave { chat }),
-        FormKind::EditProfile => {
-            let (name, bio) = (form.value(FieldName::Name), form.value(FieldName::Bio));
-            Ok(Request::SetProfile { display_name: Some(name), bio: Some(bio) })
-        }
+        FormKind::EditProfile(before) => return changes(form, &before).map(Ok),
         FormKind::Delete { chat, message } => Ok(Request::Delete { chat, message }),
         FormKind::LogOut => Ok(Request::LogOut),
         _ => return None,
     })
+}
+
+/// What of the profile was changed; `None` when nothing was.
+fn changes(form: &Form, before: &Profile) -> Option<Request> {
+    let given = |name, before: Option<&String>| {
+        let now = popups::many_lines(&form.value(name));
+        (now.trim() != before.map_or("", |before| before.trim())).then_some(now)
+    };
+    let display_name = given(FieldName::Name, before.display_name.as_ref());
+    let bio = given(FieldName::Bio, before.bio.as_ref());
+    let changed = display_name.is_some() || bio.is_some();
+    changed.then_some(Request::SetProfile { display_name, bio })
 }
 
 fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
@@ -265,6 +274,9 @@ fn new_group(form: &Form) -> Result<Request, (FieldName, &'static str)> {
 /// "Accept" and "They match" are both the first button; which one it is shows in what the other is.
 fn confirm_verification(state: &mut State, form: &Form) -> Vec<Effect> {
     let emoji = form.buttons.iter().any(|button| button.press == Press::NoMatch);
+    if form.busy.is_some() {
+        return Vec::new();
+    }
     let waiting = form.buttons.iter().all(|button| button.press != Press::Submit);
     if waiting {
         return complain(state, "The other side has not answered yet.");

@@ -102,8 +102,17 @@ pub(super) fn text_of(message: &Message) -> Option<&str> {
     }
 }
 
+/// What the last run left on the screen has no keys that the backend knows.
+pub(super) fn not_yet(state: &mut State) -> Vec<Effect> {
+    complain(state, "This chat is still being opened. Try again in a moment.")
+}
+
 fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
-    let Some(chat) = state.open.as_ref().map(|open| open.chat.clone()) else { return Vec::new() };
+    let Some(open) = &state.open else { return Vec::new() };
+    let chat = open.chat.clone();
+    if !open.live && !matches!(command, Command::Copy | Command::MessageInfo) {
+        return not_yet(state);
+    }
     match command {
         Command::Reply => {
             reply_to(state, message);
@@ -125,10 +134,10 @@ fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
         },
         Command::React => popups::ask_for_reaction(state, chat, message),
         Command::Retry
-            if message.ticks == Some(Ticks::Failed)
+            if matches!(message.ticks, Some(Ticks::Failed | Ticks::Sending))
                 || matches!(message.body, Body::Undecryptable { .. }) =>
         {
-            vec![Effect::Request(Request::RetrySend { chat, message: message.key.clone() })]
+            vec![Effect::Request(Request::Retry { chat, message: message.key.clone() })]
         }
         Command::Retry => notice(state, "This message needs no retry."),
         Command::MessageInfo => popups::show_message_info(state, message),

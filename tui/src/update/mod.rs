@@ -54,6 +54,9 @@ pub fn update(state: &mut State, action: Action) -> Vec<Effect> {
 fn press_key(state: &mut State, key: Key) -> Vec<Effect> {
     let focus = state.focus();
     state.leader = false;
+    if let Some(open) = &mut state.open {
+        open.older_failed = false;
+    }
     match (keymap::command_for(focus, key), key.typed()) {
         (Some(command), _) => run(state, command),
         (None, Some(c)) if focus != Focus::Leader => type_text(state, c.encode_utf8(&mut [0; 4])),
@@ -128,6 +131,7 @@ fn run_in_chats(state: &mut State, command: Command, focus: Focus) -> Vec<Effect
         | Command::PreviousChat
         | Command::LastChat
         | Command::NextUnread
+        | Command::NextMention
         | Command::CloseChat
         | Command::MarkRead => chats::run(state, command),
         Command::EditLast | Command::ReplyPrevious | Command::ReplyNext => {
@@ -172,6 +176,7 @@ fn elapsed(state: &mut State, timer: Timer) -> Vec<Effect> {
             state.snapshot_due = false;
             vec![Effect::SaveSnapshot]
         }
+        Timer::AskAgain => welcome::ask_again(state),
     }
 }
 
@@ -206,6 +211,7 @@ fn settle(state: &mut State) -> Vec<Effect> {
         }
         if open.live
             && !open.loading_older
+            && !open.older_failed
             && !open.at_start
             && height > 0
             && open.near_start(height)

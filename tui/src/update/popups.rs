@@ -9,8 +9,8 @@ use crate::state::field::TextField;
 use crate::state::form::{Button, FieldName, Form, FormKind, Press, button, field};
 use crate::state::{Found, Popup, State};
 
-pub(super) const CLOSE: Button = button("Close", Press::Close, 'c');
-const CANCEL: Button = button("Cancel", Press::Close, 'c');
+pub(super) const CLOSE: Button = button("Close", Press::Close);
+const CANCEL: Button = button("Cancel", Press::Close);
 
 pub(super) fn show(state: &mut State, form: Form) -> Vec<Effect> {
     state.popups.push(Popup::Form(form));
@@ -19,7 +19,7 @@ pub(super) fn show(state: &mut State, form: Form) -> Vec<Effect> {
 
 fn new_chat() -> Form {
     let who = field(FieldName::User, "Person", "").advice("Their id, such as @bob:example.org.");
-    let buttons = vec![button("Start", Press::Submit, 's'), CANCEL];
+    let buttons = vec![button("Start", Press::Submit), CANCEL];
     Form::new(FormKind::NewChat, "New chat", vec![who, encrypted()], buttons)
 }
 
@@ -27,18 +27,13 @@ fn new_group() -> Form {
     let name = field(FieldName::Name, "Name", "");
     let members = field(FieldName::Members, "Members", "")
         .advice("Ids such as @bob:example.org, separated by spaces. More can be invited later.");
-    let buttons = vec![button("Create", Press::Submit, 'r'), CANCEL];
+    let buttons = vec![button("Create", Press::Submit), CANCEL];
     Form::new(FormKind::NewGroup, "New group", vec![name, members, encrypted()], buttons)
 }
 
 fn join_room() -> Form {
     let room = field(FieldName::Room, "Address", "").advice("Such as #garden:example.org.");
-    Form::new(
-        FormKind::JoinRoom,
-        "Join",
-        vec![room],
-        vec![button("Join", Press::Submit, 'j'), CANCEL],
-    )
+    Form::new(FormKind::JoinRoom, "Join", vec![room], vec![button("Join", Press::Submit), CANCEL])
 }
 
 /// Opens what a command asks for.
@@ -59,7 +54,7 @@ pub(super) fn open(state: &mut State, command: Command) -> Vec<Effect> {
                 FormKind::LogOut,
                 "Log out",
                 Vec::new(),
-                vec![CANCEL, button("Log out", Press::Submit, 'l')],
+                vec![CANCEL, button("Log out", Press::Submit)],
             );
             show(
                 state,
@@ -80,7 +75,7 @@ pub(super) fn open(state: &mut State, command: Command) -> Vec<Effect> {
                     FormKind::SendFile(chat),
                     "Send a file",
                     vec![path],
-                    vec![button("Send", Press::Submit, 's'), CANCEL],
+                    vec![button("Send", Press::Submit), CANCEL],
                 ),
             )
         }
@@ -104,7 +99,7 @@ pub(super) fn invite(state: &mut State, chat: ChatId) -> Vec<Effect> {
             FormKind::Invite(chat),
             "Invite",
             vec![who],
-            vec![button("Invite", Press::Submit, 'i'), CANCEL],
+            vec![button("Invite", Press::Submit), CANCEL],
         ),
     )
 }
@@ -115,13 +110,17 @@ pub(super) fn ask_to_leave(state: &mut State, chat: ChatId) -> Vec<Effect> {
         FormKind::LeaveChat(chat),
         "Leave",
         Vec::new(),
-        vec![CANCEL, button("Leave", Press::Submit, 'l')],
+        vec![CANCEL, button("Leave", Press::Submit)],
     );
     show(state, form.intro([format!("Leave {name}? You get no more of its messages.")]))
 }
 
 pub(super) fn ask_about_invitation(state: &mut State, chat: &Chat) -> Vec<Effect> {
-    let inviter = chat.invited_by.clone().unwrap_or_default();
+    let name = chat.invited_by.clone().unwrap_or_default();
+    let inviter = match &chat.inviter {
+        Some(id) if *id != name => format!("{name} ({id})"),
+        _ => name,
+    };
     let mut intro = vec![format!("{inviter} invites you to {}.", chat.name)];
     intro.extend(chat.topic.clone());
     intro.push(
@@ -133,9 +132,9 @@ pub(super) fn ask_about_invitation(state: &mut State, chat: &Chat) -> Vec<Effect
         .to_owned(),
     );
     let buttons = vec![
-        button("Accept", Press::Submit, 'a'),
-        button("Decline", Press::Decline, 'd'),
-        button("Later", Press::Close, 'l'),
+        button("Accept", Press::Submit),
+        button("Decline", Press::Decline),
+        button("Later", Press::Close),
     ];
     show(
         state,
@@ -157,9 +156,9 @@ fn show_chat_info(state: &mut State, id: &str) -> Vec<Effect> {
     intro.push(chat.id.clone());
     let mut buttons = vec![CLOSE];
     if chat.peer.is_some() {
-        buttons.push(button("Profile", Press::ShowPeer, 'p'));
+        buttons.push(button("Profile", Press::ShowPeer));
     }
-    buttons.extend([button("Invite", Press::Invite, 'i'), button("Leave", Press::Leave, 'l')]);
+    buttons.extend([button("Invite", Press::Invite), button("Leave", Press::Leave)]);
     show(
         state,
         Form::new(FormKind::ChatInfo(chat.id), "About this chat", Vec::new(), buttons).intro(intro),
@@ -168,8 +167,12 @@ fn show_chat_info(state: &mut State, id: &str) -> Vec<Effect> {
 
 /// Asks for a profile and opens its view at once.
 pub(super) fn show_profile(state: &mut State, user: Option<UserId>) -> Vec<Effect> {
-    let form =
-        Form::new(FormKind::Profile { user: user.clone() }, "Profile", Vec::new(), vec![CLOSE]);
+    let form = Form::new(
+        FormKind::Profile { user: user.clone(), shown: None },
+        "Profile",
+        Vec::new(),
+        vec![CLOSE],
+    );
     state.popups.push(Popup::Form(Form { busy: Some("Asking the server…"), ..form }));
     vec![Effect::Request(Request::FetchProfile { user })]
 }
@@ -187,12 +190,15 @@ pub(super) fn profile_form(profile: &Profile, own: bool) -> Form {
     intro.push(String::new());
     intro.push(if profile.verified { "✓ verified" } else { "not verified yet" }.to_owned());
     let buttons = if own {
-        vec![button("Edit", Press::Edit, 'e'), CLOSE]
+        vec![button("Edit", Press::Edit), CLOSE]
     } else {
-        vec![button("Message", Press::Message, 'm'), button("Verify", Press::Verify, 'v'), CLOSE]
+        vec![button("Message", Press::Message), button("Verify", Press::Verify), CLOSE]
     };
     Form::new(
-        FormKind::Profile { user: (!own).then(|| profile.user.clone()) },
+        FormKind::Profile {
+            user: (!own).then(|| profile.user.clone()),
+            shown: Some(Box::new(profile.clone())),
+        },
         "Profile",
         Vec::new(),
         buttons,
@@ -200,17 +206,32 @@ pub(super) fn profile_form(profile: &Profile, own: bool) -> Form {
     .intro(intro)
 }
 
+/// Stands for the end of a line in a field of one row.
+const LINE_END: char = '⏎';
+
+/// Text of several lines for a field of one row.
+pub(super) fn one_row(text: &str) -> String {
+    text.replace('\n', &LINE_END.to_string())
+}
+
+/// The text that a field of one row stands for.
+pub(super) fn many_lines(text: &str) -> String {
+    text.replace(LINE_END, "\n")
+}
+
 /// The form to change one's own profile.
-pub(super) fn edit_profile(name: &str, bio: &str) -> Form {
+pub(super) fn edit_profile(profile: Box<Profile>) -> Form {
+    let text = |text: &Option<String>| one_row(text.as_deref().unwrap_or_default().trim());
     let fields = vec![
-        field(FieldName::Name, "Name", name),
-        field(FieldName::Bio, "Bio", bio).advice("A few words about you, for everyone to see."),
+        field(FieldName::Name, "Name", &text(&profile.display_name)),
+        field(FieldName::Bio, "Bio", &text(&profile.bio))
+            .advice("A few words about you, for everyone to see. ⏎ begins another line: Ctrl+J."),
     ];
     let mut form = Form::new(
-        FormKind::EditProfile,
+        FormKind::EditProfile(profile),
         "Your profile",
         fields,
-        vec![button("Save", Press::Submit, 's'), CANCEL],
+        vec![button("Save", Press::Submit), CANCEL],
     );
     form.focus = 0;
     form
@@ -241,18 +262,14 @@ pub(super) fn ask_to_delete(state: &mut State, chat: ChatId, message: &Message) 
         .unwrap_or_default()
         .to_owned();
     let kind = FormKind::Delete { chat, message: message.key.clone() };
-    let buttons = vec![button("Delete", Press::Submit, 'd'), button("Keep", Press::Close, 'k')];
+    let buttons = vec![button("Delete", Press::Submit), button("Keep", Press::Close)];
     show(state, Form::new(kind, "Delete for everybody?", Vec::new(), buttons).intro([line]))
 }
 
 pub(super) fn ask_for_reaction(state: &mut State, chat: ChatId, message: &Message) -> Vec<Effect> {
-    const CHOICES: [(&str, char); 6] =
-        [("👍", '1'), ("❤️", '2'), ("😂", '3'), ("😮", '4'), ("😢", '5'), ("🎉", '6')];
+    const CHOICES: [&str; 6] = ["👍", "❤️", "😂", "😮", "😢", "🎉"];
     let kind = FormKind::React { chat, message: message.key.clone() };
-    let buttons = CHOICES
-        .iter()
-        .map(|(reaction, key)| button(reaction, Press::React(reaction), *key))
-        .collect();
+    let buttons = CHOICES.iter().map(|reaction| button(reaction, Press::React(reaction))).collect();
     let other = field(FieldName::Reaction, "Another", "").advice("Type one and press Enter.");
     let mut form = Form::new(kind, "React", vec![other], buttons)
         .intro(["1 to 6 choose; a reaction of yours is taken back."]);
@@ -270,7 +287,7 @@ pub(super) fn is_asking_to_quit(state: &State) -> bool {
 }
 
 pub(super) fn ask_to_quit(state: &mut State) -> Vec<Effect> {
-    let buttons = vec![button("Stay", Press::Close, 's'), button("Quit", Press::Submit, 'q')];
+    let buttons = vec![button("Stay", Press::Close), button("Quit", Press::Submit)];
     let form = Form::new(FormKind::Quit, "Quit?", Vec::new(), buttons);
     show(
         state,
@@ -290,7 +307,7 @@ pub(super) fn show_help(state: &mut State) -> Vec<Effect> {
 
 /// The lines of the help: as many as the table has rows and groups.
 fn help_lines() -> usize {
-    keymap::GROUPS.iter().map(|(focus, _)| keymap::rows(*focus).len() + 2).sum()
+    keymap::pages().iter().map(|(_, rows)| rows.len() + 2).sum()
 }
 
 pub(super) fn run_in_help(state: &mut State, command: Command) -> Vec<Effect> {

@@ -2,7 +2,8 @@
 
 use super::{chats, complain, encryption, history_size, notice, popups, save_soon, welcome};
 use crate::backend::{
-    Body, Chat, ChatId, Encryption, Message, Profile, Recovery, Report, ServerInfo, Verification,
+    Body, Chat, ChatId, Connection, Encryption, Message, Profile, Recovery, Report, ServerInfo,
+    Verification,
 };
 use crate::effect::{Effect, Timer};
 use crate::sanitize::{clean, line};
@@ -16,14 +17,20 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         | Report::ServerNotFound { .. }
         | Report::UsernameChecked { .. }
         | Report::RegistrationStep(_)
+        | Report::RegistrationTerms { .. }
         | Report::PasswordResetStep(_)
-        | Report::AuthFailed { .. } => take_entrance(state, report),
+        | Report::AuthFailed { .. }
+        | Report::AccountMade { .. } => take_entrance(state, report),
         Report::LoggedIn { user, server, device } => {
             logged_in(state, Me { user: line(&user), server: line(&server), device: line(&device) })
         }
         Report::LoggedOut { soft, reason } => logged_out(state, soft, reason),
+        Report::CantOpen { reason } => cant_open(state, &line(&reason)),
         Report::Connection(connection) => {
             state.connection = Some(connection);
+            if let Some(open) = state.open.as_mut().filter(|_| connection == Connection::Online) {
+                open.older_failed = false;
+            }
             Vec::new()
         }
         Report::Chats(chats) => take_chats(state, chats),
@@ -31,7 +38,13 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         Report::HistoryEnd { chat } => {
             if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.at_start = true;
+            }
+            Vec::new()
+        }
+        Report::OlderLoaded { chat, failed } => {
+            if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.loading_older = false;
+                open.older_failed = failed;
             }
             Vec::new()
         }
@@ -63,7 +76,9 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         }
         Report::Failed { reason } => {
             state.awaited_chat = false;
-            complain(state, line(&reason))
+            let reason = line(&reason);
+            encryption::set_up_failed(state, &reason);
+            complain(state, reason)
         }
         Report::Notice { text } => notice(state, line(&text)),
     }
@@ -81,11 +96,18 @@ fn take_entrance(state: &mut State, report: Report) -> Vec<Effect> {
             welcome::username_checked(entrance, &username, problem.map(|problem| line(&problem)));
         }
         Report::RegistrationStep(step) => welcome::registration_step(entrance, clean_step(step)),
+        Report::RegistrationTerms { links } => {
+            let links: Vec<String> = links.iter().map(|link| line(link)).collect();
+            welcome::terms_asked(entrance, &links);
+        }
         Report::PasswordResetStep(step) => welcome::reset_step(entrance, clean_step(step)),
-        Report::AuthFailed { reason } => welcome::refused(entrance, &line(&reason)),
+        Report::AuthFailed { reason, about } => welcome::refused(entrance, &line(&reason), about),
+        Report::AccountMade { user, reason } => {
+            welcome::account_made(entrance, line(&user), line(&reason));
+        }
         _ => {}
     }
-    Vec::new()
+    welcome::wait_for_link(entrance)
 }
 
 fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {
@@ -98,7 +120,8 @@ fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {
 }
 
 fn logged_in(state: &mut State, me: Me) -> Vec<Effect> {
-    state.fresh_login = state.welcome.take().is_some();
+    let entrance = state.welcome.take();
+    state.fresh_login = entrance.is_some_and(|entrance| entrance.form.kind != FormKind::CantOpen);
     if state.me.as_ref().is_some_and(|before| before.user != me.user) {
         state.chats.clear();
         state.drafts.clear();
@@ -113,12 +136,27 @@ fn logged_in(state: &mut State, me: Me) -> Vec<Effect> {
     effects
 }
 
+/// What is on the screen stays below the question.
+fn cant_open(state: &mut State, reason: &str) -> Vec<Effect> {
+    let server = state.me.as_ref().map_or("", |me| &me.server);
+    let mut entrance = Welcome::new(server);
+    entrance.form = crate::state::welcome::cant_open(reason);
+    state.popups.clear();
+    state.welcome = Some(entrance);
+    Vec::new()
+}
+
 fn logged_out(state: &mut State, soft: bool, reason: Option<String>) -> Vec<Effect> {
-    let server = state
-        .me
-        .as_ref()
-        .map(|me| if soft { me.user.clone() } else { me.server.clone() })
-        .unwrap_or_default();
+    if soft && let Some(me) = state.me.clone() {
+        // Chats and drafts are kept for the login of the same person.
+        let mut entrance = state.welcome.take().unwrap_or_else(|| Welcome::new(&me.user));
+        entrance.form.error = reason.map(|reason| line(&reason));
+        state.popups.clear();
+        state.leader = false;
+        state.welcome = Some(entrance);
+        return vec![Effect::SaveSnapshot];
+    }
+    let server = state.me.as_ref().map(|me| me.server.clone()).unwrap_or_default();
     let kept = State {
         size: state.size,
         zone: state.zone,
@@ -147,6 +185,7 @@ pub(super) fn clean_chat(mut chat: Chat) -> Chat {
     chat.name = line(&chat.name);
     chat.topic = chat.topic.map(|topic| line(&topic));
     chat.invited_by = chat.invited_by.map(|inviter| line(&inviter));
+    chat.inviter = chat.inviter.map(|inviter| line(&inviter));
     chat.peer = chat.peer.map(|peer| line(&peer));
     if let Some(last) = &mut chat.last {
         last.sender = line(&last.sender);
@@ -215,7 +254,6 @@ fn take_messages(state: &mut State, chat: &str, messages: Vec<Message>) -> Vec<E
     let zone = state.zone;
     if let Some(open) = &mut state.open {
         open.live = true;
-        open.loading_older = false;
         open.replace(messages.into_iter().map(clean_message).collect(), width, zone);
     }
     save_soon(state)
@@ -232,8 +270,8 @@ fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
     let own = state.me.as_ref().is_some_and(|me| me.user == profile.user);
     let form = state.popups.iter_mut().find_map(|popup| match popup {
         Popup::Form(form) => match &form.kind {
-            FormKind::Profile { user: None } if own => Some(form),
-            FormKind::Profile { user: Some(user) } if *user == profile.user => Some(form),
+            FormKind::Profile { user: None, .. } if own => Some(form),
+            FormKind::Profile { user: Some(user), .. } if *user == profile.user => Some(form),
             _ => None,
         },
         _ => None,
@@ -246,10 +284,16 @@ fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
 
 fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     let recovery = encryption.recovery;
+    if encryption.verified {
+        popups::close_forms(state, |kind| *kind == FormKind::OfferVerification);
+    }
     state.encryption = Some(encryption);
     if recovery == Recovery::Enabled {
-        popups::close_forms(state, |kind| {
-            matches!(kind, FormKind::Recover | FormKind::OfferRecovery)
+        // An offer that was taken waits for its key.
+        state.popups.retain(|popup| match popup {
+            Popup::Form(form) if form.kind == FormKind::OfferRecovery => form.busy.is_some(),
+            Popup::Form(form) => form.kind != FormKind::Recover,
+            _ => true,
         });
     }
     if !state.fresh_login || recovery == Recovery::Unknown {
@@ -258,6 +302,7 @@ fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     state.fresh_login = false;
     match recovery {
         Recovery::Disabled => encryption::offer_recovery(state),
+        Recovery::Elsewhere => encryption::offer_verification(state),
         Recovery::Incomplete => encryption::ask_for_recovery_key(state),
         Recovery::Unknown | Recovery::Enabled => {}
     }

@@ -11,7 +11,7 @@ use crate::state::{Me, State};
 
 /// What the next start shows first; `None` while nobody is logged in.
 pub fn snapshot_of(state: &State) -> Option<Snapshot> {
-    let me = state.me.as_ref().filter(|_| state.welcome.is_none())?;
+    let me = state.me.as_ref()?;
     let written = |composer: &Composer| match &composer.aim {
         Aim::Edit { kept, .. } => kept.text().to_owned(),
         Aim::New | Aim::Reply { .. } => composer.field.text().to_owned(),

@@ -1,13 +1,17 @@
 //! The first-run screens: from "which server" to a session.
 
-use crate::backend::{MailStep, Request, Secret, ServerInfo};
-use crate::effect::Effect;
+use crate::backend::{About, MailStep, Request, Secret, ServerInfo};
+use crate::effect::{Effect, Timer};
 use crate::state::State;
 use crate::state::form::{FieldName, Form, FormKind, Press};
 use crate::state::welcome::{Welcome, find_server};
+use std::time::Duration;
 
 /// Shortest password that is sent off; servers may want more and say so.
 const PASSWORD_CHARS_MIN: usize = 8;
+/// A server is asked this often whether the link in its mail has been opened; fewer than one in five seconds is what `ternd`
+/// and others allow on the way in.
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 fn busy(welcome: &mut Welcome, what: &'static str, request: Request) -> Vec<Effect> {
     welcome.form.forgive();
@@ -40,15 +44,21 @@ pub(super) fn press(state: &mut State, press: Press, form: &Form) -> Vec<Effect>
         Press::ToReset => welcome.reset_email(),
         Press::ToFindServer => find_server(&welcome.typed),
         Press::Close => match form.kind {
-            FormKind::FindServer => return vec![Effect::Quit],
+            // There is nothing to go back to.
+            FormKind::FindServer | FormKind::CantOpen => {
+                return super::notice(state, "Ctrl+Q quits.");
+            }
             FormKind::Entrance => find_server(&welcome.typed),
-            FormKind::MailCode | FormKind::MailLink => {
+            FormKind::MailCode | FormKind::MailLink | FormKind::Terms => {
                 welcome.before.take().unwrap_or_else(|| welcome.register())
             }
             FormKind::ResetEmail => welcome.log_in(),
             FormKind::ResetCode { .. } => welcome.reset_email(),
             _ => welcome.entrance(),
         },
+        Press::NewMail if form.busy.is_some() => return Vec::new(),
+        Press::NewMail => return new_mail(welcome, form),
+        Press::Quit => return vec![Effect::Quit],
         Press::Submit if form.busy.is_some() => return Vec::new(),
         Press::Submit => return submit(welcome, form),
         _ => return Vec::new(),
@@ -78,37 +88,58 @@ fn submit(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
             busy(welcome, "Logging in…", request)
         }
         FormKind::Register => {
-            let email = Some(form.value(FieldName::Email)).filter(|email| !email.is_empty());
-            let token =
-                Some(form.value(FieldName::Token)).filter(|token| !token.is_empty()).map(Secret);
-            welcome.email = email.clone().unwrap_or_default();
-            let request = Request::Register {
-                username: form.value(FieldName::User),
-                password: secret(FieldName::Password),
-                email,
-                token,
-            };
-            busy(welcome, "Asking the server…", request)
+            welcome.email = form.value(FieldName::Email);
+            busy(welcome, "Asking the server…", registration(form))
         }
         FormKind::MailCode => busy(
             welcome,
             "Checking the code…",
             Request::SubmitMailCode { code: Secret(form.value(FieldName::Code)) },
         ),
-        FormKind::MailLink => busy(welcome, "Asking the server…", Request::ContinueRegistration),
+        FormKind::Terms => busy(welcome, "Asking the server…", Request::AcceptTerms),
+        FormKind::CantOpen => busy(welcome, "Opening…", Request::Restore),
+        FormKind::MailLink => {
+            let request = Request::ContinueRegistration { polled: false };
+            busy(welcome, "Asking the server…", request)
+        }
         FormKind::ResetEmail => {
             welcome.email = form.value(FieldName::Email);
             let email = welcome.email.clone();
             busy(welcome, "Asking the server…", Request::StartPasswordReset { email })
         }
         FormKind::ResetCode { code } => {
+            let new_password = secret(FieldName::Password);
+            welcome.asking = true;
+            welcome.waiting_password = (!code).then(|| new_password.clone());
             let code = code.then(|| Secret(form.value(FieldName::Code)));
-            let request =
-                Request::FinishPasswordReset { code, new_password: secret(FieldName::Password) };
+            let request = Request::FinishPasswordReset { code, new_password, polled: false };
             busy(welcome, "Setting the password…", request)
         }
         _ => Vec::new(),
     }
+}
+
+fn registration(form: &Form) -> Request {
+    let given = |name| Some(form.value(name)).filter(|text| !text.is_empty());
+    Request::Register {
+        username: form.value(FieldName::User),
+        password: Secret(form.value(FieldName::Password)),
+        email: given(FieldName::Email),
+        token: given(FieldName::Token).map(Secret),
+    }
+}
+
+/// Begins again with what was given: the server sends another mail.
+fn new_mail(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
+    let request = match (&form.kind, &welcome.before) {
+        (FormKind::ResetCode { .. }, _) => {
+            Request::StartPasswordReset { email: welcome.email.clone() }
+        }
+        (_, Some(before)) => registration(before),
+        (_, None) => return Vec::new(),
+    };
+    welcome.waiting_password = None;
+    busy(welcome, "Asking for a new mail…", request)
 }
 
 /// What can be seen to be wrong without asking the server.
@@ -118,6 +149,7 @@ fn check(form: &Form) -> Result<(), (FieldName, &'static str)> {
         let text = field.input.text().trim();
         let wrong = match field.name {
             FieldName::Server if text.is_empty() => "Type a server's name, such as example.org.",
+            FieldName::Email if field.optional && text.is_empty() => continue,
             FieldName::Email
                 if text
                     .split_once('@')
@@ -166,23 +198,36 @@ pub(super) fn registration_step(welcome: &mut Welcome, step: MailStep) {
     match step {
         MailStep::MailSent { email, code } => {
             welcome.email = email;
+            welcome.asking = true;
             let next = if code { welcome.mail_code() } else { welcome.mail_link() };
-            let before = std::mem::replace(&mut welcome.form, next);
-            if before.kind == FormKind::Register {
-                welcome.before = Some(Form { busy: None, ..before });
-            }
+            go_on_to(welcome, next);
         }
         step => mail_step(welcome, step),
     }
+}
+
+/// The next screen of a registration; its form is kept, to go back to.
+fn go_on_to(welcome: &mut Welcome, next: Form) {
+    let before = std::mem::replace(&mut welcome.form, next);
+    if before.kind == FormKind::Register {
+        welcome.before = Some(Form { busy: None, ..before });
+    }
+}
+
+pub(super) fn terms_asked(welcome: &mut Welcome, links: &[String]) {
+    let next = welcome.terms(links);
+    go_on_to(welcome, next);
 }
 
 pub(super) fn reset_step(welcome: &mut Welcome, step: MailStep) {
     match step {
         MailStep::MailSent { email, code } => {
             welcome.email = email;
+            welcome.asking = true;
             welcome.form = welcome.reset_code(FormKind::ResetCode { code });
         }
         MailStep::Done => {
+            welcome.waiting_password = None;
             welcome.form = welcome.log_in().intro(["The new password is set. Log in with it."]);
         }
         step => mail_step(welcome, step),
@@ -191,33 +236,86 @@ pub(super) fn reset_step(welcome: &mut Welcome, step: MailStep) {
 
 fn mail_step(welcome: &mut Welcome, step: MailStep) {
     let form = &mut welcome.form;
-    form.busy = None;
     match step {
-        MailStep::StillWaiting => form.refuse(
+        // Nobody asked: nothing to say, and what was said stays.
+        MailStep::StillWaiting { polled: true } => {}
+        MailStep::StillWaiting { polled: false } => form.refuse(
             FieldName::Code,
-            "Not confirmed yet: open the link in the mail, or wait a moment.",
+            "Not confirmed yet: open the link in the mail and confirm there, or ask for a new mail.",
         ),
-        MailStep::WrongCode { reason } => form.refuse(FieldName::Code, reason),
-        MailStep::MailSent { .. } | MailStep::Done => {}
+        MailStep::WrongCode { reason } => {
+            // The answer to a question nobody pressed a button for: asking again would get the same.
+            welcome.asking &= form.busy.is_some();
+            form.refuse(FieldName::Code, reason);
+        }
+        MailStep::MailSent { .. } | MailStep::Done => form.busy = None,
     }
 }
 
 /// The server refused; its words go to the field they are about.
-pub(super) fn refused(welcome: &mut Welcome, reason: &str) {
-    let lower = reason.to_lowercase();
-    let about = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let field = match welcome.form.kind {
-        FormKind::LogIn => FieldName::Password,
-        FormKind::MailCode => FieldName::Code,
-        FormKind::ResetEmail => FieldName::Email,
-        FormKind::ResetCode { .. } if about(&["password"]) => FieldName::Password,
-        FormKind::ResetCode { .. } => FieldName::Code,
-        FormKind::Register if about(&["token"]) => FieldName::Token,
-        FormKind::Register if about(&["mail", "address"]) => FieldName::Email,
-        FormKind::Register if about(&["password"]) => FieldName::Password,
-        FormKind::Register if about(&["name"]) => FieldName::User,
-        FormKind::MailLink => FieldName::Code,
-        _ => FieldName::Server,
+pub(super) fn refused(welcome: &mut Welcome, reason: &str, about: Option<About>) {
+    welcome.asking &= welcome.form.busy.is_some();
+    let field = about.map(|about| match about {
+        About::Server => FieldName::Server,
+        About::User => FieldName::User,
+        About::Email => FieldName::Email,
+        About::Password => FieldName::Password,
+        About::Token => FieldName::Token,
+        About::Code => FieldName::Code,
+    });
+    match field {
+        Some(field) => welcome.form.refuse(field, reason),
+        None => {
+            welcome.form.busy = None;
+            welcome.form.error = Some(reason.to_owned());
+        }
+    }
+}
+
+/// Registered, and not logged in: the login form is next.
+pub(super) fn account_made(welcome: &mut Welcome, user: String, reason: String) {
+    welcome.typed = user;
+    welcome.email.clear();
+    welcome.form = welcome.log_in().intro(["Your account is made. Log in to it."]);
+    welcome.form.error = Some(reason);
+}
+
+/// Whether the server may have news without anything being pressed here: a link was mailed.
+fn waits_for_link(welcome: &Welcome) -> bool {
+    welcome.asking
+        && match welcome.form.kind {
+            FormKind::MailCode | FormKind::MailLink => true,
+            FormKind::ResetCode { code: false } => {
+                let typed = welcome.form.value(FieldName::Password);
+                welcome.waiting_password.as_ref().is_some_and(|waiting| waiting.0 == typed)
+            }
+            _ => false,
+        }
+}
+
+/// After every answer: the next question, a while later.
+pub(super) fn wait_for_link(welcome: &Welcome) -> Vec<Effect> {
+    if waits_for_link(welcome) {
+        vec![Effect::Start(Timer::AskAgain, ASKED_AGAIN)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Asks whether the link has been opened meanwhile. What was asked by a button is being answered already.
+pub(super) fn ask_again(state: &mut State) -> Vec<Effect> {
+    let Some(welcome) = state.welcome.as_ref().filter(|welcome| waits_for_link(welcome)) else {
+        return Vec::new();
     };
-    welcome.form.refuse(field, reason);
+    if welcome.form.busy.is_some() {
+        return wait_for_link(welcome);
+    }
+    let request = match (&welcome.form.kind, &welcome.waiting_password) {
+        (FormKind::ResetCode { .. }, Some(password)) => {
+            let new_password = password.clone();
+            Request::FinishPasswordReset { code: None, new_password, polled: true }
+        }
+        _ => Request::ContinueRegistration { polled: true },
+    };
+    vec![Effect::Request(request)]
 }

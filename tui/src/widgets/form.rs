@@ -6,6 +6,7 @@ use crate::theme;
 use crate::wrap::wrap;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::Modifier;
 use unicode_width::UnicodeWidthStr;
 
 /// Widest a box gets.
@@ -147,15 +148,29 @@ impl FormBox<'_> {
             } else {
                 theme::QUIET
             };
-            x += put(
-                buffer,
-                (x, area.y),
-                &format!(" {} ", button.label),
-                area.right().saturating_sub(x),
-                style,
-            ) + 1;
+            let label = match button.letter() {
+                // A label without its letter has it in front.
+                Some(letter) if letter_at(button.label, letter).is_none() => {
+                    format!(" {letter} {} ", button.label)
+                }
+                _ => format!(" {} ", button.label),
+            };
+            let width = area.right().saturating_sub(x);
+            let used = put(buffer, (x, area.y), &label, width, style);
+            if let Some(at) = button.letter().and_then(|letter| letter_at(&label, letter))
+                && let Some(cell) = buffer.cell_mut((x + at, area.y)).filter(|_| at < used)
+            {
+                cell.modifier |= Modifier::UNDERLINED;
+            }
+            x += used + 1;
         }
     }
+}
+
+/// The column of a label's letter.
+fn letter_at(label: &str, letter: char) -> Option<u16> {
+    let (before, _) = label.split_once([letter, letter.to_ascii_uppercase()])?;
+    u16::try_from(before.width()).ok()
 }
 
 fn skip_columns(text: &str, columns: usize) -> &str {

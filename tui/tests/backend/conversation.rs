@@ -14,6 +14,7 @@ fn says(message: &Message, text: &str) -> bool {
 on_every_server! {
     two_people_talk_encrypted => super::conversation;
     wrong_passwords_taken_names_and_missing_servers_are_explained => super::refusals;
+    a_session_that_can_not_be_read_is_kept_until_somebody_logs_in_and_then_moved_aside => super::kept;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +226,7 @@ async fn refusals(server: Server) {
     assert_eq!(problem.await.as_deref(), Some("That username is taken. Choose another."));
     other.ask(Request::LogIn { user: "alice".to_owned(), password: Secret("not it".to_owned()) });
     let refused = other.until("the refusal", |report| match report {
-        Report::AuthFailed { reason } => Some(reason.clone()),
+        Report::AuthFailed { reason, .. } => Some(reason.clone()),
         _ => None,
     });
     assert!(refused.await.starts_with("Wrong username or password."));
@@ -242,6 +243,40 @@ async fn refusals(server: Server) {
         })
         .await;
     assert_eq!((soft, reason), (false, None));
-    assert!(!other.dir.join("session.json").exists() && !other.dir.join("sdk").exists());
+    assert_eq!(std::fs::read_dir(&other.dir).expect("a folder").count(), 0, "nothing is left");
     drop(alice);
+}
+
+async fn kept(server: Server) {
+    let alice = Person::register("alice", &server.url, server.folder("alice")).await;
+    let dir = alice.dir.clone();
+    alice.leave().await;
+    let whole = std::fs::read(dir.join("session.json")).expect("a session");
+    std::fs::write(dir.join("session.json"), "{").expect("a damaged session");
+
+    let mut again = Person::new("alice", dir.clone());
+    again
+        .until("the word that it can't be opened", |report| match report {
+            Report::CantOpen { .. } => Some(()),
+            Report::LoggedIn { .. } | Report::LoggedOut { .. } => panic!("{report:?}"),
+            _ => None,
+        })
+        .await;
+    // Repaired, it opens as if nothing had been.
+    std::fs::write(dir.join("session.json"), &whole).expect("the session");
+    again.ask(Request::Restore);
+    again.online().await;
+    again.leave().await;
+
+    std::fs::write(dir.join("session.json"), "{").expect("a damaged session");
+    let mut anew = Person::log_in("alice", &server.url, dir.clone()).await;
+    anew.online().await;
+    let aside = dir.join("set-aside-1");
+    assert_eq!(std::fs::read(aside.join("session.json")).expect("the old session"), b"{");
+    let stores = std::fs::read_dir(&aside).expect("a folder").flatten();
+    assert!(
+        stores
+            .map(|entry| entry.path())
+            .any(|path| path.join("matrix-sdk-crypto.sqlite3").exists())
+    );
 }

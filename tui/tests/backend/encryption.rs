@@ -5,18 +5,19 @@ use tern_tui::backend::{
     Body, Connection, Message, Recovery, Report, Request, Secret, Verification,
 };
 
-fn says(message: &Message, text: &str) -> bool {
+pub(crate) fn says(message: &Message, text: &str) -> bool {
     matches!(&message.body, Body::Text { text: body, .. } if body == text)
 }
 
 on_every_server! {
     a_recovery_key_opens_the_history_on_a_new_session => super::recovery;
     emoji_verify_ones_own_sessions_and_other_people => super::emoji;
+    a_second_device_without_a_recovery_key_verifies_by_emoji_and_leaves_the_backup => super::elsewhere;
     a_restart_without_the_server_shows_the_history_and_sends_later => super::restart;
 }
 
 /// Alice and bob in an encrypted chat with one message of each.
-async fn two_in_a_chat(server: &Server) -> (Person, Person, String) {
+pub(crate) async fn two_in_a_chat(server: &Server) -> (Person, Person, String) {
     let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
     let mut bob = Person::register("bob", &server.url, server.folder("bob")).await;
     alice.ask(Request::NewDirectChat { user: "@bob:example.org".to_owned(), encrypted: true });
@@ -142,8 +143,9 @@ async fn emoji(server: Server) {
 }
 
 async fn restart(server: Server) {
-    let (alice, bob, chat) = two_in_a_chat(&server).await;
+    let (mut alice, bob, chat) = two_in_a_chat(&server).await;
     let dir = alice.dir.clone();
+    let before = alice.message(&chat, "bob's message", |message| says(message, "from bob")).await;
     let keep = server.stop_keeping_files().await;
     alice.leave().await;
     bob.leave().await;
@@ -163,7 +165,11 @@ async fn restart(server: Server) {
         .await;
     again.chat("the chat from disk", |known| known.id == chat && known.last.is_some()).await;
     again.ask(Request::OpenChat { chat: chat.clone() });
-    again.message(&chat, "the history from disk", |message| says(message, "from bob")).await;
+    let after =
+        again.message(&chat, "the history from disk", |message| says(message, "from bob")).await;
+    assert_ne!(after.key, before.key, "a key from before the restart names nothing now");
+    let now = again.messages.get(&chat).into_iter().flatten();
+    assert!(now.into_iter().all(|message| message.key != before.key));
     again.say(&chat, "written offline");
     again.message(&chat, "the waiting message", |message| says(message, "written offline")).await;
     let _server = keep.start_again().await;
@@ -172,6 +178,39 @@ async fn restart(server: Server) {
         .message(&chat, "the message sent", |message| {
             says(message, "written offline")
                 && message.ticks == Some(tern_tui::backend::Ticks::Sent)
+        })
+        .await;
+}
+
+/// Alice has put the recovery key off; her second device must not replace what the first one backs up to.
+async fn elsewhere(server: Server) {
+    let mut alice = Person::register("alice", &server.url, server.folder("alice")).await;
+    alice.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
+    let mut second = Person::log_in("alice", &server.url, server.folder("second")).await;
+    second
+        .state("the other device's keys", |me| {
+            (me.encryption.as_ref()?.recovery == Recovery::Elsewhere).then_some(())
+        })
+        .await;
+    second.expects_failures = true;
+    second.ask(Request::EnableRecovery);
+    let reason = second
+        .until("the refusal", |report| match report {
+            Report::Failed { reason } => Some(reason.clone()),
+            Report::RecoveryKey(_) => panic!("the first device's backup was replaced"),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("Verify this one with it by emoji"), "{reason}");
+    second.expects_failures = false;
+    second.ask(Request::StartVerification { user: None });
+    compare_emoji(&mut second, &mut alice).await;
+    second.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
+    second.ask(Request::EnableRecovery);
+    second
+        .until("the recovery key", |report| match report {
+            Report::RecoveryKey(key) => Some(key.clone()),
+            _ => None,
         })
         .await;
 }

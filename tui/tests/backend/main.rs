@@ -5,6 +5,7 @@
 mod conversation;
 mod encryption;
 mod person;
+mod sending;
 mod server;
 mod synapse;
 mod ternd;

@@ -25,6 +25,8 @@ pub(crate) struct Person {
     pub(crate) messages: HashMap<String, Vec<Message>>,
     pub(crate) encryption: Option<Encryption>,
     pub(crate) dir: PathBuf,
+    /// A failure that is told does not end the test.
+    pub(crate) expects_failures: bool,
 }
 
 impl Person {
@@ -43,6 +45,7 @@ impl Person {
             messages: HashMap::new(),
             encryption: None,
             dir,
+            expects_failures: false,
         }
     }
 
@@ -128,7 +131,9 @@ impl Person {
             Report::Timeline { chat, messages } => {
                 self.messages.insert(chat.clone(), messages.clone());
             }
-            Report::Failed { reason } => panic!("{} was told: {reason}", self.who),
+            Report::Failed { reason } if !self.expects_failures => {
+                panic!("{} was told: {reason}", self.who)
+            }
             _ => {}
         }
     }
@@ -136,7 +141,7 @@ impl Person {
     async fn logged_in(&mut self) -> String {
         self.until("being logged in", |report| match report {
             Report::LoggedIn { user, .. } => Some(user.clone()),
-            Report::AuthFailed { reason } => panic!("refused: {reason}"),
+            Report::AuthFailed { reason, .. } => panic!("refused: {reason}"),
             _ => None,
         })
         .await

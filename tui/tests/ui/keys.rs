@@ -2,10 +2,7 @@
 
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
-use tern_tui::backend::{
-    Encryption, MailStep, Message, Recovery, Report, Request, Secret, ServerInfo, Ticks,
-    Verification,
-};
+use tern_tui::backend::{Connection, Message, Report, Request, Ticks};
 use tern_tui::input::{self};
 use tern_tui::state::Pane;
 
@@ -18,17 +15,6 @@ fn sent(requests: &[Request]) -> Vec<&str> {
             if let Request::SendText { text, .. } = request { Some(text.as_str()) } else { None }
         })
         .collect()
-}
-
-fn server() -> ServerInfo {
-    ServerInfo {
-        name: "example.org".to_owned(),
-        url: "https://example.org".to_owned(),
-        registration: true,
-        wants_email: true,
-        wants_token: false,
-        password_login: true,
-    }
 }
 
 #[tokio::test]
@@ -44,150 +30,6 @@ async fn opening_a_chat_and_typing_sends_through_the_whole_loop() {
         "{requests:?}"
     );
     assert_eq!(sent(&requests), ["hi"]);
-}
-
-#[test]
-fn registering_by_email_goes_from_server_to_code() {
-    let mut client = Client::new(80, 24);
-    client.types("bob@example.org");
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::FindServer { input: "bob@example.org".to_owned() }]);
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    assert!(client.screen().contains("bob@example.org"), "the address is prefilled");
-    client.types("short");
-    client.keys("enter");
-    assert!(client.screen().contains("Too short"), "{}", client.screen());
-    assert_eq!(client.requests(), []);
-    client.types("er secret");
-    client.keys("enter");
-    let expected = Request::Register {
-        username: "bob".to_owned(),
-        password: Secret("shorter secret".to_owned()),
-        email: Some("bob@example.org".to_owned()),
-        token: None,
-    };
-    assert_eq!(client.requests(), [expected]);
-    client.report(Report::RegistrationStep(MailStep::MailSent {
-        email: "bob@example.org".to_owned(),
-        code: true,
-    }));
-    client.types("WRONG");
-    client.keys("enter");
-    client.report(Report::RegistrationStep(MailStep::WrongCode {
-        reason: "That code is not right; look again.".to_owned(),
-    }));
-    assert!(client.screen().contains("That code is not right"));
-    client.keys("ctrl-u");
-    client.types("ABCD2345");
-    client.keys("enter");
-    let codes: Vec<Request> = client.requests();
-    assert_eq!(
-        codes.last(),
-        Some(&Request::SubmitMailCode { code: Secret("ABCD2345".to_owned()) })
-    );
-    client.report(logged_in());
-    assert!(client.app.state.welcome.is_none());
-}
-
-#[test]
-fn a_taken_username_is_told_on_its_field_while_typing_goes_on() {
-    let mut client = Client::new(80, 24);
-    client.types("example.org");
-    client.keys("enter");
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    client.types("alice@example.org");
-    client.keys("enter");
-    client.types("alice");
-    client.keys("enter");
-    assert_eq!(
-        client.requests().last(),
-        Some(&Request::CheckUsername { username: "alice".to_owned() })
-    );
-    client.report(Report::UsernameChecked {
-        username: "alice".to_owned(),
-        problem: Some("alice is taken: choose another.".to_owned()),
-    });
-    assert!(client.screen().contains("alice is taken"));
-}
-
-#[test]
-fn a_server_that_wants_the_link_opened_gets_a_screen_without_a_code() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("r");
-    client.report(Report::RegistrationStep(MailStep::MailSent {
-        email: "bob@example.org".to_owned(),
-        code: false,
-    }));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ContinueRegistration]);
-    client.report(Report::RegistrationStep(MailStep::StillWaiting));
-    assert!(client.screen().contains("Not confirmed yet"));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ContinueRegistration]);
-}
-
-#[test]
-fn a_wrong_password_is_told_and_a_new_one_can_be_asked_for() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l");
-    client.types("alice");
-    client.keys("enter");
-    client.types("wrong");
-    client.keys("enter");
-    assert_eq!(
-        client.requests(),
-        [Request::LogIn { user: "alice".to_owned(), password: Secret("wrong".to_owned()) }]
-    );
-    client.report(Report::AuthFailed {
-        reason: "Wrong password: try again or set a new one.".to_owned(),
-    });
-    assert!(client.screen().contains("Wrong password"));
-    client.keys("tab tab");
-    client.keys("enter");
-    assert!(client.screen().contains("Mail me"), "{}", client.screen());
-}
-
-#[test]
-fn the_password_reset_ends_at_the_login() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l tab tab tab enter");
-    client.types("alice@example.org");
-    client.keys("enter");
-    assert_eq!(
-        client.requests(),
-        [Request::StartPasswordReset { email: "alice@example.org".to_owned() }]
-    );
-    client.report(Report::PasswordResetStep(MailStep::MailSent {
-        email: "alice@example.org".to_owned(),
-        code: true,
-    }));
-    client.types("CODE2345");
-    client.keys("enter");
-    client.types("a new secret");
-    client.keys("enter");
-    let expected = Request::FinishPasswordReset {
-        code: Some(Secret("CODE2345".to_owned())),
-        new_password: Secret("a new secret".to_owned()),
-    };
-    assert_eq!(client.requests(), [expected]);
-    client.report(Report::PasswordResetStep(MailStep::Done));
-    assert!(client.screen().contains("The new password is set"));
-}
-
-#[test]
-fn secrets_are_dots_until_they_are_revealed() {
-    let mut client = Client::new(80, 24);
-    client.report(Report::ServerFound(server()));
-    client.keys("l tab");
-    client.types("hunter22");
-    assert!(client.screen().contains("••••••••") && !client.screen().contains("hunter22"));
-    client.keys("ctrl-t");
-    assert!(client.screen().contains("hunter22"));
 }
 
 #[test]
@@ -287,10 +129,23 @@ fn a_failed_message_is_retried_and_a_fine_one_is_not() {
     client.keys("esc u");
     assert_eq!(
         client.requests(),
-        [Request::RetrySend { chat: BOB.to_owned(), message: "9".to_owned() }]
+        [Request::Retry { chat: BOB.to_owned(), message: "9".to_owned() }]
     );
     client.keys("k u");
     assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn a_message_that_waits_is_tried_again_at_once() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    let waiting = Message { ticks: Some(Ticks::Sending), ..message("9", true, "soon", NOON + 1) };
+    client.report(Report::Timeline { chat: BOB.to_owned(), messages: vec![waiting] });
+    client.requests();
+    client.keys("esc u");
+    assert_eq!(
+        client.requests(),
+        [Request::Retry { chat: BOB.to_owned(), message: "9".to_owned() }]
+    );
 }
 
 #[test]
@@ -308,6 +163,46 @@ fn more_history_is_asked_for_once_when_the_top_comes_near() {
     client.report(Report::HistoryEnd { chat });
     client.keys("pageup");
     assert_eq!(client.requests(), []);
+}
+
+#[test]
+fn after_an_empty_page_more_is_asked_for_and_after_a_failure_not_before_a_key() {
+    let mut client = Client::with_chats(80, 24);
+    client.keys("j enter");
+    let chat = client.app.state.open.as_ref().unwrap().chat.clone();
+    let older = Request::LoadOlder { chat: chat.clone() };
+    client.report(Report::Timeline {
+        chat: chat.clone(),
+        messages: vec![message("1", false, "x", NOON)],
+    });
+    assert!(client.requests().contains(&older));
+    client.report(Report::OlderLoaded { chat: chat.clone(), failed: false });
+    assert_eq!(client.requests(), std::slice::from_ref(&older), "an empty page is not the end");
+    client.report(Report::OlderLoaded { chat: chat.clone(), failed: true });
+    client.report(Report::Typing { chat: chat.clone(), names: Vec::new() });
+    assert_eq!(client.requests(), [], "a failure is not asked again at once");
+    client.keys("pageup");
+    assert_eq!(client.requests(), std::slice::from_ref(&older));
+    client.report(Report::OlderLoaded { chat, failed: true });
+    client.report(Report::Connection(Connection::Online));
+    assert_eq!(client.requests(), [older]);
+}
+
+#[test]
+fn messages_of_the_last_run_can_be_read_and_not_acted_on() {
+    let mut last = tern_tui::update::snapshot_of(&Client::in_bobs_chat(80, 24).app.state).unwrap();
+    last.messages.push(message("8", true, "mine", NOON + 1));
+    let mut client = Client::new(80, 24);
+    client.app.act(tern_tui::action::Action::Restore(Box::new(last))).unwrap();
+    for keys in ["up", "ctrl-up", "esc d", "r", "e", "+", "u"] {
+        client.keys(keys);
+        assert!(client.app.state.popups.is_empty(), "{keys}");
+        assert!(client.app.state.open.as_ref().unwrap().composer.is_blank(), "{keys}");
+        assert!(client.screen().contains("still being opened"), "{keys}: {}", client.screen());
+    }
+    assert_eq!(client.requests(), []);
+    client.keys("y");
+    assert!(client.screen().contains("Copied."));
 }
 
 #[test]
@@ -350,59 +245,6 @@ fn new_chats_and_groups_are_encrypted_unless_switched_off() {
             encrypted: false
         }]
     );
-}
-
-#[test]
-fn a_first_login_offers_recovery_and_shows_the_key_once() {
-    let mut client = Client::new(80, 24);
-    client.report(logged_in());
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Unknown }));
-    assert!(client.app.state.popups.is_empty());
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
-    client.requests();
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::EnableRecovery]);
-    client.report(Report::RecoveryKey(Secret("EsTA bcde".to_owned())));
-    assert!(client.screen().contains("EsTA bcde"));
-    client.keys("enter");
-    assert!(!client.screen().contains("EsTA bcde"));
-    assert!(!format!("{:?}", client.app.state).contains("EsTA"));
-}
-
-#[test]
-fn the_next_device_asks_for_the_recovery_key_and_a_wrong_one_is_told() {
-    let mut client = Client::new(80, 24);
-    client.report(logged_in());
-    client
-        .report(Report::Encryption(Encryption { verified: false, recovery: Recovery::Incomplete }));
-    client.types("EsTA bcde");
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::Recover { key: Secret("EsTA bcde".to_owned()) }]);
-    client.report(Report::RecoveryFailed {
-        reason: "That is not the key: check for missing letters.".to_owned(),
-    });
-    assert!(client.screen().contains("That is not the key"));
-    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Enabled }));
-    assert!(client.app.state.popups.is_empty());
-}
-
-#[test]
-fn verification_goes_from_request_to_emoji_to_done() {
-    let mut client = Client::with_chats(80, 24);
-    client.report(Report::Verification(Verification::Requested {
-        by: "@bob:example.org".to_owned(),
-        own: false,
-    }));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::AcceptVerification]);
-    let emoji = ["Dog", "Cat", "Lion", "Horse", "Unicorn", "Pig", "Elephant"]
-        .map(|name| ("🐶".to_owned(), name.to_owned()));
-    client.report(Report::Verification(Verification::Emoji(emoji.to_vec())));
-    assert!(client.screen().contains("Elephant"));
-    client.keys("enter");
-    assert_eq!(client.requests(), [Request::ConfirmVerification]);
-    client.report(Report::Verification(Verification::Done));
-    assert!(client.app.state.popups.is_empty() && client.screen().contains("Verified."));
 }
 
 #[test]
@@ -457,6 +299,13 @@ fn the_leader_needs_no_modifier_in_list_and_history() {
 }
 
 #[test]
+fn ctrl_j_and_alt_enter_begin_a_line_and_enter_sends() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.keys("o n e ctrl-j t w o alt-enter x enter");
+    assert_eq!(sent(&client.requests()), ["one\ntwo\nx"]);
+}
+
+#[test]
 fn pasted_lines_are_one_message() {
     let mut client = Client::in_bobs_chat(80, 24);
     client.app.act(tern_tui::action::Action::Paste("one\r\ntwo\x1b[31m".to_owned())).unwrap();
@@ -478,4 +327,76 @@ fn typing_is_told_once_and_stops_with_sending() {
             })
             .collect();
     assert_eq!(typing, [true, false]);
+}
+
+#[test]
+fn the_next_mention_the_chats_menu_and_its_closing_have_keys() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    for keys in ["alt-m", "space M"] {
+        client.keys("esc");
+        client.keys(keys);
+        assert!(client.app.state.is_open("!garden:example.org"), "{keys}");
+        client.keys("ctrl-6");
+        assert!(client.app.state.is_open(BOB));
+    }
+    for keys in ["ctrl-\\", "ctrl-4"] {
+        client.keys(keys);
+        assert!(client.screen().contains("About this chat"), "{keys}");
+        client.keys("esc");
+    }
+    client.keys("esc ctrl-w");
+    assert!(client.app.state.open.is_none());
+}
+
+#[test]
+fn every_button_on_a_screen_has_a_letter_in_the_table() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    for keys in
+        ["n", "N", "a", "i", "space v", "space o", "space X", "space O", "space s", "space p"]
+    {
+        client.app.state.pane = Pane::List;
+        client.keys(keys);
+        let form = client.app.state.form().unwrap_or_else(|| panic!("{keys} opens nothing"));
+        for button in &form.buttons {
+            assert!(button.letter().is_some(), "{:?} has no letter", button.label);
+        }
+        client.app.state.popups.clear();
+    }
+}
+
+fn own_profile(bio: &str) -> Report {
+    Report::Profile(tern_tui::backend::Profile {
+        user: "@alice:example.org".to_owned(),
+        display_name: Some("@alice".to_owned()),
+        bio: Some(bio.to_owned()),
+        ..Default::default()
+    })
+}
+
+#[test]
+fn only_what_was_changed_of_a_profile_is_sent_and_lines_stay_lines() {
+    let edit = |keys: &[&str]| {
+        let mut client = Client::with_chats(80, 24);
+        client.keys("space p");
+        client.report(own_profile("Sails.\n\nAsk me about knots."));
+        client.keys("e");
+        client.requests();
+        for keys in keys {
+            client.keys(keys);
+        }
+        client.keys("tab");
+        client.app.state.form_mut().unwrap().focus = 2;
+        client.keys("enter");
+        client.requests()
+    };
+    let set = |display_name: Option<&str>, bio: Option<&str>| {
+        [Request::SetProfile {
+            display_name: display_name.map(str::to_owned),
+            bio: bio.map(str::to_owned),
+        }]
+    };
+    assert_eq!(edit(&[]), []);
+    assert_eq!(edit(&["end !"]), set(Some("@alice!"), None));
+    assert_eq!(edit(&["tab end ctrl-j x"]), set(None, Some("Sails.\n\nAsk me about knots.\nx")));
+    assert_eq!(edit(&["tab ctrl-u"]), set(None, Some("")));
 }

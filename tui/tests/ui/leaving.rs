@@ -1,8 +1,8 @@
 //! Leaving, hostile text on the screen, and the keys document.
 
-use crate::common::{Client, NOON, chats, message};
+use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
-use tern_tui::backend::{Body, Message, Report, Ticks};
+use tern_tui::backend::{Body, Encryption, Message, Recovery, Report, Request, Ticks};
 use tern_tui::input::{self, Input};
 use tern_tui::keymap;
 use tern_tui::state::Popup;
@@ -80,5 +80,56 @@ fn the_keys_document_is_the_table() {
     assert!(
         written == keymap::document(),
         "docs/keys.md is behind the table: run this test with UPDATE_DOCS=1"
+    );
+}
+
+#[test]
+fn a_soft_logout_keeps_chats_and_drafts_for_the_same_person() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    client.types("half a sentence");
+    let reason = Some("The server wants you to log in again.".to_owned());
+    client.report(Report::LoggedOut { soft: true, reason: reason.clone() });
+    assert!(client.screen().contains("log in again"), "{}", client.screen());
+    let snapshot = tern_tui::update::snapshot_of(&client.app.state).unwrap();
+    assert_eq!(snapshot.drafts.get(BOB).map(String::as_str), Some("half a sentence"));
+    client.report(logged_in());
+    assert!(client.screen().contains("half a sentence"), "{}", client.screen());
+    client.report(Report::LoggedOut { soft: true, reason });
+    client.report(Report::LoggedIn {
+        user: "@bob:example.org".to_owned(),
+        server: "example.org".to_owned(),
+        device: "OTHER".to_owned(),
+    });
+    assert!(client.app.state.open.is_none() && client.app.state.drafts.is_empty());
+}
+
+#[test]
+fn a_session_that_can_not_be_opened_is_tried_again_and_offers_no_recovery() {
+    let mut client = Client::in_bobs_chat(80, 24);
+    let reason = "The stored history can't be opened: locked. Close other programs.".to_owned();
+    client.report(Report::CantOpen { reason });
+    assert!(client.screen().contains("moves what is here aside"), "{}", client.screen());
+    client.keys("esc enter");
+    assert_eq!(client.requests(), [Request::Restore]);
+    client.report(logged_in());
+    client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
+    assert!(client.app.state.popups.is_empty());
+    assert!(client.app.state.is_open(BOB));
+}
+
+#[test]
+fn an_invitation_tells_the_id_of_who_invites() {
+    let mut client = Client::with_chats(80, 24);
+    let mut chats = chats();
+    for chat in chats.iter_mut().filter(|chat| chat.invited_by.is_some()) {
+        chat.invited_by = Some("alice's best friend".to_owned());
+        chat.inviter = Some("@bob:example.org".to_owned());
+    }
+    client.report(Report::Chats(chats));
+    client.keys("g enter");
+    assert!(
+        client.screen().contains("alice's best friend (@bob:example.org)"),
+        "{}",
+        client.screen()
     );
 }

@@ -8,7 +8,9 @@
 )]
 
 mod common;
+mod encryption;
 mod keys;
 mod leaving;
 mod screens;
 mod terminal;
+mod welcome;

@@ -17,6 +17,7 @@ fn the_registration_screen_on_a_small_terminal() {
         registration: true,
         wants_email: true,
         wants_token: true,
+        takes_email: true,
         password_login: true,
     };
     client.report(Report::ServerFound(server));

@@ -16,18 +16,22 @@ struct Pty {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Pty {
     fn start() -> Pty {
         let folder = tempfile::tempdir().unwrap();
-        let pair = native_pty_system()
-            .openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 })
-            .unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tern"));
         command.args(["--data", folder.path().to_str().unwrap()]);
         command.env("TERM", "xterm-256color");
+        Pty::run(command, folder)
+    }
+
+    fn run(command: CommandBuilder, folder: tempfile::TempDir) -> Pty {
+        let pair = native_pty_system()
+            .openpty(PtySize { rows: 24, cols: 80, pixel_width: 0, pixel_height: 0 })
+            .unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -48,7 +52,7 @@ impl Pty {
             writer,
             child,
             master: pair.master,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -181,4 +185,103 @@ fn a_closed_terminal_ends_the_client() {
         killer.kill().unwrap();
     }
     assert_eq!(ended, Ok(true));
+}
+
+#[test]
+fn somebody_who_is_logged_in_sees_no_first_run_screen_when_the_snapshot_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("session.json"), "{").unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_tern"));
+    command.args(["--data", folder.path().to_str().unwrap()]);
+    command.env("TERM", "xterm-256color");
+    let mut pty = Pty::run(command, folder);
+    pty.wait_for_text("Your session can't be opened");
+    let all = String::from_utf8_lossy(&pty.heard()).into_owned();
+    assert!(!all.contains("Welcome to Tern"), "{all:?}");
+    pty.types("\x11");
+    assert!(pty.finish().success());
+}
+
+#[test]
+fn a_second_tern_on_the_same_folder_is_turned_away_and_the_first_goes_on() {
+    let mut pty = Pty::start();
+    pty.wait_for_text("Server, email or user id");
+    let second = std::process::Command::new(env!("CARGO_BIN_EXE_tern"))
+        .arg("--data")
+        .arg(pty.folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(!second.status.success() && said.contains("another tern has"), "{said}");
+    assert!(said.contains("--data"), "{said}");
+    pty.types("x");
+    pty.wait_for_text("│ x ");
+    pty.types("\x11");
+    assert!(pty.finish().success());
+}
+
+/// Run by the test below in a terminal of its own; without one there is nothing to do.
+#[test]
+fn somebody_who_panics() {
+    if std::env::var_os("TERN_TEST_PANICS").is_some() {
+        tern_tui::terminal::restore_on_panic();
+        tern_tui::terminal::Screen::new(std::io::stdout(), true).enter().unwrap();
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told() {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "terminal::somebody_who_panics", "--nocapture"]);
+    command.env("TERN_TEST_PANICS", "1");
+    command.env("TERM", "xterm-256color");
+    let mut pty = Pty::run(command, tempfile::tempdir().unwrap());
+    assert!(!pty.finish().success());
+    let bytes = pty.heard();
+    assert_given_back(&bytes);
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let (taken, rest) = text.split_once("\x1b[?1049h").expect("the terminal was taken over");
+    assert!(!taken.contains("on purpose"));
+    let (_, told) = rest.split_once("\x1b[?1049l").unwrap();
+    // A line end that the terminal still takes raw would come without its carriage return.
+    assert!(told.contains("on purpose") && told.contains("\r\n"), "{told:?}");
+}
+
+// The flag below is Linux' own number.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_the_client() {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    const O_NOCTTY: i32 = 0o400;
+
+    let folder = tempfile::tempdir().unwrap();
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    // Not the terminal of its session: nobody sends it SIGHUP.
+    let path = pair.master.tty_name().unwrap();
+    let mut options = std::fs::OpenOptions::new();
+    let slave = options.read(true).write(true).custom_flags(O_NOCTTY).open(path).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tern"));
+    command.arg("--data").arg(folder.path()).env("TERM", "xterm-256color");
+    command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+    let mut child = command.spawn().unwrap();
+    drop(command);
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    // Its first bytes: it has taken the terminal over.
+    let began = reader.read(&mut [0; 4096]);
+    drop(reader);
+    drop(pair.master);
+    let end = Instant::now() + PATIENCE;
+    let mut ended = child.try_wait().unwrap();
+    while ended.is_none() && Instant::now() < end {
+        std::thread::park_timeout(Duration::from_millis(20));
+        ended = child.try_wait().unwrap();
+    }
+    if ended.is_none() {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(began.unwrap() > 0);
+    assert!(ended.is_some(), "tern goes on without a terminal");
 }

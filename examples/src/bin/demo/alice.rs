@@ -154,7 +154,7 @@ impl Alice {
     ) -> Result<T> {
         let waiting = async {
             while let Some(report) = self.reports.recv().await {
-                if let Report::AuthFailed { reason }
+                if let Report::AuthFailed { reason, .. }
                 | Report::ServerNotFound { reason }
                 | Report::Failed { reason } = report
                 {

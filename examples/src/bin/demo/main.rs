@@ -7,14 +7,15 @@ mod alice;
 mod programs;
 
 use std::{
-    io::{IsTerminal as _, stdin, stdout},
+    io::{IsTerminal as _, Write as _, stdin, stdout},
     process::Command,
 };
 
 use alice::Alice;
 use anyhow::{Context as _, Result, ensure};
 use tern_testkit::{Database, Loopback, PATIENCE, Process, Ternd, binary, until};
-use tern_tui::backend::matrix::http;
+use tern_tui::{backend::matrix::http, sanitize};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Both people's: nobody else reaches servers on loopback that live for a demo.
 const PASSWORD: &str = "a password for the demo";
@@ -26,11 +27,26 @@ async fn main() -> Result<()> {
     // What the demo started ends with it, by being dropped: on an error and on Ctrl-C too.
     tokio::select! {
         ended = demo() => ended,
-        _ = tokio::signal::ctrl_c() => {
-            println!("\nStopped.");
+        told = told_to_stop() => {
+            told?;
+            // Nobody may be there to read it.
+            writeln!(stdout(), "\nStopped.").ok();
             Ok(())
         }
     }
+}
+
+/// Ctrl-C, a polite kill, or a terminal that is closed.
+async fn told_to_stop() -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    Ok(())
 }
 
 async fn demo() -> Result<()> {
@@ -53,14 +69,14 @@ async fn demo() -> Result<()> {
         println!("(This is no terminal: alice says one thing, and the demo ends.)");
         let question = "does it rain over there?";
         println!("alice: {question}");
-        println!("bob:   {}", alice.ask_in(&chat, &bob, question).await?);
+        println!("bob:   {}", sanitize::line(&alice.ask_in(&chat, &bob, question).await?));
         alice.close().await?;
     }
     Ok(())
 }
 
 fn say(what: &str, value: &str) {
-    println!("  {what} {value}");
+    println!("  {what} {}", sanitize::line(value));
 }
 
 /// The two servers, and bob at one of them.

@@ -13,12 +13,15 @@ use ruma::{
         discovery::get_capabilities,
         filter::{create_filter, get_filter},
         tag::{create_tag, delete_tag, get_tags},
+        thirdparty::get_protocols,
+        voip::get_turn_server_info,
     },
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
     account::{self, AccountError},
+    admin,
     app::App,
     auth::Requester,
     gateway::{ApiError, JsonBody, MatrixRoutes, Path, Server},
@@ -37,6 +40,8 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         .serve::<get_filter::v3::Request, _, _>(get_filter)
         .serve::<get_capabilities::v3::Request, _, _>(get_capabilities)
         .serve::<request_openid_token::v3::Request, _, _>(request_openid_token)
+        .serve::<get_turn_server_info::v3::Request, _, _>(nothing_offered)
+        .serve::<get_protocols::v3::Request, _, _>(nothing_offered)
 }
 
 fn own(requester: &Requester, user_id: &OwnedUserId) -> Result<(), ApiError> {
@@ -150,10 +155,13 @@ async fn get_filter(
 }
 
 /// `GET /_matrix/client/v3/capabilities`
-async fn get_capabilities(State(app): State<App>, _requester: Requester) -> Json<Value> {
+async fn get_capabilities(
+    State(app): State<App>,
+    requester: Requester,
+) -> Result<Json<Value>, ApiError> {
     let available: Map<String, Value> =
         (6..=12).map(|version: u8| (version.to_string(), json!("stable"))).collect();
-    Json(json!({ "capabilities": {
+    let mut capabilities = json!({
         "m.change_password": { "enabled": true },
         "m.room_versions": {
             "default": app.config.rooms.default_version,
@@ -164,7 +172,20 @@ async fn get_capabilities(State(app): State<App>, _requester: Requester) -> Json
         "m.3pid_changes": { "enabled": true },
         "m.get_login_token": { "enabled": true },
         "m.profile_fields": { "enabled": true },
-    } }))
+    });
+    // Said to those only who may.
+    if let (true, Some(all)) =
+        (admin::is_admin(&app, requester.user).await?, capabilities.as_object_mut())
+    {
+        let may = json!({ "lock": true, "suspend": true });
+        all.insert("m.account_moderation".to_owned(), may);
+    }
+    Ok(Json(json!({ "capabilities": capabilities })))
+}
+
+/// `GET /_matrix/client/v3/voip/turnServer` and `…/thirdparty/protocols`: none of either.
+async fn nothing_offered(_requester: Requester) -> Json<Value> {
+    Json(json!({}))
 }
 
 /// `POST /_matrix/client/v3/user/{userId}/openid/request_token`

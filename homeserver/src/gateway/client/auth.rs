@@ -270,9 +270,9 @@ impl From<AuthError> for ApiError {
             }
             AuthError::EmailUnproven(_) => bad("M_THREEPID_AUTH_FAILED"),
             AuthError::NoPhones => bad("M_THREEPID_MEDIUM_NOT_SUPPORTED"),
-            AuthError::MailLimit { retry_after } | AuthError::SearchLimit { retry_after } => {
-                Self::limit_exceeded(retry_after)
-            }
+            AuthError::MailLimit { retry_after }
+            | AuthError::SearchLimit { retry_after }
+            | AuthError::GuessLimit { retry_after } => Self::limit_exceeded(retry_after),
             AuthError::Busy => Self::limit_exceeded(std::time::Duration::from_secs(1)),
             AuthError::DeviceNotFound => Self::not_found(text),
             AuthError::Challenge(challenge) => Self::challenge(&challenge),
@@ -292,6 +292,7 @@ impl ApiError {
         };
         let mut error = Self::new(StatusCode::UNAUTHORIZED, errcode, text);
         error.fields = challenge.to_json();
+        error.waiting = challenge.waiting;
         error
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     auth::Requester,
-    gateway::{ApiError, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, Matrix, MatrixRoutes, Server, rate_limit::RemoteLimit},
     messaging::{
         Engine, Error,
         aliases::{self, DirectoryQuery, Summary},
@@ -44,8 +44,10 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
 /// `GET /_matrix/client/v3/directory/room/{roomAlias}`
 async fn resolve(
     State(engine): State<Engine>,
+    limit: RemoteLimit,
     Matrix(request): Matrix<get_alias::v3::Request>,
 ) -> Result<Matrix<get_alias::v3::Response>, ApiError> {
+    limit.charge(engine.app(), request.room_alias.server_name())?;
     let (room_id, servers) =
         aliases::resolve(&engine, &request.room_alias).await.map_err(|error| match error {
             Error::EventNotFound => ApiError::not_found("no such alias"),
@@ -115,10 +117,12 @@ fn chunk(summary: &Summary) -> Value {
 
 async fn list(
     engine: &Engine,
+    limit: &RemoteLimit,
     server: Option<OwnedServerName>,
     query: DirectoryQuery,
 ) -> Result<Response, ApiError> {
     if let Some(server) = server.filter(|server| !engine.app().is_ours(server)) {
+        limit.charge(engine.app(), &server)?;
         return Ok(Json(aliases::remote_directory(engine, &server, &query).await?).into_response());
     }
     let (summaries, total) = aliases::directory(engine, &query).await?;
@@ -136,23 +140,25 @@ fn skip(since: Option<&str>) -> Result<usize, ApiError> {
 /// `GET /_matrix/client/v3/publicRooms`
 async fn public_rooms(
     State(engine): State<Engine>,
+    remote: RemoteLimit,
     Matrix(request): Matrix<get_public_rooms::v3::Request>,
 ) -> Result<Response, ApiError> {
     let limit = request.limit.and_then(|limit| usize::try_from(limit).ok());
     let query = DirectoryQuery { search: None, limit, skip: skip(request.since.as_deref())? };
-    list(&engine, request.server, query).await
+    list(&engine, &remote, request.server, query).await
 }
 
 /// `POST /_matrix/client/v3/publicRooms`
 async fn search_public_rooms(
     State(engine): State<Engine>,
     _requester: Requester,
+    remote: RemoteLimit,
     Matrix(request): Matrix<get_public_rooms_filtered::v3::Request>,
 ) -> Result<Response, ApiError> {
     let limit = request.limit.and_then(|limit| usize::try_from(limit).ok());
     let search = request.filter.generic_search_term;
     let query = DirectoryQuery { search, limit, skip: skip(request.since.as_deref())? };
-    list(&engine, request.server, query).await
+    list(&engine, &remote, request.server, query).await
 }
 
 /// `GET /_matrix/client/v3/directory/list/room/{roomId}`

@@ -52,11 +52,21 @@ fn unstable_features(encryption: EncryptionDefault) -> std::collections::BTreeMa
         EncryptionDefault::Off => (false, false),
     };
     [
+        // The notification socket: docs/socket.md.
+        ("chat.tern.socket", true),
         ("io.element.e2ee_forced.private", private),
         ("io.element.e2ee_forced.public", public),
         ("io.element.e2ee_forced.trusted_private", private),
         ("org.matrix.e2e_cross_signing", true),
+        // MSC4186: sliding sync as deployed, and by the custom of the suffix as accepted, at `/v4/sync`.
         ("org.matrix.simplified_msc3575", true),
+        ("org.matrix.simplified_msc3575.stable", true),
+        // Its extensions: typing is accepted; to-device, encryption, account data and receipts are proposed.
+        ("org.matrix.msc4508.stable", true),
+        ("org.matrix.msc4538", true),
+        ("org.matrix.msc4543", true),
+        ("org.matrix.msc4548", true),
+        ("org.matrix.msc4551", true),
         ("org.matrix.msc3916.stable", true),
         ("uk.tcpip.msc4133", true),
         ("uk.tcpip.msc4133.stable", true),

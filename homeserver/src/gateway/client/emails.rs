@@ -6,7 +6,7 @@ use axum::{
     Form, Json, Router,
     extract::State,
     http::{HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
 use ruma::api::client::account::{
@@ -17,11 +17,12 @@ use ruma::api::client::account::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use url::Url;
 
 use crate::{
     app::App,
     auth::{self, Address, Auth, AuthError, EmailRequest, Purpose, Requester, Submitted},
-    gateway::{ApiError, Interactive, JsonBody, MatrixRoutes, Query, Server},
+    gateway::{ApiError, Interactive, JsonBody, MatrixRoutes, Query, Server, reached::ReachedAt},
     storage::Id,
 };
 
@@ -60,6 +61,7 @@ struct RequestTokenBody {
 
 async fn request_email(
     app: &App,
+    ReachedAt(base_url): ReachedAt,
     body: RequestTokenBody,
     purpose: Purpose,
     user: Option<Id>,
@@ -73,32 +75,35 @@ async fn request_email(
         user,
     };
     let sid = auth::request_email(app, request).await?;
-    Ok(Json(json!({ "sid": sid, "submit_url": format!("{}{SUBMIT}", auth::base_url(app)) })))
+    Ok(Json(json!({ "sid": sid, "submit_url": format!("{base_url}{SUBMIT}") })))
 }
 
 /// `POST /_matrix/client/v3/register/email/requestToken`
 async fn request_registration(
     State(app): State<App>,
+    reached: ReachedAt,
     JsonBody(body): JsonBody<RequestTokenBody>,
 ) -> Result<Json<Value>, ApiError> {
-    request_email(&app, body, Purpose::Register, None).await
+    request_email(&app, reached, body, Purpose::Register, None).await
 }
 
 /// `POST /_matrix/client/v3/account/password/email/requestToken`
 async fn request_reset(
     State(app): State<App>,
+    reached: ReachedAt,
     JsonBody(body): JsonBody<RequestTokenBody>,
 ) -> Result<Json<Value>, ApiError> {
-    request_email(&app, body, Purpose::Reset, None).await
+    request_email(&app, reached, body, Purpose::Reset, None).await
 }
 
 /// `POST /_matrix/client/v3/account/3pid/email/requestToken`
 async fn request_addition(
     State(app): State<App>,
+    reached: ReachedAt,
     requester: Requester,
     JsonBody(body): JsonBody<RequestTokenBody>,
 ) -> Result<Json<Value>, ApiError> {
-    request_email(&app, body, Purpose::Add, Some(requester.user)).await
+    request_email(&app, reached, body, Purpose::Add, Some(requester.user)).await
 }
 
 /// `POST …/msisdn/requestToken`: this server knows no phone numbers.
@@ -220,14 +225,25 @@ struct Page<'a> {
     title: &'a str,
     text: &'a str,
     form: Option<PageForm<'a>>,
+    /// Where to go on.
+    link: Option<PageLink<'a>>,
     server_name: &'a str,
 }
 
 struct PageForm<'a> {
     action: &'a str,
+    purpose: &'a str,
     sid: &'a str,
     token: &'a str,
     label: &'a str,
+    /// Whether it asks for a new password.
+    password: bool,
+}
+
+/// A link that the person may follow: a redirect would make this server lead anywhere, and the page's own policy forbids it.
+struct PageLink<'a> {
+    url: &'a str,
+    host: &'a str,
 }
 
 impl Page<'_> {
@@ -254,10 +270,16 @@ struct Link {
     purpose: String,
     sid: String,
     token: String,
+    new_password: Option<String>,
 }
 
 /// `GET /_matrix/client/unstable/chat.tern/confirm_email`: changes nothing, for scanners follow links. Its button posts.
 async fn confirm_page(State(app): State<App>, Query(link): Query<Link>) -> Response {
+    question(&app, &link, None).answer(StatusCode::OK)
+}
+
+/// The page that asks to press its button; `problem`: why it asks again.
+fn question<'a>(app: &'a App, link: &'a Link, problem: Option<&'a str>) -> Page<'a> {
     let (title, text, label) = match link.purpose.as_str() {
         "register" => {
             ("Confirm your address", "You are making an account with this address.", "Confirm")
@@ -268,15 +290,27 @@ async fn confirm_page(State(app): State<App>, Query(link): Query<Link>) -> Respo
             "Allow",
         ),
         "add" => ("Confirm your address", "This address is being added to an account.", "Confirm"),
+        "recover" => (
+            "Set a new password",
+            "Choose a new password for your account. All its devices will be logged out.",
+            "Set the password",
+        ),
         _ => (
             "This wasn't you?",
             "All devices of your account will be logged out. Set a new password afterwards.",
             "End all sessions",
         ),
     };
-    let form = PageForm { action: CONFIRM, sid: &link.sid, token: &link.token, label };
-    let page = Page { title, text, form: Some(form), server_name: app.server_name.as_str() };
-    page.answer(StatusCode::OK)
+    let form = PageForm {
+        action: CONFIRM,
+        purpose: &link.purpose,
+        sid: &link.sid,
+        token: &link.token,
+        label,
+        password: link.purpose == "recover",
+    };
+    let text = problem.unwrap_or(text);
+    Page { title, text, form: Some(form), link: None, server_name: app.server_name.as_str() }
 }
 
 /// `POST /_matrix/client/unstable/chat.tern/confirm_email`: the page's button.
@@ -286,12 +320,12 @@ async fn confirm(
     Form(link): Form<Link>,
 ) -> Result<Response, ApiError> {
     let server_name = app.server_name.as_str();
+    if let Some(password) = &link.new_password {
+        return set_password(&app, &auth, &link, password).await;
+    }
     let submitted = match auth::submit_token(&app, &link.sid, None, &link.token).await {
         Ok(submitted) => submitted,
-        Err(AuthError::EmailUnproven(text)) => {
-            let page = Page { title: "That did not work", text, form: None, server_name };
-            return Ok(page.answer(StatusCode::BAD_REQUEST));
-        }
+        Err(AuthError::EmailUnproven(text)) => return Ok(refusal(&app, text)),
         Err(error) => return Err(error.into()),
     };
     if let Some(user) = submitted.alarmed {
@@ -301,16 +335,47 @@ async fn confirm(
     Ok(after(&submitted, server_name))
 }
 
-/// Where a confirmed link leads.
-fn after(submitted: &Submitted, server_name: &str) -> Response {
-    if let Some(next_link) = &submitted.next_link {
-        return Redirect::to(next_link).into_response();
+/// The button of the page that asks for a new password.
+async fn set_password(
+    app: &App,
+    auth: &Auth,
+    link: &Link,
+    password: &str,
+) -> Result<Response, ApiError> {
+    match auth::recover(app, auth, (&link.sid, &link.token), password).await {
+        Ok((user, devices)) => super::devices::forget(app, user, &devices).await?,
+        Err(AuthError::EmailUnproven(text)) => return Ok(refusal(app, text)),
+        Err(error @ AuthError::WeakPassword { .. }) => {
+            let text = error.to_string();
+            return Ok(question(app, link, Some(&text)).answer(StatusCode::BAD_REQUEST));
+        }
+        Err(error) => return Err(error.into()),
     }
+    let text = "You can log in with it now, in your app.";
+    let server_name = app.server_name.as_str();
+    let page = Page { title: "The password is set", text, form: None, link: None, server_name };
+    Ok(page.answer(StatusCode::OK))
+}
+
+fn refusal(app: &App, text: &str) -> Response {
+    let server_name = app.server_name.as_str();
+    Page { title: "That did not work", text, form: None, link: None, server_name }
+        .answer(StatusCode::BAD_REQUEST)
+}
+
+/// What a confirmed link shows.
+fn after(submitted: &Submitted, server_name: &str) -> Response {
     let (title, text) = match submitted.purpose {
         Purpose::Alarm => ("All sessions have ended", "Set a new password now, in your app."),
-        Purpose::Register | Purpose::Reset | Purpose::Add => {
+        Purpose::Register | Purpose::Reset | Purpose::Add | Purpose::Recover => {
             ("Confirmed", "Go back to your app and go on there. You can close this page.")
         }
     };
-    Page { title, text, form: None, server_name }.answer(StatusCode::OK)
+    let next = submitted.next_link.as_deref().and_then(|link| Url::parse(link).ok());
+    let next = next.filter(|url| matches!(url.scheme(), "http" | "https"));
+    let link = next.as_ref().and_then(|url| {
+        let host = url.host_str()?;
+        Some(PageLink { url: url.as_str(), host })
+    });
+    Page { title, text, form: None, link, server_name }.answer(StatusCode::OK)
 }

@@ -61,13 +61,13 @@ fn order(token: Option<&str>) -> Result<Option<i64>, ApiError> {
     order.transpose()
 }
 
-/// [`order`], which takes a sync's `next_batch` too: the place behind everything that sync told of the room.
+/// [`order`], which takes a sync's `next_batch` or `pos` too: the place behind everything that sync told of the room.
 async fn place(
     engine: &Engine,
     room_id: &ruma::RoomId,
     token: Option<&str>,
 ) -> Result<Option<i64>, ApiError> {
-    let Some(sync) = token.and_then(SyncToken::parse) else { return order(token) };
+    let Some(sync) = token.and_then(SyncToken::of_any_sync) else { return order(token) };
     if sync.epoch != engine.app().db.epoch() {
         return Err(not_ours());
     }
@@ -229,7 +229,7 @@ async fn members(
     requester: Requester,
     Matrix(request): Matrix<get_member_events::v3::Request>,
 ) -> Result<Response, ApiError> {
-    let at = request.at.as_deref().and_then(SyncToken::parse);
+    let at = request.at.as_deref().and_then(SyncToken::of_any_sync);
     let at = at.filter(|at| at.epoch == engine.app().db.epoch());
     let (room, events) = match at {
         Some(at) => {
@@ -295,7 +295,7 @@ async fn children(
     asked: Asked<'_>,
 ) -> Result<Response, ApiError> {
     let limit = asked.limit.map_or(50, u64::from);
-    let from = order(asked.from)?;
+    let from = place(engine, asked.room_id, asked.from).await?;
     let event = (asked.room_id, asked.event_id);
     let page = history::relations(engine, requester, event, asked.kind, (from, limit)).await?;
     let chunk = client_events(engine, &page.room, requester, &page.events).await?;

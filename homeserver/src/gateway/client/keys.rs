@@ -75,7 +75,7 @@ async fn get_key_changes(
     Matrix(request): Matrix<get_key_changes::v3::Request>,
 ) -> Result<Matrix<get_key_changes::v3::Response>, ApiError> {
     let position = |name: &str, token: &str| {
-        SyncToken::parse(token)
+        SyncToken::of_any_sync(token)
             .filter(|token| token.epoch == app.db.epoch())
             .map(|token| token.position)
             .ok_or_else(|| ApiError::invalid_param(format!("{name} is no token of a sync here")))

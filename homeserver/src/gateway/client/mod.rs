@@ -1,6 +1,7 @@
 //! Doors for clients, one a floor (or one a large subject of it).
 
 pub(super) mod account;
+pub(super) mod admin;
 pub(super) mod auth;
 pub(super) mod cross_signing;
 pub(super) mod devices;
@@ -16,7 +17,9 @@ pub(super) mod messaging_errors;
 pub(super) mod profile;
 pub(super) mod push;
 pub(super) mod registration;
+pub(super) mod reports;
 pub(super) mod rooms;
 pub(super) mod sliding_sync;
+pub(super) mod socket;
 pub(super) mod sync;
 pub(super) mod to_device;

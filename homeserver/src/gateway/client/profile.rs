@@ -1,8 +1,8 @@
 //! The door of profiles and of finding people. Spec: <https://spec.matrix.org/v1.19/client-server-api/#profiles>.
 
-use axum::{Json, Router, extract::State, http::StatusCode};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use ruma::{
-    OwnedUserId,
+    OwnedRoomId, OwnedUserId,
     api::client::{
         profile::{delete_profile_field, get_profile, get_profile_field, set_profile_field},
         user_directory::search_users,
@@ -15,7 +15,10 @@ use crate::{
     account::{self, AccountError},
     app::App,
     auth::{Auth, Requester},
-    gateway::{ApiError, JsonBody, Matrix, MatrixRoutes, Path, Server},
+    gateway::{
+        ApiError, JsonBody, Matrix, MatrixRoutes, Path, Query, Server, rate_limit::RemoteLimit,
+    },
+    storage,
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -25,21 +28,26 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         .serve::<set_profile_field::v3::Request, _, _>(set_profile_field)
         .serve::<delete_profile_field::v3::Request, _, _>(delete_profile_field)
         .serve::<search_users::v3::Request, _, _>(search_users)
+        .limited("/_matrix/client/v1/mutual_rooms", get(mutual_rooms))
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}`
 async fn get_profile(
     State(app): State<App>,
+    limit: RemoteLimit,
     Matrix(request): Matrix<get_profile::v3::Request>,
 ) -> Result<Json<Map<String, Value>>, ApiError> {
+    limit.charge(&app, request.user_id.server_name())?;
     Ok(Json(account::profile(&app, &request.user_id).await?))
 }
 
 /// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
 async fn get_profile_field(
     State(app): State<App>,
+    limit: RemoteLimit,
     Path((user_id, name)): Path<(OwnedUserId, String)>,
 ) -> Result<Json<Value>, ApiError> {
+    limit.charge(&app, user_id.server_name())?;
     let value = account::profile_field(&app, &user_id, &name).await;
     match value {
         // A user without a name or avatar has an empty answer.
@@ -119,4 +127,42 @@ async fn search_users(
         })
         .collect();
     Ok(Json(json!({ "results": results, "limited": limited })))
+}
+
+/// Most rooms of one page of [`mutual_rooms`].
+const MUTUAL_ROOMS_MAX: u32 = 100;
+
+#[derive(Deserialize)]
+struct MutualRoomsQuery {
+    user_id: OwnedUserId,
+    from: Option<OwnedRoomId>,
+}
+
+/// `GET /_matrix/client/v1/mutual_rooms`, which ruma does not know.
+async fn mutual_rooms(
+    State(app): State<App>,
+    requester: Requester,
+    Query(query): Query<MutualRoomsQuery>,
+) -> Result<Json<Value>, ApiError> {
+    if query.user_id == requester.user_id {
+        return Err(ApiError::invalid_param("all your rooms are your own"));
+    }
+    let Some(other) = app.db.find_user(query.user_id.as_str()).await? else {
+        return Ok(Json(json!({ "joined": [], "count": 0 })));
+    };
+    let users = (requester.user, other);
+    let after = query.from.as_ref().map_or("", |from| from.as_str());
+    let rooms =
+        storage::mutual_rooms::list_mutual_rooms(&app.db, users, after, MUTUAL_ROOMS_MAX + 1);
+    let mut rooms = rooms.await?;
+    let count = storage::mutual_rooms::count_mutual_rooms(&app.db, users).await?;
+    let more = rooms.len() > usize::try_from(MUTUAL_ROOMS_MAX).unwrap_or(usize::MAX);
+    if more {
+        rooms.pop();
+    }
+    let mut answer = json!({ "joined": rooms, "count": count });
+    if let (true, Some(last), Some(fields)) = (more, rooms.last(), answer.as_object_mut()) {
+        fields.insert("next_batch".to_owned(), json!(last));
+    }
+    Ok(Json(answer))
 }

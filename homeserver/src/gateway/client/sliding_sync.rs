@@ -1,30 +1,54 @@
-//! The door of `notification`: sliding sync as deployed (MSC4186).
+//! The doors of `notification`: sliding sync (MSC4186), in the stable form and in the deployed one.
 
 use axum::{
     Json, Router,
     extract::State,
     response::{IntoResponse, Response},
+    routing::post,
 };
-use ruma::api::client::sync::sync_events::v5::Request;
+use ruma::api::client::sync::sync_events::v5;
 
 use crate::{
     auth::Requester,
-    gateway::{ApiError, Matrix, MatrixRoutes, Server},
+    gateway::{ApiError, JsonBody, Matrix, MatrixRoutes, Server},
     messaging::Engine,
-    notification::{self, Sync},
+    notification::{self, SlidingRequest, Sync, wire},
 };
 
+/// Where the stable form is served; ruma does not know it.
+const STABLE: &str = "/_matrix/client/v4/sync";
+
 pub(in crate::gateway) fn routes() -> Router<Server> {
-    Router::new().serve::<Request, _, _>(sliding_sync)
+    Router::new().route(STABLE, post(stable)).serve::<v5::Request, _, _>(deployed)
 }
 
-/// `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`
-async fn sliding_sync(
+/// `POST /_matrix/client/v4/sync`
+async fn stable(
     State(engine): State<Engine>,
     State(state): State<Sync>,
     requester: Requester,
-    Matrix(request): Matrix<Request>,
+    JsonBody(body): JsonBody<wire::stable::Body>,
 ) -> Result<Response, ApiError> {
-    let response = notification::sliding_sync(&engine, &state, &requester, request).await?;
-    Ok(Json(response).into_response())
+    let request = body.into_request(&requester.user_id)?;
+    answer(&engine, &state, &requester, request).await
+}
+
+/// `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`
+async fn deployed(
+    State(engine): State<Engine>,
+    State(state): State<Sync>,
+    requester: Requester,
+    Matrix(request): Matrix<v5::Request>,
+) -> Result<Response, ApiError> {
+    answer(&engine, &state, &requester, request.into()).await
+}
+
+async fn answer(
+    engine: &Engine,
+    state: &Sync,
+    requester: &Requester,
+    request: SlidingRequest,
+) -> Result<Response, ApiError> {
+    let answer = notification::sliding_sync(engine, state, requester, request).await?;
+    Ok(Json(answer).into_response())
 }

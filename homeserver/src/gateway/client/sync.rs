@@ -67,6 +67,7 @@ impl From<Error> for ApiError {
             }
             Error::InvalidParam(text) => Self::invalid_param(text),
             Error::UnknownFilter => Self::invalid_param("there is no filter with this id"),
+            Error::Account(source) => source.into(),
             Error::Messaging(source) => source.into(),
             Error::Storage(source) => source.into(),
         }

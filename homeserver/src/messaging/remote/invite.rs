@@ -63,7 +63,8 @@ pub async fn receive_invite(
     request: create_invite::v2::Request,
 ) -> Result<Box<RawValue>, Error> {
     let app = engine.app();
-    let rules = create_room::supported(&request.room_version)?;
+    let rules = create_room::joinable(&request.room_version)
+        .map_err(|_| Error::IncompatibleRoomVersion(request.room_version.clone()))?;
     let object: CanonicalJsonObject =
         serde_json::from_str(request.event.get()).map_err(Error::bad_event)?;
     let verified = funnel::verify(app, object.clone(), &rules).await?;

@@ -81,7 +81,7 @@ async fn ask_to_join(
     let template =
         app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     let version = template.room_version.unwrap_or(RoomVersionId::V1);
-    let rules = create_room::supported(&version)?;
+    let rules = create_room::joinable(&version)?;
     let join =
         from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
 

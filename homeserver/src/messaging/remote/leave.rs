@@ -40,7 +40,7 @@ pub(in crate::messaging) async fn knock(
             }
         };
         let version = template.room_version;
-        let rules = create_room::supported(&version)?;
+        let rules = create_room::joinable(&version)?;
         let knock = from_template(
             engine,
             &template.event,
@@ -96,7 +96,7 @@ async fn lonely_leave(
     let stored = rooms::find_room(&engine.app().db, room_id.as_str()).await?;
     let version = stored.map(|room| room.version).ok_or(Error::RoomNotFound)?;
     let version = RoomVersionId::try_from(version.as_str()).map_err(Error::bad_event)?;
-    let rules = create_room::supported(&version)?;
+    let rules = create_room::joinable(&version)?;
     let template = json!({ "prev_events": [], "auth_events": [], "depth": 1 }).to_string();
     let template = RawValue::from_string(template).map_err(Error::bad_event)?;
     let leave = from_template(engine, &template, room_id, &requester.user_id, content, &rules)?;
@@ -116,7 +116,7 @@ async fn leave_by(
     let template =
         app.federation.send(server, request).await.map_err(|error| answered(server, &error))?;
     let version = template.room_version.unwrap_or(RoomVersionId::V1);
-    let rules = create_room::supported(&version)?;
+    let rules = create_room::joinable(&version)?;
     let leave =
         from_template(engine, &template.event, room_id, &requester.user_id, content, &rules)?;
     let request = create_leave_event::v2::Request::new(
@@ -129,21 +129,20 @@ async fn leave_by(
 }
 
 /// Takes another server's word that an invitation was withdrawn or a knock refused, in a room that this server is not in
-/// and whose state it cannot check. An invitation is withdrawn only by who sent it.
+/// and whose state it cannot check. An invitation is withdrawn only by who sent it. Tells whether the event did either.
 pub(in crate::messaging) async fn receive_removal(
     engine: &Engine,
     origin: &ServerName,
     room_id: &RoomId,
-    json: &RawValue,
-) -> Result<(), Error> {
+    object: CanonicalJsonObject,
+) -> Result<bool, Error> {
     let app = engine.app();
-    let Some(room) = rooms::find_room(&app.db, room_id.as_str()).await? else { return Ok(()) };
+    let Some(room) = rooms::find_room(&app.db, room_id.as_str()).await? else { return Ok(false) };
     let version = RoomVersionId::try_from(room.version.as_str()).map_err(Error::bad_event)?;
-    let rules = create_room::supported(&version)?;
-    let object = serde_json::from_str(json.get()).map_err(Error::bad_event)?;
+    let rules = create_room::joinable(&version)?;
     let pdu = funnel::verify(app, object, &rules).await?.into_pdu();
     let Some(Ok(target)) = pdu.state_key.as_deref().map(OwnedUserId::try_from) else {
-        return Ok(());
+        return Ok(false);
     };
     let removes = pdu.event_type == ruma::events::TimelineEventType::RoomMember
         && matches!(build::standing(&pdu), Some(Membership::Leave | Membership::Ban))
@@ -151,9 +150,9 @@ pub(in crate::messaging) async fn receive_removal(
         && pdu.sender.server_name() == origin
         && app.is_ours(target.server_name());
     let user = if removes { app.db.find_user(target.as_str()).await? } else { None };
-    let Some(user) = user else { return Ok(()) };
+    let Some(user) = user else { return Ok(false) };
     let Some(standing) = rooms::find_membership(&app.db, user, room.id).await? else {
-        return Ok(());
+        return Ok(false);
     };
     let may = match Membership::parse(&standing.membership) {
         Some(Membership::Knock) => true,
@@ -164,10 +163,11 @@ pub(in crate::messaging) async fn receive_removal(
         _ => false,
     };
     if !may {
-        return Ok(());
+        return Ok(false);
     }
     let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };
-    outside(engine, &requester, room_id, &version, pdu, None).await
+    outside(engine, &requester, room_id, &version, pdu, None).await?;
+    Ok(true)
 }
 
 /// Stores a membership event of a user of ours in a room that this server is not in, with what it was shown of the room.
@@ -217,7 +217,7 @@ pub async fn going(engine: &Engine, membership: &StoredMembership) -> Result<Opt
     let found = events::list_events(db, &[membership.event]).await?;
     let Some(stored) = found.into_iter().next() else { return Ok(None) };
     let version = RoomVersionId::try_from(room.version.as_str()).map_err(Error::bad_event)?;
-    let rules = create_room::supported(&version)?;
+    let rules = create_room::joinable(&version)?;
     let event_id = OwnedEventId::try_from(stored.event_id).map_err(Error::bad_event)?;
     let pdu = Pdu::parse(event_id, stored.json.into(), &rules).map_err(Error::bad_event)?;
     Ok(Some(stripped::event(&pdu)))

@@ -30,7 +30,10 @@ use crate::{
 /// Servers asked, one after the other, before a join gives up.
 const SERVERS_MAX: usize = 5;
 /// The versions we can take part in, as other servers are told.
-pub(super) const VERSIONS: [RoomVersionId; 7] = [
+pub(super) const VERSIONS: [RoomVersionId; 10] = [
+    RoomVersionId::V3,
+    RoomVersionId::V4,
+    RoomVersionId::V5,
     RoomVersionId::V6,
     RoomVersionId::V7,
     RoomVersionId::V8,
@@ -61,6 +64,9 @@ fn refused(server: &ServerName, error: impl std::fmt::Display) -> Error {
 
 /// A refusal by the other server reaches our user as a refusal; everything else as trouble with that server.
 fn answered(server: &ServerName, error: &tern_federation::RequestError) -> Error {
+    if matches!(error, tern_federation::RequestError::Off) {
+        return Error::Forbidden(error.to_string());
+    }
     match error.status().map(|status| status.as_u16()) {
         Some(403) => Error::Forbidden(error.to_string()),
         // A resident that cannot tell whether the user may join does not let them in.

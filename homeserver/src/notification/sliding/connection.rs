@@ -4,19 +4,28 @@
 //! client that repeats a `pos` did not get that answer: it is dropped and made anew.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::super::{Error, Sync};
+use super::{
+    super::{Error, Sync},
+    marks::Marks,
+    wanted::Rules,
+};
 use crate::{
-    messaging::{Engine, Membership, tokens::SyncToken},
+    messaging::{
+        Engine, Membership,
+        tokens::{ConnectionPos, SyncToken},
+    },
     storage::{Id, Position},
 };
 
 /// Most connections in memory, and most of one device; the longest unused go first.
 const CONNECTIONS_MAX: usize = 50_000;
 const DEVICE_CONNECTIONS_MAX: usize = 8;
+/// Member events a connection remembers to have loaded lazily; what is forgotten is told again.
+const MEMBERS_MAX: usize = 1_000;
 
 /// A device and the name it gave the connection.
 pub(super) type Key = (Id, String);
@@ -24,7 +33,7 @@ pub(super) type Key = (Id, String);
 pub(super) type ToldRooms = HashMap<Id, Told>;
 
 /// What a connection was told of a room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Told {
     /// Everything up to here.
     pub position: Position,
@@ -32,21 +41,35 @@ pub(super) struct Told {
     pub snapshot: Option<Id>,
     /// The user's membership then.
     pub membership: Membership,
+    pub is_dm: bool,
     /// The most timeline events asked for so far.
     pub limit: usize,
-    /// A digest of the state asked for.
-    pub state_wanted: u64,
-    /// The answer began the room anew.
-    pub is_initial: bool,
+    /// The state asked for last.
+    pub rules: Arc<Rules>,
+    /// What was told beside events.
+    pub marks: Marks,
 }
 
 /// What an answer builds on.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Base {
     pub rooms: Arc<ToldRooms>,
+    /// Member events that were loaded lazily.
+    pub members: Arc<HashSet<Id>>,
+    /// All global account data was told once.
+    pub global_data: bool,
     /// `None`: the connection begins.
     pub token: Option<SyncToken>,
     number: u64,
+}
+
+/// What an answer tells, to be remembered once the client has it.
+#[derive(Debug, Clone)]
+pub(super) struct News {
+    pub rooms: Vec<(Id, Told)>,
+    pub members: Vec<Id>,
+    pub global_data: bool,
+    pub token: SyncToken,
 }
 
 /// All connections of this process.
@@ -55,7 +78,9 @@ pub(in crate::notification) struct Connections(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    connections: HashMap<Key, Connection>,
+    devices: HashMap<Id, HashMap<String, Connection>>,
+    /// How many there are.
+    len: usize,
     /// Counts uses and answers.
     count: u64,
 }
@@ -70,112 +95,128 @@ struct Connection {
 #[derive(Debug)]
 struct Sent {
     number: u64,
-    token: SyncToken,
-    rooms: Vec<(Id, Told)>,
+    news: News,
 }
 
 impl Connections {
     /// Begins a connection, or begins it again.
     pub(super) fn begin(&self, key: &Key) -> Base {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.count += 1;
-        let used = state.count;
-        state.make_room(key);
-        let connection = Connection { used, ..Connection::default() };
-        state.connections.insert(key.clone(), connection);
+        let used = state.next_count();
+        *state.entry(key) = Connection { used, ..Connection::default() };
         Base::default()
     }
 
     /// What the client with this `pos` was told; `None` when that is not known any more.
     pub(super) fn resume(&self, key: &Key, pos: &str) -> Option<Base> {
-        let (number, token) = parse(pos)?;
+        let pos = ConnectionPos::parse(pos).filter(|pos| pos.device == key.0)?;
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.count += 1;
-        let used = state.count;
-        let connection = state.connections.get_mut(key)?;
+        let used = state.next_count();
+        let connection = state.devices.get_mut(&key.0)?.get_mut(&key.1)?;
         connection.used = used;
-        if let Some(sent) = connection.sent.take_if(|sent| sent.number == number) {
-            Arc::make_mut(&mut connection.confirmed.rooms).extend(sent.rooms);
-            connection.confirmed.number = number;
-            connection.confirmed.token = Some(sent.token);
+        if let Some(sent) = connection.sent.take_if(|sent| sent.number == pos.number) {
+            connection.confirmed.confirm(sent);
         }
         let confirmed = &connection.confirmed;
-        let is_known = confirmed.number == number
-            && confirmed.token.as_ref().is_some_and(|known| *known == token);
+        let is_known = confirmed.number == pos.number
+            && confirmed.token.as_ref().is_some_and(|known| *known == pos.token);
         is_known.then(|| confirmed.clone())
     }
 
     /// Notes an answer and gives it its `pos`.
-    pub(super) fn advance(
-        &self,
-        key: &Key,
-        base: &Base,
-        rooms: Vec<(Id, Told)>,
-        token: SyncToken,
-    ) -> String {
+    pub(super) fn advance(&self, key: &Key, base: &Base, news: News) -> String {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.count += 1;
-        let number = state.count;
-        let pos = format!("{number}.{token}");
-        state.make_room(key);
-        let connection = state.connections.entry(key.clone()).or_default();
+        let number = state.next_count();
+        let pos = ConnectionPos { number, device: key.0, token: news.token.clone() };
+        let connection = state.entry(key);
         connection.used = number;
         // Another request of this connection may have gone on meanwhile; then this answer counts for nothing.
         if connection.confirmed.number == base.number || connection.confirmed.token.is_none() {
             connection.confirmed = base.clone();
-            connection.sent = Some(Sent { number, token, rooms });
+            connection.sent = Some(Sent { number, news });
         }
-        pos
+        pos.to_string()
+    }
+}
+
+impl Base {
+    /// The client has this answer.
+    fn confirm(&mut self, Sent { number, news }: Sent) {
+        Arc::make_mut(&mut self.rooms).extend(news.rooms);
+        if !news.members.is_empty() {
+            let members = Arc::make_mut(&mut self.members);
+            if members.len() >= MEMBERS_MAX {
+                members.clear();
+            }
+            members.extend(news.members);
+        }
+        self.global_data |= news.global_data;
+        self.number = number;
+        self.token = Some(news.token);
     }
 }
 
 impl State {
-    /// Makes room for one more connection.
-    fn make_room(&mut self, key: &Key) {
-        if self.connections.contains_key(key) {
-            return;
-        }
-        let of_device = self.connections.iter().filter(|((device, _), _)| *device == key.0).count();
-        let oldest = |state: &Self, of_device: bool| {
-            state
-                .connections
-                .iter()
-                .filter(|((device, _), _)| !of_device || *device == key.0)
-                .min_by_key(|(_, connection)| connection.used)
-                .map(|(key, _)| key.clone())
-        };
-        let idle = if of_device >= DEVICE_CONNECTIONS_MAX {
-            oldest(self, true)
-        } else if self.connections.len() >= CONNECTIONS_MAX {
-            oldest(self, false)
-        } else {
-            None
-        };
-        idle.and_then(|key| self.connections.remove(&key));
+    fn next_count(&mut self) -> u64 {
+        self.count += 1;
+        self.count
     }
-}
 
-fn parse(pos: &str) -> Option<(u64, SyncToken)> {
-    let (number, token) = pos.split_once('.')?;
-    Some((number.parse().ok()?, SyncToken::parse(token)?))
+    /// The connection, made if there is none; the longest unused one goes where there are too many.
+    fn entry(&mut self, key: &Key) -> &mut Connection {
+        let known = self.devices.get(&key.0);
+        if known.is_none_or(|of_device| !of_device.contains_key(&key.1)) {
+            let of_device = known.map_or(0, HashMap::len);
+            if of_device >= DEVICE_CONNECTIONS_MAX {
+                self.remove_oldest(Some(key.0));
+            } else if self.len >= CONNECTIONS_MAX {
+                self.remove_oldest(None);
+            }
+            self.len += 1;
+        }
+        self.devices.entry(key.0).or_default().entry(key.1.clone()).or_default()
+    }
+
+    /// Removes the longest unused connection, of one device or of all.
+    fn remove_oldest(&mut self, device: Option<Id>) {
+        let among: Vec<_> = match device {
+            Some(device) => self.devices.get_key_value(&device).into_iter().collect(),
+            None => self.devices.iter().collect(),
+        };
+        let oldest = among
+            .into_iter()
+            .flat_map(|(id, names)| names.iter().map(move |(name, it)| (it.used, *id, name)))
+            .min()
+            .map(|(_, id, name)| (id, name.clone()));
+        let Some((id, name)) = oldest else { return };
+        if let Some(names) = self.devices.get_mut(&id) {
+            names.remove(&name);
+            self.len -= 1;
+            if names.is_empty() {
+                self.devices.remove(&id);
+            }
+        }
+    }
 }
 
 /// The base of a connection without rooms, from its `pos` alone.
 pub(super) fn roomless(
     state: &Sync,
     engine: &Engine,
-    pos: &str,
+    (key, pos): (&Key, &str),
     now: &SyncToken,
 ) -> Result<Base, Error> {
-    let (number, token) = pos.split_once('.').ok_or(Error::UnknownPos)?;
-    let token = state.known(engine, token, now).ok_or(Error::UnknownPos)?;
-    let number = number.parse().map_err(|_| Error::UnknownPos)?;
-    Ok(Base { rooms: Arc::default(), token: Some(token), number })
+    let pos = ConnectionPos::parse(pos).filter(|pos| pos.device == key.0);
+    let pos = pos.ok_or(Error::UnknownPos)?;
+    let token = state.known(engine, &pos.token.to_string(), now).ok_or(Error::UnknownPos)?;
+    Ok(Base { global_data: true, token: Some(token), number: pos.number, ..Base::default() })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Connections, Told};
+    use std::sync::Arc;
+
+    use super::{Connections, Marks, News, Rules, Told};
     use crate::messaging::{Membership, tokens::SyncToken};
 
     fn token(position: i64) -> SyncToken {
@@ -183,22 +224,30 @@ mod tests {
     }
 
     fn told(position: i64) -> Told {
-        let (membership, is_initial) = (Membership::Join, true);
-        Told { position, snapshot: None, membership, limit: 1, state_wanted: 0, is_initial }
+        let (rules, marks) = (Arc::new(Rules::default()), Marks::default());
+        let membership = Membership::Join;
+        Told { position, snapshot: None, membership, is_dm: false, limit: 1, rules, marks }
+    }
+
+    fn news(room: i64, position: i64) -> News {
+        let rooms = vec![(room, told(position))];
+        News { rooms, members: vec![room], global_data: false, token: token(position) }
     }
 
     #[test]
     fn an_answer_counts_once_the_client_comes_back_with_it() {
         let (connections, key) = (Connections::default(), (1, String::new()));
         let base = connections.begin(&key);
-        let first = connections.advance(&key, &base, vec![(7, told(5))], token(5));
+        let first = connections.advance(&key, &base, news(7, 5));
         let base = connections.resume(&key, &first).unwrap();
         assert_eq!(base.rooms.get(&7), Some(&told(5)));
+        assert!(base.members.contains(&7));
 
-        let lost = connections.advance(&key, &base, vec![(8, told(6))], token(6));
+        let lost = connections.advance(&key, &base, news(8, 6));
         let again = connections.resume(&key, &first).unwrap();
         assert!(!again.rooms.contains_key(&8), "the second answer was lost");
-        let second = connections.advance(&key, &again, vec![(8, told(6))], token(6));
+        assert!(!again.members.contains(&8), "and with it the member");
+        let second = connections.advance(&key, &again, news(8, 6));
         assert!(connections.resume(&key, &lost).is_none());
         assert!(connections.resume(&key, &second).unwrap().rooms.contains_key(&8));
         assert!(connections.resume(&key, &first).is_none(), "left behind");
@@ -210,10 +259,20 @@ mod tests {
         let keys: Vec<_> = (0..20).map(|name| (1, name.to_string())).collect();
         let pos: Vec<_> = keys
             .iter()
-            .map(|key| connections.advance(key, &connections.begin(key), Vec::new(), token(1)))
+            .map(|key| connections.advance(key, &connections.begin(key), news(1, 1)))
             .collect();
         assert!(connections.resume(&keys[0], &pos[0]).is_none(), "the oldest had to go");
         assert!(connections.resume(&keys[19], &pos[18]).is_none(), "another's pos");
         assert!(connections.resume(&keys[19], &pos[19]).is_some());
+    }
+
+    #[test]
+    fn a_pos_belongs_to_its_device() {
+        let connections = Connections::default();
+        let (one, other) = ((1, String::new()), (2, String::new()));
+        let pos = connections.advance(&one, &connections.begin(&one), news(1, 1));
+        connections.advance(&other, &connections.begin(&other), news(1, 1));
+        assert!(connections.resume(&other, &pos).is_none());
+        assert!(connections.resume(&one, &pos).is_some());
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use ruma::{OwnedRoomId, api::client::sync::sync_events::v5::Request};
+use ruma::OwnedRoomId;
 
 use super::{
-    Asides, Look,
-    lists::Candidate,
-    response::{AccountData, ByRoom, EndToEnd, Extensions, ToDevice},
+    answer::{AccountData, ByRoom, EndToEnd, Extensions, Keyed, ToDevice},
+    look::{Asides, Look, Looked},
+    marks::{Aside, Mark},
+    request::{self, Request},
 };
 use crate::{
+    account,
     app::App,
     auth::Requester,
     messaging::Membership,
@@ -17,75 +19,123 @@ use crate::{
     storage::{Position, unread},
 };
 
-/// Deletes the messages that the client came back with the token of.
+/// Refuses settings that cannot be meant.
+pub(super) fn check(request: &Request) -> Result<(), Error> {
+    let Some(wanted) = &request.extensions.to_device else { return Ok(()) };
+    if wanted.limit.is_some_and(|limit| limit <= 0) {
+        return Err(Error::InvalidParam("limit is a positive number".to_owned()));
+    }
+    if wanted.since.as_deref().is_some_and(|since| Cursor::parse(since).is_none()) {
+        return Err(Error::InvalidParam("since is no next_batch of to_device here".to_owned()));
+    }
+    Ok(())
+}
+
+/// Deletes the messages that the client came back with the cursor of.
 pub(super) async fn acknowledge(
     app: &App,
     requester: &Requester,
     request: &Request,
 ) -> Result<(), Error> {
-    let extension = &request.extensions.to_device;
-    if extension.enabled != Some(true) {
-        return Ok(());
-    }
-    let since = extension.since.as_deref().and_then(|since| read_cursor(app, since));
-    match since.filter(|since| *since <= app.db.position()) {
+    match request.extensions.to_device.as_ref().and_then(|wanted| since(app, wanted)) {
         Some(since) => devices::acknowledge(app, requester.device, since).await,
         None => Ok(()),
     }
 }
 
-/// The cursor of the messages to a device, written `d1_<epoch>_<position>`.
-fn write_cursor(app: &App, position: Position) -> String {
-    format!("d1_{}_{position}", app.db.epoch())
+/// The place in a device's queue of messages, written `d1_<epoch>_<position>`.
+struct Cursor<'a> {
+    epoch: &'a str,
+    position: Position,
 }
 
-fn read_cursor(app: &App, text: &str) -> Option<Position> {
-    let (epoch, position) = text.strip_prefix("d1_")?.split_once('_')?;
-    position.parse().ok().filter(|_| epoch == app.db.epoch())
+impl<'a> Cursor<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (epoch, position) = text.strip_prefix("d1_")?.split_once('_')?;
+        Some(Self { epoch, position: position.parse().ok().filter(|position| *position >= 0)? })
+    }
+
+    fn write(app: &App, position: Position) -> String {
+        format!("d1_{}_{position}", app.db.epoch())
+    }
 }
 
-/// The extensions the client asked for. `shown`: the rooms it looks at, and whether this answer begins them.
+/// Up to where the client has its messages. A cursor of another database, or of what a restored backup does not have,
+/// says nothing: whatever is here comes again.
+fn since(app: &App, wanted: &request::ToDevice) -> Option<Position> {
+    let cursor = Cursor::parse(wanted.since.as_deref()?)?;
+    (cursor.epoch == app.db.epoch() && cursor.position <= app.db.position())
+        .then_some(cursor.position)
+}
+
+/// The extensions the client asked for.
 pub(super) async fn of(
     look: &Look<'_>,
-    shown: &[(&Candidate, bool)],
-    asides: Asides,
+    rooms: &[Looked<'_>],
+    asides: &mut Asides,
 ) -> Result<Extensions, Error> {
     let wanted = &look.request.extensions;
-    let is_on = |enabled: Option<bool>| enabled == Some(true);
-    let joined: Vec<(&Candidate, bool)> = shown
-        .iter()
-        .filter(|(candidate, _)| candidate.standing == Membership::Join)
-        .copied()
-        .collect();
     let mut extensions = Extensions::default();
-    if is_on(wanted.to_device.enabled) {
-        extensions.to_device = Some(to_device(look).await?);
+    if let Some(wanted) = &wanted.to_device {
+        let part = to_device(look, wanted).await?;
+        extensions.to_device = Some(Keyed { key: wanted.key, part });
     }
-    if is_on(wanted.e2ee.enabled) {
-        extensions.e2ee = Some(end_to_end(look).await?);
+    if let Some(wanted) = &wanted.e2ee {
+        extensions.e2ee = Some(Keyed { key: wanted.key, part: end_to_end(look).await? });
     }
-    if is_on(wanted.receipts.enabled) {
-        extensions.receipts = Some(receipts(look, &joined, &asides).await?);
+    if let Some(wanted) = &wanted.account_data {
+        let part = account_data(look, rooms, asides).await?;
+        extensions.account_data = Some(Keyed { key: wanted.key, part });
     }
-    if is_on(wanted.typing.enabled) {
-        extensions.typing = Some(typing(look, &joined));
+    if let Some(wanted) = &wanted.receipts {
+        let part = receipts(look, rooms, asides).await?;
+        extensions.receipts = Some(Keyed { key: wanted.key, part });
     }
-    if is_on(wanted.account_data.enabled) {
-        extensions.account_data = Some(account_data(look, shown, asides).await?);
+    if let Some(wanted) = &wanted.typing {
+        extensions.typing = Some(Keyed { key: wanted.key, part: typing(look, rooms) });
     }
     Ok(extensions)
 }
 
-async fn to_device(look: &Look<'_>) -> Result<ToDevice, Error> {
-    let (app, extension) = (look.engine.app(), &look.request.extensions.to_device);
-    let since = extension.since.as_deref().and_then(|since| read_cursor(app, since)).unwrap_or(0);
-    let limit = extension
-        .limit
-        .and_then(|limit| i64::try_from(u64::from(limit)).ok())
-        .map_or(devices::TO_DEVICE_MAX, |limit| limit.clamp(1, devices::TO_DEVICE_MAX));
-    let messages =
-        devices::to_device(app, look.requester, (since, look.now.position), limit).await?;
-    Ok(ToDevice { next_batch: write_cursor(app, messages.upto), events: messages.events })
+/// The rooms in the scope of an extension, each with how far it was told before this answer.
+fn in_scope<'r, 'c>(
+    look: &'r Look<'_>,
+    rooms: &'r [Looked<'c>],
+    aside: Aside,
+) -> impl Iterator<Item = (&'r Looked<'c>, Mark)> {
+    rooms.iter().filter(move |looked| looked.told.marks.of(aside) == Mark::Current).map(
+        move |looked| {
+            let before = look.base.rooms.get(&looked.pick.candidate.membership.room);
+            let mark = match before {
+                Some(told) if !looked.is_anew() => told.marks.of(aside),
+                _ => Mark::Never,
+            };
+            (looked, mark)
+        },
+    )
+}
+
+impl Looked<'_> {
+    fn is_anew(&self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| shown.is_initial)
+    }
+
+    fn is_joined(&self) -> bool {
+        self.pick.candidate.standing == Membership::Join
+    }
+
+    fn room_id(&self) -> &OwnedRoomId {
+        &self.pick.candidate.room_id
+    }
+}
+
+async fn to_device(look: &Look<'_>, wanted: &request::ToDevice) -> Result<ToDevice, Error> {
+    let app = look.engine.app();
+    let limit =
+        wanted.limit.map_or(devices::TO_DEVICE_MAX, |limit| limit.min(devices::TO_DEVICE_MAX));
+    let span = (since(app, wanted).unwrap_or(0), look.now.position);
+    let messages = devices::to_device(app, look.requester, span, limit).await?;
+    Ok(ToDevice { next_batch: Cursor::write(app, messages.upto), events: messages.events })
 }
 
 async fn end_to_end(look: &Look<'_>) -> Result<EndToEnd, Error> {
@@ -104,60 +154,88 @@ async fn end_to_end(look: &Look<'_>) -> Result<EndToEnd, Error> {
     })
 }
 
-async fn receipts(
-    look: &Look<'_>,
-    joined: &[(&Candidate, bool)],
-    asides: &Asides,
-) -> Result<ByRoom, Error> {
-    let (db, user) = (&look.engine.app().db, look.requester.user);
-    let mut rooms: BTreeMap<OwnedRoomId, Event> = BTreeMap::new();
-    for (candidate, is_initial) in joined {
-        let room = candidate.membership.room;
-        let all;
-        let told = if *is_initial {
-            all = unread::list_room_receipts_for(db, user, room, look.now.position).await?;
-            &all
-        } else if let Some(told) = asides.receipts.get(&room) {
-            told
-        } else {
-            continue;
-        };
-        if let Some(event) = ephemeral::receipts(told) {
-            rooms.insert(candidate.room_id.clone(), event);
-        }
-    }
-    Ok(ByRoom { rooms })
-}
-
-fn typing(look: &Look<'_>, joined: &[(&Candidate, bool)]) -> ByRoom {
-    let since = look.since.map(|since| since.serial);
-    let of_room = |(candidate, is_initial): &(&Candidate, bool)| {
-        let since = since.filter(|_| !*is_initial);
-        let event = ephemeral::typing(look.engine, &candidate.room_id, since)?;
-        Some((candidate.room_id.clone(), event))
-    };
-    ByRoom { rooms: joined.iter().filter_map(of_room).collect() }
-}
-
 async fn account_data(
     look: &Look<'_>,
-    shown: &[(&Candidate, bool)],
-    mut asides: Asides,
+    rooms: &[Looked<'_>],
+    asides: &mut Asides,
 ) -> Result<AccountData, Error> {
     let (app, user) = (look.engine.app(), look.requester.user);
-    let mut rooms: BTreeMap<OwnedRoomId, Vec<Event>> = BTreeMap::new();
-    for (candidate, is_initial) in shown {
-        let room_id = &candidate.room_id;
-        let pieces = if *is_initial {
-            account_data::of_room(app, user, room_id.as_str()).await?
-        } else {
-            asides.room_data.remove(room_id.as_str()).unwrap_or_default()
+    let mut by_room: BTreeMap<OwnedRoomId, Vec<Event>> = BTreeMap::new();
+    for (looked, mark) in in_scope(look, rooms, Aside::AccountData) {
+        let room_id = looked.room_id();
+        let mut pieces = match mark {
+            Mark::Current => asides.room_data.remove(room_id.as_str()).unwrap_or_default(),
+            Mark::Never | Mark::Until(_) => {
+                account::list_room_account_data(app, user, room_id.as_str()).await?
+            }
         };
+        if let Mark::Until(left_at) = mark {
+            pieces.retain(|piece| piece.position > left_at);
+        }
         let events: Vec<Event> = pieces.iter().filter_map(account_data::event).collect();
         if !events.is_empty() {
-            rooms.insert(room_id.clone(), events);
+            by_room.insert(room_id.clone(), events);
         }
     }
     let global = asides.global_data.iter().filter_map(account_data::event).collect();
-    Ok(AccountData { global, rooms })
+    Ok(AccountData { global, rooms: by_room })
+}
+
+async fn receipts(
+    look: &Look<'_>,
+    rooms: &[Looked<'_>],
+    asides: &mut Asides,
+) -> Result<ByRoom, Error> {
+    let (db, user) = (&look.engine.app().db, look.requester.user);
+    let upto = look.now.position;
+    let mut by_room = ByRoom::new();
+    for (looked, mark) in in_scope(look, rooms, Aside::Receipts) {
+        if !looked.is_joined() {
+            continue;
+        }
+        let room = looked.pick.candidate.membership.room;
+        let mut told = match mark {
+            Mark::Never => Vec::new(),
+            Mark::Current => asides.receipts.remove(&room).unwrap_or_default(),
+            Mark::Until(left_at) => {
+                unread::list_receipts_of_room_for(db, user, room, (left_at, upto)).await?
+            }
+        };
+        // The events that the connection did not have yet come with who has read them.
+        let is_older =
+            looked.shown.as_ref().is_some_and(|shown| shown.is_initial || shown.is_expanded);
+        if is_older || mark == Mark::Never {
+            let on = looked.shown.as_ref().map(|shown| shown.event_ids.as_slice());
+            let on = on.unwrap_or_default();
+            told.extend(unread::list_receipts_on(db, user, room, on, upto).await?);
+        }
+        if let Some(content) = ephemeral::receipt_content(&told) {
+            by_room.insert(looked.room_id().clone(), content);
+        }
+    }
+    Ok(by_room)
+}
+
+fn typing(look: &Look<'_>, rooms: &[Looked<'_>]) -> ByRoom {
+    let of_room = |(looked, mark): (&Looked<'_>, Mark)| {
+        let since = look.since.filter(|_| mark == Mark::Current).map(|since| since.serial);
+        let content = ephemeral::typing_content(look.engine, looked.room_id(), since)?;
+        Some((looked.room_id().clone(), content))
+    };
+    let joined = in_scope(look, rooms, Aside::Typing).filter(|(looked, _)| looked.is_joined());
+    joined.filter_map(of_room).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cursor;
+
+    #[test]
+    fn a_cursor_is_read_or_refused() {
+        let cursor = Cursor::parse("d1_0a1b2c3d_42").unwrap();
+        assert_eq!((cursor.epoch, cursor.position), ("0a1b2c3d", 42));
+        for text in ["", "42", "d1_", "d1_0a1b2c3d", "d1_0a1b2c3d_x", "d1_0a1b2c3d_-1"] {
+            assert!(Cursor::parse(text).is_none(), "{text}");
+        }
+    }
 }

@@ -1,41 +1,44 @@
-//! Which rooms a request looks at: the user's rooms, filtered, newest first, cut to the windows; and subscriptions.
+//! Which rooms a request looks at: the user's rooms, filtered, most recently active first, cut to the windows; and
+//! subscriptions.
 
 use std::{
-    collections::{BTreeMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
-use ruma::{
-    OwnedRoomId, UInt,
-    api::client::sync::sync_events::v5::request::{List as ListRequest, ListFilters},
-    directory::RoomTypeFilter,
-    events::StateEventType,
-};
+use ruma::OwnedRoomId;
 use serde_json::Value;
 
-use super::{Look, Response, response::List};
+use super::{
+    answer::Answer,
+    filters::Filtering,
+    look::Look,
+    request::List,
+    wanted::{LIMIT_MAX, Rules, Wanted},
+};
 use crate::{
-    messaging::{Membership, Room},
+    messaging::{Membership, Room, sync_view},
     notification::Error,
     storage::{
-        account_data,
+        Id, Position, account_data,
         rooms::{self, StoredMembership},
     },
 };
 
-/// Most timeline events a room may have in an answer.
-const LIMIT_MAX: usize = 100;
+/// How many changes of a standing are looked through for a join.
+const STANDINGS_MAX: usize = 10;
 
-/// Events that make a room rise in the lists.
-const BUMPING: [&str; 7] = [
+/// Events that make a room's bump stamp rise.
+const BUMPING: [&str; 9] = [
     "m.room.message",
     "m.room.encrypted",
     "m.room.create",
     "m.sticker",
     "m.call.invite",
     "m.poll.start",
+    "m.beacon_info",
     "org.matrix.msc3381.poll.start",
+    "org.matrix.msc3672.beacon_info",
 ];
 
 /// A room the user has to do with.
@@ -49,84 +52,138 @@ pub(super) struct Candidate {
     pub is_dm: bool,
     /// The newer, the larger.
     pub bump_stamp: i64,
+    /// Where the last thing happened in it that concerns the user.
+    activity: Position,
 }
 
-/// What is wanted of a room.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Config {
+impl Candidate {
+    pub(super) fn is_gone(&self) -> bool {
+        is_gone(self.standing)
+    }
+}
+
+fn is_gone(standing: Membership) -> bool {
+    matches!(standing, Membership::Leave | Membership::Ban)
+}
+
+/// A room that the request looks at, and what is wanted of it.
+#[derive(Debug)]
+pub(super) struct Pick<'c> {
+    pub candidate: &'c Candidate,
+    /// The lists that have it in their windows.
+    pub lists: Vec<String>,
+    pub is_subscribed: bool,
     pub limit: usize,
-    /// Event type and state key; `*`, `$ME` and `$LAZY` have their meanings.
-    pub state: BTreeMap<String, HashSet<String>>,
+    pub rules: Arc<Rules>,
+    /// The slots of state that the rules name, where they take no others.
+    pub slots: Option<Arc<[Id]>>,
 }
 
-impl Config {
-    fn add(&mut self, required: &[(StateEventType, String)], limit: UInt) {
-        self.limit = self.limit.max(usize::try_from(limit).unwrap_or(LIMIT_MAX).min(LIMIT_MAX));
-        for (event_type, state_key) in required {
-            self.state.entry(event_type.to_string()).or_default().insert(state_key.clone());
-        }
-    }
-
-    /// A number that differs where the wanted state does.
-    pub(super) fn digest(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        for (event_type, keys) in &self.state {
-            let mut keys: Vec<&String> = keys.iter().collect();
-            keys.sort_unstable();
-            (event_type, keys).hash(&mut hasher);
-        }
-        hasher.finish()
-    }
-}
-
-/// The rooms of the user that may appear: those they are in, invited to or knocking on, and those they left that the
-/// connection knows.
+/// The rooms of the user that may appear: those they are in, invited to or knocking on, those that somebody took them out
+/// of, and those they left that the connection knows.
 pub(super) async fn candidates(look: &Look<'_>) -> Result<Vec<Candidate>, Error> {
-    if look.request.lists.is_empty() && look.request.room_subscriptions.is_empty() {
+    if look.request.is_roomless() {
         return Ok(Vec::new());
     }
     let (app, user) = (look.engine.app(), look.requester.user);
     let direct = direct_rooms(look).await?;
+    let memberships = rooms::list_memberships(&app.db, user).await?;
+    let is_unknown_gone = |membership: &StoredMembership| {
+        Membership::parse(&membership.membership).is_some_and(is_gone)
+            && !membership.forgotten
+            && !look.base.rooms.contains_key(&membership.room)
+    };
+    let removals = match memberships.iter().any(is_unknown_gone) {
+        true => rooms::list_removals(&app.db, user).await?,
+        false => Vec::new(),
+    };
     let mut candidates = Vec::new();
-    for membership in rooms::list_memberships(&app.db, user).await? {
-        let (Ok(room_id), Some(standing)) = (
-            OwnedRoomId::try_from(membership.room_id.as_str()),
-            Membership::parse(&membership.membership),
-        ) else {
-            continue;
-        };
-        let is_gone = matches!(standing, Membership::Leave | Membership::Ban);
-        let told = look.told.get(&membership.room);
-        if membership.position > look.now.position
-            || (is_gone && told.is_none_or(|told| told.membership == standing))
-        {
-            continue;
+    for membership in memberships {
+        match candidate(look, membership, &removals, &direct).await {
+            Ok(found) => candidates.extend(found),
+            Err(error) if error.is_passing() => return Err(error),
+            Err(error) => tracing::warn!(%error, "a room is left out of a sliding sync"),
         }
-        let room = match look.engine.find_room(&room_id).await {
-            Ok(room) => room,
-            Err(error) => {
-                let error = Error::from(error);
-                if error.is_passing() {
-                    return Err(error);
-                }
-                tracing::warn!(%room_id, %error, "a room is left out of a sliding sync");
-                continue;
-            }
-        };
-        let bump_stamp = room
-            .as_deref()
-            .filter(|_| standing == Membership::Join)
-            .and_then(|room| bump_stamp(room, look.now.position))
-            .unwrap_or(membership.position);
-        let is_dm = direct.contains(room_id.as_str());
-        candidates.push(Candidate { room_id, membership, standing, room, is_dm, bump_stamp });
     }
-    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.bump_stamp));
+    candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.activity));
     Ok(candidates)
 }
 
+async fn candidate(
+    look: &Look<'_>,
+    membership: StoredMembership,
+    removals: &[Id],
+    direct: &HashSet<String>,
+) -> Result<Option<Candidate>, Error> {
+    let (Ok(room_id), Some(standing)) = (
+        OwnedRoomId::try_from(membership.room_id.as_str()),
+        Membership::parse(&membership.membership),
+    ) else {
+        return Ok(None);
+    };
+    let is_known = look.base.rooms.contains_key(&membership.room);
+    if membership.position > look.now.position
+        || (is_gone(standing) && membership.forgotten)
+        || (is_gone(standing) && !is_known && removals.binary_search(&membership.room).is_err())
+    {
+        return Ok(None);
+    }
+    let room = look.engine.find_room(&room_id).await?;
+    if is_gone(standing) && !is_known && !was_in(look, room.as_deref(), &membership).await? {
+        return Ok(None);
+    }
+    let joined = room.as_deref().filter(|_| standing == Membership::Join);
+    let bump_stamp = joined.and_then(|room| bump_stamp(room, look.now.position));
+    let activity = joined.map_or(membership.position, |room| room.seen().position);
+    Ok(Some(Candidate {
+        is_dm: direct.contains(room_id.as_str()),
+        bump_stamp: bump_stamp.unwrap_or(membership.position),
+        activity: activity.min(look.now.position),
+        room_id,
+        membership,
+        standing,
+        room,
+    }))
+}
+
+/// Whether the user was joined some time before they were taken out.
+async fn was_in(
+    look: &Look<'_>,
+    room: Option<&Room>,
+    membership: &StoredMembership,
+) -> Result<bool, Error> {
+    let Some(room) = room else { return Ok(false) };
+    let engine = look.engine;
+    let slot = engine.app().db.state_key("m.room.member", look.requester.user_id.as_str()).await?;
+    let mut event = membership.event;
+    for _ in 0..STANDINGS_MAX {
+        let pdu = engine.pdu(room, event).await?;
+        let before = engine.state_at(pdu.place.state_before).await?;
+        let standing = sync_view::membership_in(engine, room, &before, slot).await?;
+        match (standing, before.get(slot)) {
+            (Some(Membership::Join), _) => return Ok(true),
+            (Some(_), Some(earlier)) => event = earlier,
+            _ => return Ok(false),
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the user was joined right before the membership event `event`.
+pub(super) async fn was_joined_before(
+    look: &Look<'_>,
+    room: &Room,
+    event: Id,
+) -> Result<bool, Error> {
+    let engine = look.engine;
+    let slot = engine.app().db.state_key("m.room.member", look.requester.user_id.as_str()).await?;
+    let before = engine.state_at(engine.pdu(room, event).await?.place.state_before).await?;
+    let standing = sync_view::membership_in(engine, room, &before, slot).await?;
+    Ok(standing == Some(Membership::Join))
+}
+
 /// The position of the newest event that makes a room rise, among those in memory.
-fn bump_stamp(room: &Room, upto: i64) -> Option<i64> {
+fn bump_stamp(room: &Room, upto: Position) -> Option<Position> {
     let seen = room.seen();
     seen.recent
         .iter()
@@ -148,96 +205,105 @@ async fn direct_rooms(look: &Look<'_>) -> Result<HashSet<String>, Error> {
     Ok(rooms.filter_map(Value::as_str).map(str::to_owned).collect())
 }
 
-/// The rooms of the windows and subscriptions, each with all that is wanted of it; and the rooms just left. Fills in
-/// how long the lists are.
+/// A room before its wishes are joined.
+#[derive(Debug, Default)]
+struct Picked {
+    wanted: Wanted,
+    lists: Vec<String>,
+    is_subscribed: bool,
+}
+
+/// The rooms of the windows and subscriptions, each with all that is wanted of it; and the rooms just left, which may
+/// have slipped out of every list. Fills in how long the lists are.
 pub(super) async fn select<'c>(
     look: &Look<'_>,
     candidates: &'c [Candidate],
-    response: &mut Response,
-) -> Result<Vec<(&'c Candidate, Config)>, Error> {
-    let mut wanted: BTreeMap<usize, Config> = BTreeMap::new();
-    let is_gone =
-        |candidate: &Candidate| matches!(candidate.standing, Membership::Leave | Membership::Ban);
+    answer: &mut Answer,
+) -> Result<Vec<Pick<'c>>, Error> {
+    let mut picked: BTreeMap<usize, Picked> = BTreeMap::new();
     for (name, list) in &look.request.lists {
+        let filtering = Filtering::new(look, &list.filters).await?;
         let mut members = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {
-            if !is_gone(candidate) && passes(look, candidate, list.filters.as_ref()).await? {
+            if filtering.takes(look, candidate).await? {
                 members.push(index);
             }
         }
-        response.lists.insert(name.clone(), List { count: members.len() });
+        answer.lists.insert(name.clone(), members.len());
         for index in window(list, &members) {
-            let details = &list.room_details;
-            wanted.entry(index).or_default().add(&details.required_state, details.timeline_limit);
+            let room = picked.entry(index).or_default();
+            room.wanted.join(&list.wanted);
+            room.lists.push(name.clone());
         }
     }
     for (index, candidate) in candidates.iter().enumerate() {
-        if let Some(subscription) = look.request.room_subscriptions.get(&candidate.room_id) {
-            let config = wanted.entry(index).or_default();
-            config.add(&subscription.required_state, subscription.timeline_limit);
-        } else if is_gone(candidate) {
-            wanted.entry(index).or_default().limit = LIMIT_MAX;
+        let told = look.base.rooms.get(&candidate.membership.room);
+        if let Some(wanted) = look.request.subscriptions.get(&candidate.room_id) {
+            let room = picked.entry(index).or_default();
+            room.wanted.join(wanted);
+            room.is_subscribed = true;
+        } else if candidate.is_gone()
+            && let Some(told) = told.filter(|told| !is_gone(told.membership))
+        {
+            let room = picked.entry(index).or_default();
+            room.wanted.limit = room.wanted.limit.max(told.limit.min(LIMIT_MAX));
         }
     }
-    let pick = |(index, config)| candidates.get(index).map(|candidate| (candidate, config));
-    Ok(wanted.into_iter().filter_map(pick).collect())
+    let mut slots = HashMap::new();
+    let mut picks = Vec::with_capacity(picked.len());
+    for (index, room) in picked {
+        let Some(candidate) = candidates.get(index) else { continue };
+        let Picked { wanted: Wanted { limit, state }, lists, is_subscribed } = room;
+        let rules = look.state.0.rules.share(state);
+        let slots = match slots.get(&rules) {
+            Some(known) => Option::<Arc<[Id]>>::clone(known),
+            None => {
+                let found = named_slots(look, &rules).await?;
+                slots.insert(rules.clone(), found.clone());
+                found
+            }
+        };
+        picks.push(Pick { candidate, lists, is_subscribed, limit, rules, slots });
+    }
+    Ok(picks)
 }
 
-/// The members within the list's ranges, both ends included; without ranges all of them.
-fn window(list: &ListRequest, members: &[usize]) -> Vec<usize> {
-    if list.ranges.is_empty() {
-        return members.to_vec();
+/// The slots of state that the rules name, where they take no others. What no room ever had is nothing.
+async fn named_slots(look: &Look<'_>, rules: &Rules) -> Result<Option<Arc<[Id]>>, Error> {
+    let Some(names) = rules.named(look.requester.user_id.as_str()) else { return Ok(None) };
+    let mut slots = Vec::with_capacity(names.len());
+    for (event_type, state_key) in names {
+        slots.extend(look.engine.app().db.find_state_key(event_type, state_key).await?);
     }
+    Ok(Some(slots.into()))
+}
+
+/// The members within the list's ranges, both ends included, each once; without ranges all of them.
+fn window(list: &List, members: &[usize]) -> Vec<usize> {
+    let Some(ranges) = &list.ranges else { return members.to_vec() };
     let mut within = Vec::new();
-    for (from, to) in &list.ranges {
-        let (Ok(from), Ok(to)) = (usize::try_from(*from), usize::try_from(*to)) else { continue };
-        let length = to.saturating_add(1).saturating_sub(from);
-        within.extend(members.iter().skip(from).take(length).copied());
+    for (from, to) in ranges {
+        let length = to.saturating_add(1).saturating_sub(*from);
+        within.extend(members.iter().skip(*from).take(length).copied());
     }
+    within.sort_unstable();
+    within.dedup();
     within
 }
 
-/// Whether a list's filters take the room.
-async fn passes(
-    look: &Look<'_>,
-    candidate: &Candidate,
-    filters: Option<&ListFilters>,
-) -> Result<bool, Error> {
-    let Some(filters) = filters else { return Ok(true) };
-    if filters.is_dm.is_some_and(|wanted| wanted != candidate.is_dm) {
-        return Ok(false);
-    }
-    let is_invite = candidate.standing == Membership::Invite;
-    if filters.is_invite.is_some_and(|wanted| wanted != is_invite) {
-        return Ok(false);
-    }
-    if let Some(wanted) = filters.is_encrypted
-        && wanted != content(look, candidate, "m.room.encryption").await?.is_some()
-    {
-        return Ok(false);
-    }
-    if filters.room_types.is_empty() && filters.not_room_types.is_empty() {
-        return Ok(true);
-    }
-    let create = content(look, candidate, "m.room.create").await?;
-    let room_type = create.as_ref().and_then(|content| content.get("type")?.as_str());
-    let names = |types: &[RoomTypeFilter]| types.iter().any(|one| one.as_str() == room_type);
-    let is_wanted = filters.room_types.is_empty() || names(&filters.room_types);
-    Ok(is_wanted && !names(&filters.not_room_types))
-}
+#[cfg(test)]
+mod tests {
+    use super::{List, window};
 
-/// The content of a state event without a key, from the room or from what an invite shows of it.
-async fn content(
-    look: &Look<'_>,
-    candidate: &Candidate,
-    event_type: &str,
-) -> Result<Option<Value>, Error> {
-    if let Some(room) = &candidate.room {
-        let event = look.engine.state_event(room, event_type, "").await?;
-        return Ok(event.and_then(|event| event.content_as()));
+    #[test]
+    fn windows_take_both_ends_and_no_room_twice() {
+        let members = [10, 11, 12, 13];
+        let of = |ranges: Option<Vec<(usize, usize)>>| {
+            window(&List { ranges, ..List::default() }, &members)
+        };
+        assert_eq!(of(None), members);
+        assert_eq!(of(Some(vec![(0, 1)])), [10, 11]);
+        assert_eq!(of(Some(vec![(0, 1), (1, 2), (3, usize::MAX)])), [10, 11, 12, 13]);
+        assert_eq!(of(Some(vec![(9, 10)])), [] as [usize; 0]);
     }
-    let stripped = candidate.membership.stripped_state.as_deref().unwrap_or(b"[]");
-    let events: Vec<Value> = serde_json::from_slice(stripped).unwrap_or_default();
-    let named = |event: &&Value| event.get("type").and_then(Value::as_str) == Some(event_type);
-    Ok(events.iter().find(named).and_then(|event| event.get("content").cloned()))
 }

@@ -1,350 +1,274 @@
 //! One room in a sliding sync answer.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use serde::Deserialize;
+use std::sync::Arc;
 
 use super::{
-    Look,
+    answer::RoomNews,
     connection::Told,
-    lists::{Candidate, Config},
-    response::{Hero, RoomNews},
+    describe,
+    lists::{self, Pick},
+    look::Look,
+    marks::Marks,
+    request::Form,
+    required::{self, View},
 };
 use crate::{
     messaging::{
         Membership, Pdu, Room,
-        client_event::{self, Form},
-        state::StateMap,
-        state_at::StateAt,
+        client_event::{self, Form as EventForm},
+        remote,
+        state::Lineage,
+        stripped,
         sync_view::{self, Slice, Span},
         tokens::TimelineToken,
         unread,
         visibility::Sight,
     },
-    notification::{Error, room, summary},
+    notification::{Error, response::Event, room},
     storage::{Id, Position},
 };
+use serde_json::value::to_raw_value;
 
-/// The room's news and what the connection then knows of it; `None` when there is no news.
+/// What the extensions need to know of a room's news.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    pub is_initial: bool,
+    pub is_expanded: bool,
+    /// The events of the timeline.
+    pub event_ids: Vec<String>,
+    /// Member events that were loaded lazily.
+    pub members: Vec<Id>,
+}
+
+/// A room's news, and what the connection then knows of it.
+pub(super) type News = (RoomNews, Told, Shown);
+
+/// The room's news; `None` when there are none. `own_receipt`: the user has read on.
 pub(super) async fn of(
     look: &Look<'_>,
-    candidate: &Candidate,
-    config: &Config,
-    has_receipt: bool,
-) -> Result<Option<(RoomNews, Told)>, Error> {
-    let before = look.told.get(&candidate.membership.room).copied();
+    pick: &Pick<'_>,
+    own_receipt: bool,
+) -> Result<Option<News>, Error> {
+    let candidate = pick.candidate;
+    let before = look.base.rooms.get(&candidate.membership.room);
+    let is_told = |told: &Told| {
+        told.position >= candidate.membership.position && told.membership == candidate.standing
+    };
     match (candidate.standing, &candidate.room) {
-        (Membership::Join, Some(room)) => {
-            timeline_room(look, candidate, room, (before, config), has_receipt).await
-        }
-        (Membership::Invite | Membership::Knock, _) => shown(look, candidate, before).await,
-        (Membership::Leave | Membership::Ban, room) => match (room, before) {
-            (Some(room), Some(_)) => {
-                timeline_room(look, candidate, room, (before, config), true).await
+        (Membership::Join, Some(room)) => inside(look, pick, room, (before, own_receipt)).await,
+        (Membership::Join, None) => Ok(None),
+        _ if before.is_some_and(is_told) => Ok(None),
+        (Membership::Invite | Membership::Knock, _) => outside(look, pick).await.map(Some),
+        (Membership::Leave | Membership::Ban, Some(room)) => {
+            let was_inside = match before.map(|told| told.membership) {
+                None | Some(Membership::Join) => true,
+                Some(Membership::Invite | Membership::Knock) => {
+                    lists::was_joined_before(look, room, candidate.membership.event).await?
+                }
+                Some(Membership::Leave | Membership::Ban) => false,
+            };
+            match was_inside {
+                true => inside(look, pick, room, (before, own_receipt)).await,
+                false => gone(look, pick).await.map(Some),
             }
-            _ => Ok(None),
-        },
-        _ => Ok(None),
+        }
+        (Membership::Leave | Membership::Ban, None) => gone(look, pick).await.map(Some),
+    }
+}
+
+fn news(pick: &Pick<'_>) -> RoomNews {
+    let candidate = pick.candidate;
+    let mut news = RoomNews::new(candidate.standing, candidate.is_dm, candidate.bump_stamp);
+    news.lists.clone_from(&pick.lists);
+    news
+}
+
+/// What a connection knows of a room whose events it does not follow.
+fn told_from_outside(pick: &Pick<'_>) -> Told {
+    Told {
+        position: pick.candidate.membership.position,
+        snapshot: None,
+        membership: pick.candidate.standing,
+        is_dm: pick.candidate.is_dm,
+        limit: 0,
+        rules: Arc::default(),
+        marks: Marks::default(),
     }
 }
 
 /// A room that the user only sees from outside.
-async fn shown(
-    look: &Look<'_>,
-    candidate: &Candidate,
-    before: Option<Told>,
-) -> Result<Option<(RoomNews, Told)>, Error> {
-    let position = candidate.membership.position;
-    let is_told = |told: Told| told.position >= position && told.membership == candidate.standing;
-    if before.is_some_and(is_told) {
-        return Ok(None);
-    }
+async fn outside(look: &Look<'_>, pick: &Pick<'_>) -> Result<News, Error> {
+    let candidate = pick.candidate;
+    let mut news = news(pick);
     let stripped = room::stripped(look.engine, &candidate.room_id, &candidate.membership).await?;
-    let news = RoomNews {
-        initial: true,
-        is_dm: candidate.is_dm,
-        invite_state: Some(stripped),
-        bump_stamp: Some(candidate.bump_stamp),
-        ..RoomNews::default()
-    };
-    let told = Told {
-        position,
-        snapshot: None,
-        membership: candidate.standing,
-        limit: 0,
-        state_wanted: 0,
-        is_initial: true,
-    };
-    Ok(Some((news, told)))
+    (news.is_initial, news.stripped_state) = (true, Some(stripped));
+    let shown = Shown { is_initial: true, ..Shown::default() };
+    Ok((news, told_from_outside(pick), shown))
 }
 
-/// A room the user is or was in.
-async fn timeline_room(
+/// A room that the user turned down, was never let into, or was out of already: only the end of it is told.
+async fn gone(look: &Look<'_>, pick: &Pick<'_>) -> Result<News, Error> {
+    let (engine, candidate) = (look.engine, pick.candidate);
+    let mut news = news(pick);
+    news.is_initial = true;
+    let event: Option<Event> = match &candidate.room {
+        Some(room) => {
+            let pdu = engine.pdu(room, candidate.membership.event).await?;
+            news.stripped_state = Some(to_raw_value(&stripped::event(&pdu)).into_iter().collect());
+            let now_ms = engine.app().clock.now_ms();
+            Some(client_event::plain_event(room, &pdu, EventForm::Sync, now_ms)?)
+        }
+        None => {
+            let event = remote::going(engine, &candidate.membership).await?;
+            let event = event.and_then(|event| to_raw_value(&event).ok());
+            news.stripped_state = Some(event.iter().cloned().collect());
+            event
+        }
+    };
+    news.required_state.extend(event);
+    let shown = Shown { is_initial: true, ..Shown::default() };
+    Ok((news, told_from_outside(pick), shown))
+}
+
+/// What a look at a room from inside goes by.
+struct Inside<'a> {
+    look: &'a Look<'a>,
+    pick: &'a Pick<'a>,
+    sight: Sight<'a>,
+    /// What the connection knows, if it follows the room.
+    known: Option<&'a Told>,
+    is_wider: bool,
+    has_more_rules: bool,
+    upto: Position,
+}
+
+/// A room the user is in, or was in until now: everything up to their going, nothing after it.
+async fn inside(
     look: &Look<'_>,
-    candidate: &Candidate,
+    pick: &Pick<'_>,
     room: &Arc<Room>,
-    (before, config): (Option<Told>, &Config),
-    must: bool,
-) -> Result<Option<(RoomNews, Told)>, Error> {
-    let (engine, user) = (look.engine, look.requester.user);
+    (before, own_receipt): (Option<&Told>, bool),
+) -> Result<Option<News>, Error> {
+    let candidate = pick.candidate;
     let is_in = candidate.standing == Membership::Join;
     // Whoever comes in from an invite, or comes back, begins with the room anew.
     let known = before.filter(|told| told.membership == Membership::Join);
-    if known.is_none() && !is_in {
-        return turned_down(look, candidate, room).await.map(Some);
-    }
-    let state_wanted = config.digest();
-    let is_wider = known.is_some_and(|told| config.limit > told.limit);
-    let is_other_state = known.is_some_and(|told| state_wanted != told.state_wanted);
-    let room_position = room.seen().position;
-    if let Some(told) = known
-        && room_position <= told.position
-        && !(must || is_wider || (is_other_state && !config.state.is_empty()))
-    {
+    let is_wider = known.is_some_and(|told| pick.limit > told.limit);
+    let has_more_rules = known.is_some_and(|told| pick.rules.exceed(&told.rules));
+    // The stable form has no unread counts.
+    let has_counts = own_receipt && look.request.form == Form::Deployed;
+    let must = is_wider
+        || has_more_rules
+        || has_counts
+        || known.is_some_and(|told| told.is_dm != candidate.is_dm || !is_in);
+    if known.is_some_and(|told| room.seen().position <= told.position) && !must {
         return Ok(None);
     }
     let end = if is_in { Position::MAX } else { candidate.membership.position };
+    let sight = Sight::new(look.engine, room, look.requester.user);
     let upto = look.now.position.min(end);
-    let sight = Sight::new(engine, room, user);
-    let since = known.filter(|_| !is_wider).map(|told| told.position);
-    let slice = slice(&sight, Span { since, upto, limit: config.limit }).await?;
-    let now = state_at(&sight, &slice, upto).await?;
-    let changed = match known {
-        Some(told) => now.changes_since(&engine.state_at(told.snapshot).await?),
-        None => StateMap::new(),
-    };
-    // The room may have gone on since this look began: that is the next look's.
-    let is_quiet = slice.events.is_empty() && !slice.limited && changed.is_empty();
-    if known.is_some() && is_quiet && !(must || is_wider || is_other_state) {
-        return Ok(None);
-    }
-    let is_full = known.is_none() || is_other_state;
-    let state = required(look, &sight, &slice, (config, is_full), (&now, &changed)).await?;
-    let live_since =
-        known.map_or(look.since.map_or(upto, |since| since.position), |told| told.position);
-    let is_live = |pdu: &&Arc<Pdu>| pdu.place.position.is_some_and(|at| at > live_since);
-    let counts = unread::counts(engine, room, user).await?;
-    let now_ms = engine.app().clock.now_ms();
-    let mut news = RoomNews {
-        initial: known.is_none(),
-        unstable_expanded_timeline: is_wider,
-        is_dm: candidate.is_dm,
-        num_live: Some(slice.events.iter().filter(is_live).count()),
-        limited: slice.limited,
-        prev_batch: (slice.limited || !slice.events.is_empty())
-            .then(|| TimelineToken { order: slice.start }.to_string()),
-        bump_stamp: Some(candidate.bump_stamp),
-        notification_count: counts.notifications,
-        highlight_count: counts.highlights,
-        ..RoomNews::default()
-    };
-    let device = look.requester.device;
-    news.timeline = client_event::list_for(&sight, device, &slice.events, Form::Sync).await?;
-    for pdu in state {
-        news.required_state.push(client_event::plain_event(room, &pdu, Form::Sync, now_ms)?);
-    }
-    if is_in {
-        describe(look, room, known.is_none(), &changed, &mut news).await?;
-    }
-    let told = Told {
-        position: upto,
-        snapshot: now.id(),
-        membership: candidate.standing,
-        limit: known.map_or(0, |told| told.limit).max(config.limit),
-        state_wanted,
-        is_initial: known.is_none(),
-    };
-    Ok(Some((news, told)))
+    let inside = Inside { look, pick, sight, known, is_wider, has_more_rules, upto };
+    inside.news(must).await
 }
 
-/// The end of an invite or a knock: only the user's own membership is told.
-async fn turned_down(
-    look: &Look<'_>,
-    candidate: &Candidate,
-    room: &Room,
-) -> Result<(RoomNews, Told), Error> {
-    let event = look.engine.pdu(room, candidate.membership.event).await?;
-    let now_ms = look.engine.app().clock.now_ms();
-    let news = RoomNews {
-        initial: true,
-        is_dm: candidate.is_dm,
-        required_state: vec![client_event::plain_event(room, &event, Form::Sync, now_ms)?],
-        ..RoomNews::default()
-    };
-    let told = Told {
-        position: candidate.membership.position,
-        snapshot: None,
-        membership: candidate.standing,
-        limit: 0,
-        state_wanted: 0,
-        is_initial: true,
-    };
-    Ok((news, told))
-}
-
-async fn slice(sight: &Sight<'_>, span: Span) -> Result<Slice, Error> {
-    let mut slice = sync_view::slice(sight.engine, sight.room, span, &|_: &Pdu| true).await?;
-    slice.events = sight.filter(std::mem::take(&mut slice.events)).await?;
-    Ok(slice)
-}
-
-/// The state that goes with `upto`: today's, unless the room or the user has gone on since.
-async fn state_at(sight: &Sight<'_>, slice: &Slice, upto: Position) -> Result<StateAt, Error> {
-    let (engine, room) = (sight.engine, sight.room);
-    if room.seen().position <= upto {
-        return Ok(sync_view::state_now(engine, room).await?);
-    }
-    let last = match slice.events.last() {
-        Some(last) => Some(last.clone()),
-        None => sync_view::last_event_at(engine, room, upto).await?,
-    };
-    Ok(sync_view::state_after(engine, last.as_deref()).await?)
-}
-
-/// The state events the configuration asks for: all of them, or those that changed.
-async fn required(
-    look: &Look<'_>,
-    sight: &Sight<'_>,
-    slice: &Slice,
-    (config, is_full): (&Config, bool),
-    (now, changed): (&StateAt, &StateMap),
-) -> Result<Vec<Arc<Pdu>>, Error> {
-    let (engine, room) = (sight.engine, sight.room);
-    let db = &engine.app().db;
-    let me = look.requester.user_id.as_str();
-    let mut ids: BTreeSet<Id> = BTreeSet::new();
-    let has_wildcard =
-        config.state.iter().any(|(event_type, keys)| event_type == "*" || keys.contains("*"));
-    if is_full && !has_wildcard {
-        for (event_type, keys) in &config.state {
-            for key in keys.iter().filter(|key| *key != "$LAZY") {
-                let key = if key == "$ME" { me } else { key };
-                ids.extend(now.get(db.state_key(event_type, key).await?));
-            }
-        }
-    } else {
-        let all;
-        let slots = if is_full {
-            all = now.all();
-            &all
-        } else {
-            changed
+impl Inside<'_> {
+    async fn news(&self, must: bool) -> Result<Option<News>, Error> {
+        let (look, engine, known) = (self.look, self.look.engine, self.known);
+        let since = known.filter(|_| !self.is_wider).map(|told| told.position);
+        let slice = self.slice(Span { since, upto: self.upto, limit: self.pick.limit }).await?;
+        let now = self.state_at(&slice).await?;
+        let before = match known {
+            Some(told) => Some(engine.known_state_at(told.snapshot).await?),
+            None => None,
         };
-        for (slot, id) in slots {
-            let name = db.state_key_name(*slot).await?;
-            let is_key = |keys: Option<&std::collections::HashSet<String>>| {
-                keys.is_some_and(|keys| {
-                    keys.contains(&name.state_key)
-                        || keys.contains("*")
-                        || (keys.contains("$ME") && name.state_key == me)
-                })
-            };
-            let by_type = config.state.get(&name.event_type);
-            // A change of a member that the client may know is told to who loads members lazily.
-            let is_lazy = !is_full && by_type.is_some_and(|keys| keys.contains("$LAZY"));
-            if is_lazy || is_key(by_type) || is_key(config.state.get("*")) {
-                ids.insert(*id);
-            }
+        let view = View {
+            sight: &self.sight,
+            slice: &slice,
+            now: &now,
+            changed: before.as_ref().map(|before| now.changes_since(before)).unwrap_or_default(),
+            deleted: before.as_ref().map(|before| now.deleted_since(before)).unwrap_or_default(),
+            known: known.filter(|_| !self.has_more_rules).is_some(),
+            known_rules: known.map(|told| &*told.rules),
+        };
+        // The room may have gone on since this look began: that is the next look's.
+        let is_quiet = slice.events.is_empty()
+            && !slice.limited
+            && view.changed.is_empty()
+            && view.deleted.is_empty();
+        if known.is_some() && is_quiet && !must {
+            return Ok(None);
+        }
+        let state = required::of(look, self.pick, &view).await?;
+        let mut news = self.head(&slice).await?;
+        let now_ms = engine.app().clock.now_ms();
+        for pdu in &state.events {
+            let event = client_event::plain_event(self.sight.room, pdu, EventForm::Sync, now_ms)?;
+            news.required_state.push(event);
+        }
+        news.deleted_state = state.deleted;
+        describe::describe(look, &view, known.is_none(), &mut news).await?;
+        let shown = Shown {
+            is_initial: known.is_none(),
+            is_expanded: self.is_wider,
+            event_ids: slice.events.iter().map(|pdu| pdu.event_id.to_string()).collect(),
+            members: state.lazy_members,
+        };
+        Ok(Some((news, self.told(now.id()), shown)))
+    }
+
+    /// What is told of the room's events and standing.
+    async fn head(&self, slice: &Slice) -> Result<RoomNews, Error> {
+        let (look, known) = (self.look, self.known);
+        let mut news = news(self.pick);
+        let live_since = known
+            .map_or(look.since.map_or(self.upto, |since| since.position), |told| told.position);
+        let is_live = |pdu: &&Arc<Pdu>| pdu.place.position.is_some_and(|at| at > live_since);
+        news.is_initial = known.is_none();
+        news.is_dm_news = known.is_some_and(|told| told.is_dm != news.is_dm);
+        news.is_expanded = self.is_wider;
+        news.num_live = Some(slice.events.iter().filter(is_live).count());
+        news.is_limited = slice.limited;
+        news.prev_batch = (slice.limited || !slice.events.is_empty())
+            .then(|| TimelineToken { order: slice.start }.to_string());
+        if look.request.form == Form::Deployed {
+            news.unread = unread::counts(look.engine, self.sight.room, look.requester.user).await?;
+        }
+        let device = look.requester.device;
+        news.timeline =
+            client_event::list_for(&self.sight, device, &slice.events, EventForm::Sync).await?;
+        Ok(news)
+    }
+
+    fn told(&self, snapshot: Option<Id>) -> Told {
+        let (pick, known) = (self.pick, self.known);
+        Told {
+            position: self.upto,
+            snapshot,
+            membership: pick.candidate.standing,
+            is_dm: pick.candidate.is_dm,
+            limit: known.map_or(0, |told| told.limit).max(pick.limit),
+            rules: pick.rules.clone(),
+            marks: known.map(|told| told.marks).unwrap_or_default(),
         }
     }
-    if config.state.get("m.room.member").is_some_and(|keys| keys.contains("$LAZY")) {
-        lazy_members(look, slice, now, &mut ids).await?;
-    }
-    // Whoever left learns it from their own membership.
-    if sight.membership() != Some(Membership::Join) {
-        ids.extend(now.get(sight.member_slot().await?));
-    }
-    Ok(engine.pdus(room, &ids.into_iter().collect::<Vec<_>>()).await?)
-}
 
-/// The members that sent the slice's events and that the device was not told of.
-async fn lazy_members(
-    look: &Look<'_>,
-    slice: &Slice,
-    now: &StateAt,
-    ids: &mut BTreeSet<Id>,
-) -> Result<(), Error> {
-    let (db, device) = (&look.engine.app().db, look.requester.device);
-    let since = look.since.map_or(-1, |since| since.position);
-    let senders: BTreeSet<Id> = slice.events.iter().map(|pdu| pdu.sender_id).collect();
-    let mut told = Vec::with_capacity(senders.len());
-    for sender in senders {
-        let slot = db.state_key("m.room.member", &db.user_name(sender).await?).await?;
-        let Some(event) = now.get(slot) else { continue };
-        if !look.state.0.lazy.knows(device, event, since) {
-            ids.insert(event);
+    async fn slice(&self, span: Span) -> Result<Slice, Error> {
+        let (engine, room) = (self.sight.engine, self.sight.room);
+        let mut slice = sync_view::slice(engine, room, span, &|_: &Pdu| true).await?;
+        slice.events = self.sight.filter(std::mem::take(&mut slice.events)).await?;
+        Ok(slice)
+    }
+
+    /// The state that goes with the end of the look: today's, unless the room or the user has gone on since.
+    async fn state_at(&self, slice: &Slice) -> Result<Lineage, Error> {
+        let (engine, room) = (self.sight.engine, self.sight.room);
+        if room.seen().position <= self.upto {
+            return Ok(sync_view::state_now(engine, room).await?);
         }
-        told.push(event);
+        let last = match slice.events.last() {
+            Some(last) => Some(last.clone()),
+            None => sync_view::last_event_at(engine, room, self.upto).await?,
+        };
+        Ok(sync_view::state_after(engine, last.as_deref()).await?)
     }
-    look.state.0.lazy.note(device, told.into_iter(), look.now.position);
-    Ok(())
-}
-
-#[derive(Deserialize)]
-struct Described {
-    name: Option<String>,
-    url: Option<String>,
-    displayname: Option<String>,
-    avatar_url: Option<String>,
-}
-
-/// Name, avatar, heroes and counts: all at first, later those that changed.
-async fn describe(
-    look: &Look<'_>,
-    room: &Room,
-    is_initial: bool,
-    changed: &StateMap,
-    news: &mut RoomNews,
-) -> Result<(), Error> {
-    let db = &look.engine.app().db;
-    let (mut name, mut avatar, mut members) = (is_initial, is_initial, is_initial);
-    for slot in changed.keys() {
-        match db.state_key_name(*slot).await?.event_type.as_str() {
-            "m.room.name" | "m.room.canonical_alias" => name = true,
-            "m.room.avatar" => avatar = true,
-            "m.room.member" => members = true,
-            _ => {}
-        }
-    }
-    if name {
-        let content = said(look, room, "m.room.name").await?;
-        news.name = content.and_then(|content| content.name).filter(|name| !name.is_empty());
-    }
-    if avatar {
-        let content = said(look, room, "m.room.avatar").await?;
-        let url = content.and_then(|content| content.url);
-        // At first there is nothing to take back.
-        news.avatar = (url.is_some() || !is_initial).then_some(url);
-    }
-    if members {
-        let seen = room.seen();
-        news.joined_count = Some(seen.joined_count);
-        news.invited_count = Some(seen.invited_count);
-    }
-    if (members || name) && !summary::is_named(look.engine, room).await? {
-        news.heroes = Some(heroes(look, room).await?);
-    }
-    Ok(())
-}
-
-async fn said(look: &Look<'_>, room: &Room, event_type: &str) -> Result<Option<Described>, Error> {
-    let event = look.engine.state_event(room, event_type, "").await?;
-    Ok(event.and_then(|event| event.content_as()))
-}
-
-async fn heroes(look: &Look<'_>, room: &Room) -> Result<Vec<Hero>, Error> {
-    let events: Vec<Id> = {
-        let heroes = summary::heroes(room, look.requester.user);
-        let seen = room.seen();
-        heroes.iter().filter_map(|id| seen.members.get(id)).map(|member| member.event).collect()
-    };
-    let events = look.engine.pdus(room, &events).await?;
-    let hero = |pdu: &Arc<Pdu>| {
-        let user_id = pdu.state_key.as_deref()?.try_into().ok()?;
-        let content: Option<Described> = pdu.content_as();
-        let (displayname, avatar_url) =
-            content.map_or((None, None), |content| (content.displayname, content.avatar_url));
-        Some(Hero { user_id, displayname, avatar_url })
-    };
-    Ok(events.iter().filter_map(hero).collect())
 }

@@ -18,6 +18,9 @@ const STEPS: &[(&str, &str)] = &[
     ("m0005_media", include_str!("m0005_media.sql")),
     ("m0006_federation", include_str!("m0006_federation.sql")),
     ("m0007_transactions", include_str!("m0007_transactions.sql")),
+    ("m0008_auth", include_str!("m0008_auth.sql")),
+    ("m0009_reports", include_str!("m0009_reports.sql")),
+    ("m0010_reception", include_str!("m0010_reception.sql")),
 ];
 
 struct Step {

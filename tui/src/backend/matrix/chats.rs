@@ -137,7 +137,10 @@ async fn row(room: &Room) -> Option<Row> {
         Some(at_ms) => at_ms,
         None => since(room).await,
     };
-    let invited_by_name = invited_by.as_ref().map(|(name, _)| name.clone());
+    let (invited_by, inviter) = match invited_by {
+        Some((name, id)) => (Some(name), id),
+        None => (None, None),
+    };
     let kind = kind(room).await;
     let chat = Chat {
         id: room.room_id().to_string(),
@@ -145,13 +148,14 @@ async fn row(room: &Room) -> Option<Row> {
         topic: room.topic().filter(|topic| !topic.is_empty()),
         kind,
         encrypted: room.encryption_state().is_encrypted(),
-        peer: peer(room, kind, invited_by.and_then(|(_, id)| id)),
+        peer: peer(room, kind, inviter.clone()),
         members: room.active_members_count(),
         unread: room.num_unread_messages(),
         mentions: room.num_unread_mentions(),
         muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
         pinned: room.is_favourite(),
-        invited_by: invited_by_name,
+        invited_by,
+        inviter,
         last,
     };
     Some(Row { chat, at_ms })

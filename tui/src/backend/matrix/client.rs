@@ -11,9 +11,11 @@ use super::store::Store;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
-    #[error("the data folder can't be written: {0}. Check its permissions and the free space.")]
+    #[error("The data folder can't be written: {0}. Check its permissions and the free space.")]
     Folder(#[from] std::io::Error),
-    #[error("the stored history can't be opened: {0}")]
+    #[error(
+        "The stored history can't be opened: {0}. Close other programs that use this folder, then start Tern again."
+    )]
     Build(#[from] Box<matrix_sdk::ClientBuildError>),
 }
 

@@ -162,6 +162,7 @@ async fn ask(http: &reqwest::Client, base: Url, name: String) -> FoundServer {
         registration: ways.open,
         wants_email: ways.wants_email,
         wants_token: ways.wants_token,
+        takes_email: ways.takes_email,
         password_login,
     };
     FoundServer { base, info }

@@ -16,42 +16,64 @@ pub(super) async fn watch(session: Arc<Session>) {
     let encryption = session.client.encryption();
     let mut recovery = std::pin::pin!(encryption.recovery().state_stream());
     let mut verification = encryption.verification_state();
+    let mut ready = std::pin::pin!(encryption.wait_for_e2ee_initialization_tasks());
+    let mut is_ready = false;
     let mut sent = None;
     loop {
-        let state = state(encryption.recovery().state(), verification.get());
-        if sent.as_ref() != Some(&state) {
-            session.reports.send(Report::Encryption(state.clone()));
-            sent = Some(state);
+        let mut now = state(&session).await;
+        // A first device makes its keys while it logs in: until then nothing can be told from their absence.
+        if !is_ready && matches!(now.recovery, Recovery::Disabled | Recovery::Elsewhere) {
+            now.recovery = Recovery::Unknown;
+        }
+        if sent.as_ref() != Some(&now) {
+            session.reports.send(Report::Encryption(now.clone()));
+            sent = Some(now);
         }
         tokio::select! {
+            () = &mut ready, if !is_ready => is_ready = true,
             next = recovery.next() => if next.is_none() { return },
             next = verification.next() => if next.is_none() { return },
         }
     }
 }
 
-fn state(recovery: RecoveryState, verification: VerificationState) -> Encryption {
-    Encryption {
-        verified: verification == VerificationState::Verified,
-        recovery: match recovery {
-            RecoveryState::Unknown => Recovery::Unknown,
-            RecoveryState::Enabled => Recovery::Enabled,
-            RecoveryState::Disabled => Recovery::Disabled,
-            RecoveryState::Incomplete => Recovery::Incomplete,
-        },
-    }
+async fn state(session: &Session) -> Encryption {
+    let encryption = session.client.encryption();
+    let verified = encryption.verification_state().get() == VerificationState::Verified;
+    let recovery = match encryption.recovery().state() {
+        RecoveryState::Unknown => Recovery::Unknown,
+        RecoveryState::Enabled => Recovery::Enabled,
+        RecoveryState::Disabled if !verified && keys_are_elsewhere(session).await => {
+            Recovery::Elsewhere
+        }
+        RecoveryState::Disabled => Recovery::Disabled,
+        RecoveryState::Incomplete => Recovery::Incomplete,
+    };
+    Encryption { verified, recovery }
 }
 
-fn report(session: &Session) {
+/// The account has signing keys, and this device is not the one that has them.
+async fn keys_are_elsewhere(session: &Session) -> bool {
     let encryption = session.client.encryption();
-    let now = state(encryption.recovery().state(), encryption.verification_state().get());
-    session.reports.send(Report::Encryption(now));
+    let here = encryption.cross_signing_status().await.is_some_and(|status| status.is_complete());
+    let identity = encryption.get_user_identity(&session.user).await;
+    !here && matches!(identity, Ok(Some(_)))
+}
+
+async fn report(session: &Session) {
+    session.reports.send(Report::Encryption(state(session).await));
 }
 
 /// Makes a recovery key; cross-signing is there before its secrets are stored.
 pub(super) async fn enable_recovery(session: &Session) {
     let encryption = session.client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
+    if state(session).await.recovery == Recovery::Elsewhere {
+        // It would replace the backup that the other device writes to.
+        return session.reports.failed(
+            "Another device of yours has the keys. Verify this one with it by emoji, then set up the recovery key.",
+        );
+    }
     let made = match encryption.recovery().enable().await {
         // There is a backup this session has no key for, and no secret storage to get it from: start over.
         Err(RecoveryError::BackupExistsOnServer)
@@ -67,7 +89,7 @@ pub(super) async fn enable_recovery(session: &Session) {
     match made {
         Ok(key) => {
             session.reports.send(Report::RecoveryKey(Secret(key)));
-            report(session);
+            report(session).await;
         }
         Err(RecoveryError::BackupExistsOnServer) => session.reports.failed(
             "Recovery is set up already. Enter the recovery key you have, or verify with another session.",
@@ -80,7 +102,7 @@ pub(super) async fn enable_recovery(session: &Session) {
 pub(super) async fn recover(session: &Session, key: &Secret) {
     let encryption = session.client.encryption();
     match encryption.recovery().recover(key.0.trim()).await {
-        Ok(()) => report(session),
+        Ok(()) => report(session).await,
         Err(error) => {
             let reason = match &error {
                 RecoveryError::SecretStorage(_) => {

@@ -7,11 +7,12 @@ use super::{
     discovery::{self, FoundServer},
     login,
     password_reset::PasswordReset,
+    refused::Refused,
     registration::{self, Registration, Step},
     reports::Reports,
     store::Store,
 };
-use crate::backend::{Report, Request, Secret};
+use crate::backend::{About, MailStep, Report, Request, Secret};
 
 pub(super) struct Entry {
     http: reqwest::Client,
@@ -22,6 +23,14 @@ pub(super) struct Entry {
     registration: Option<Registration>,
     reset: Option<PasswordReset>,
     reports: Reports,
+}
+
+/// Why a stored session does not begin.
+pub(super) enum Unrestored {
+    /// It is there; its server wants a login.
+    LogInAgain(String),
+    /// It is there, and can't be opened now.
+    CantOpen(String),
 }
 
 impl Entry {
@@ -46,35 +55,40 @@ impl Entry {
                 | Request::CheckUsername { .. }
                 | Request::Register { .. }
                 | Request::SubmitMailCode { .. }
-                | Request::ContinueRegistration
+                | Request::ContinueRegistration { .. }
+                | Request::AcceptTerms
                 | Request::LogIn { .. }
                 | Request::StartPasswordReset { .. }
                 | Request::FinishPasswordReset { .. }
         )
     }
 
-    /// The client of the session on disk, without asking the network. The error is a reason to log in again.
-    pub(super) async fn restore(&mut self) -> Result<Option<Client>, String> {
+    /// The client of the session on disk, without asking the network.
+    pub(super) async fn restore(&mut self) -> Result<Option<Client>, Unrestored> {
         let stored = self.store.load().map_err(|error| {
-            format!("The stored session can't be read ({error}). Log in again.")
+            Unrestored::CantOpen(format!(
+                "The stored session can't be read: {error}. Check the data folder's permissions."
+            ))
         })?;
         let Some(stored) = stored else { return Ok(None) };
         if stored.soft_logged_out {
             self.remember_server().await;
-            return Err(format!(
+            return Err(Unrestored::LogInAgain(format!(
                 "The server wants you to log in again as {}.",
                 stored.session.meta.user_id
-            ));
+            )));
         }
         let client = client::build(&self.http, &self.store, &stored.homeserver)
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| Unrestored::CantOpen(error.to_string()))?;
         client
             .matrix_auth()
             .restore_session(stored.session, RoomLoadSettings::default())
             .await
             .map_err(|error| {
-                format!("The stored session can't be opened ({error}). Log in again.")
+                Unrestored::CantOpen(format!(
+                    "The stored session can't be opened: {error}. Close other programs that use it."
+                ))
             })?;
         Ok(Some(client))
     }
@@ -109,25 +123,32 @@ impl Entry {
                     token,
                 );
                 self.registration = Some(registration);
-                self.advance(None).await
+                self.advance(None, false).await
             }
-            Request::SubmitMailCode { code } => self.advance(Some(code)).await,
-            Request::ContinueRegistration => self.advance(None).await,
+            Request::SubmitMailCode { code } => self.advance(Some(code), false).await,
+            Request::ContinueRegistration { polled } => self.advance(None, polled).await,
+            Request::AcceptTerms => {
+                if let Some(registration) = &mut self.registration {
+                    registration.terms_accepted = true;
+                }
+                self.advance(None, false).await
+            }
             Request::LogIn { user, password } => self.log_in(&user, &password).await,
             Request::StartPasswordReset { email } => {
                 self.start_reset(&email).await;
                 None
             }
-            Request::FinishPasswordReset { code, new_password } => {
-                self.finish_reset(code.as_ref(), &new_password).await;
+            Request::FinishPasswordReset { code, new_password, polled } => {
+                self.finish_reset(code.as_ref(), &new_password, polled).await;
                 None
             }
             _ => None,
         }
     }
 
-    fn refuse(&self, reason: impl Into<String>) {
-        self.reports.send(Report::AuthFailed { reason: reason.into() });
+    fn refuse(&self, refused: impl Into<Refused>) {
+        let Refused { reason, about, .. } = refused.into();
+        self.reports.send(Report::AuthFailed { reason, about });
     }
 
     async fn find(&mut self, input: &str) {
@@ -154,7 +175,7 @@ impl Entry {
             match discovery::find(&self.http, &hint).await {
                 Ok(found) => self.found = Some(found),
                 Err(reason) => {
-                    self.refuse(reason);
+                    self.refuse(Refused::about(About::Server, reason));
                     return None;
                 }
             }
@@ -169,7 +190,8 @@ impl Entry {
         self.reports.send(Report::UsernameChecked { username, problem });
     }
 
-    async fn advance(&mut self, code: Option<Secret>) -> Option<Client> {
+    /// `polled`: nobody pressed anything, so that a server that can't be asked just now is asked again later, without a word.
+    async fn advance(&mut self, code: Option<Secret>, polled: bool) -> Option<Client> {
         let Some(registration) = &mut self.registration else {
             self.refuse("There is no registration under way. Start again.");
             return None;
@@ -178,25 +200,37 @@ impl Entry {
             Some(code) => registration.submit_code(&code).await,
             None => registration.advance().await,
         };
-        let terms = std::mem::take(&mut registration.terms);
-        if !terms.is_empty() {
-            self.reports.notice(format!(
-                "By registering you accept the server's terms: {}",
-                terms.join(" ")
-            ));
-        }
         match step {
             Step::Registered { user } => {
                 let password = registration.password.clone();
                 self.registration = None;
-                self.log_in(&user, &password).await
+                self.log_in_to_new_account(user, &password).await
             }
-            Step::Mail(step) => {
-                self.reports.send(Report::RegistrationStep(step));
+            Step::Terms(links) => {
+                self.reports.send(Report::RegistrationTerms { links });
                 None
             }
-            Step::Refused(reason) => {
-                self.refuse(reason);
+            Step::Mail(step) => {
+                self.reports.send(Report::RegistrationStep(told(step, polled)));
+                None
+            }
+            Step::Refused(refused) if polled && refused.passes => {
+                self.reports.send(Report::RegistrationStep(MailStep::StillWaiting { polled }));
+                None
+            }
+            Step::Refused(refused) => {
+                self.refuse(refused);
+                None
+            }
+        }
+    }
+
+    async fn log_in_to_new_account(&mut self, user: String, password: &Secret) -> Option<Client> {
+        let server = self.server(Some(&user)).await?;
+        match login::log_in(&self.http, &self.store, &server.base, &user, password).await {
+            Ok(client) => Some(client),
+            Err(Refused { reason, .. }) => {
+                self.reports.send(Report::AccountMade { user, reason });
                 None
             }
         }
@@ -206,8 +240,8 @@ impl Entry {
         let server = self.server(Some(user)).await?;
         match login::log_in(&self.http, &self.store, &server.base, user, password).await {
             Ok(client) => Some(client),
-            Err(reason) => {
-                self.refuse(reason);
+            Err(refused) => {
+                self.refuse(refused);
                 None
             }
         }
@@ -220,22 +254,34 @@ impl Entry {
                 self.reset = Some(reset);
                 self.reports.send(Report::PasswordResetStep(step));
             }
-            Err(reason) => self.refuse(reason),
+            Err(refused) => self.refuse(refused),
         }
     }
 
-    async fn finish_reset(&mut self, code: Option<&Secret>, password: &Secret) {
+    async fn finish_reset(&mut self, code: Option<&Secret>, password: &Secret, polled: bool) {
         let Some(reset) = &mut self.reset else {
             return self.refuse("There is no password reset under way. Start again.");
         };
         match reset.finish(code, password).await {
             Ok(step) => {
-                if step == crate::backend::MailStep::Done {
+                if step == MailStep::Done {
                     self.reset = None;
                 }
+                self.reports.send(Report::PasswordResetStep(told(step, polled)));
+            }
+            Err(refused) if polled && refused.passes => {
+                let step = MailStep::StillWaiting { polled };
                 self.reports.send(Report::PasswordResetStep(step));
             }
-            Err(reason) => self.refuse(reason),
+            Err(refused) => self.refuse(refused),
         }
+    }
+}
+
+/// The step as it is reported: whether anybody waits for the word that there is nothing new.
+fn told(step: MailStep, polled: bool) -> MailStep {
+    match step {
+        MailStep::StillWaiting { .. } => MailStep::StillWaiting { polled },
+        step => step,
     }
 }

@@ -177,13 +177,15 @@ pub(super) fn missing_replies<'a>(
 pub(super) fn missing_keys<'a>(
     items: impl DoubleEndedIterator<Item = &'a Arc<TimelineItem>>,
 ) -> Vec<String> {
-    let locked = items.rev().filter_map(|item| item.as_event()?.content().as_unable_to_decrypt());
-    locked
-        .filter_map(|message| match message {
-            EncryptedMessage::MegolmV1AesSha2 { session_id, .. } => Some(session_id.clone()),
-            _ => None,
-        })
-        .collect()
+    items.rev().filter_map(|item| missing_key(item.as_event()?)).collect()
+}
+
+/// The id of the room key that a message which can't be decrypted lacks.
+pub(super) fn missing_key(item: &EventTimelineItem) -> Option<String> {
+    match item.content().as_unable_to_decrypt()? {
+        EncryptedMessage::MegolmV1AesSha2 { session_id, .. } => Some(session_id.clone()),
+        _ => None,
+    }
 }
 
 fn body(content: &TimelineItemContent, sender: &UserId, name: &str) -> Body {

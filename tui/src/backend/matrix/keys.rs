@@ -7,7 +7,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use matrix_sdk::Room;
 
-use super::{session::Session, sync::Retry};
+use super::{errors::explain, session::Session, sync::Retry};
 
 /// Sessions asked for at once: what fits on a few screens.
 const AT_ONCE: usize = 64;
@@ -49,5 +49,23 @@ async fn fetch(session: Arc<Session>, room: Room, mut wanted: Vec<String>) {
         }
         wanted = missing;
         retry.wait().await;
+    }
+}
+
+/// Looks in the backup for one key because somebody asks, and says what came of it.
+pub(super) async fn look_again(session: &Session, room: &Room, megolm: &str) {
+    let backups = session.client.encryption().backups();
+    if !backups.are_enabled().await {
+        return session.reports.notice(
+            "There is no key backup open here. Give the recovery key, or verify with another device.",
+        );
+    }
+    match backups.download_room_key(room.room_id(), megolm).await {
+        // What arrived is decrypted by the SDK.
+        Ok(true) => {}
+        Ok(false) => session.reports.notice(
+            "The key of this message is not in the backup. Ask its sender, or try again later.",
+        ),
+        Err(error) => session.reports.failed(explain(&error)),
     }
 }

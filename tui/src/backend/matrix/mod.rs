@@ -17,6 +17,7 @@ mod login;
 mod media;
 mod password_reset;
 mod profile;
+mod refused;
 mod registration;
 mod reports;
 mod rooms;
@@ -31,6 +32,8 @@ mod verification;
 mod wire;
 mod worker;
 
+use std::path::Path;
+
 use tokio::sync::mpsc;
 
 use self::reports::Reports;
@@ -43,6 +46,11 @@ pub fn start(config: Config, reports: mpsc::UnboundedSender<Report>) -> Box<dyn 
     let (requests, inbox) = mpsc::unbounded_channel();
     tokio::spawn(worker::run(config, Reports::new(reports), inbox));
     Box::new(Handle { requests })
+}
+
+/// Whether a session is kept in `data_dir`. One look at the folder, for the first paint.
+pub fn has_session(data_dir: &Path) -> bool {
+    store::session_file(data_dir).exists()
 }
 
 struct Handle {

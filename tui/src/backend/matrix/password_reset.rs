@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    registration::{CodeError, MailProof},
+    refused::Refused,
+    registration::{CodeError, MailProof, proof_refused},
     wire::{self, WireError},
 };
 use crate::backend::{MailStep, Secret};
@@ -26,12 +27,12 @@ impl PasswordReset {
         http: reqwest::Client,
         base: Url,
         email: &str,
-    ) -> Result<(Self, MailStep), String> {
+    ) -> Result<(Self, MailStep), Refused> {
         let path = "/_matrix/client/v3/account/password/email/requestToken";
         let email = email.trim();
         let mail = MailProof::request(&http, &base, path, email, 1)
             .await
-            .map_err(|error| error.explain())?;
+            .map_err(|error| Refused::from(&error))?;
         let step = MailStep::MailSent { email: email.to_owned(), code: mail.submit_url.is_some() };
         Ok((Self { http, base, mail, confirmed: false }, step))
     }
@@ -41,7 +42,7 @@ impl PasswordReset {
         &mut self,
         code: Option<&Secret>,
         password: &Secret,
-    ) -> Result<MailStep, String> {
+    ) -> Result<MailStep, Refused> {
         if let Some(code) = code
             && !self.confirmed
         {
@@ -49,13 +50,13 @@ impl PasswordReset {
                 Ok(()) => self.confirmed = true,
                 Err(CodeError::NoCode) => {}
                 Err(CodeError::Wrong(reason)) => return Ok(MailStep::WrongCode { reason }),
-                Err(CodeError::Failed(reason)) => return Err(reason),
+                Err(CodeError::Failed(refused)) => return Err(refused),
             }
         }
         self.set(password).await
     }
 
-    async fn set(&self, password: &Secret) -> Result<MailStep, String> {
+    async fn set(&self, password: &Secret) -> Result<MailStep, Refused> {
         let mut auth = self.mail.auth(None);
         for _ in 0..2 {
             // Other sessions stay: whoever forgot a password should not lose the keys on their other devices.
@@ -64,10 +65,13 @@ impl PasswordReset {
                 match wire::post(&self.http, wire::endpoint(&self.base, PATH), &body).await {
                     Ok(_) => return Ok(MailStep::Done),
                     Err(WireError::Refused(refusal)) => refusal,
-                    Err(error) => return Err(error.explain()),
+                    Err(error) => return Err(Refused::from(&error)),
                 };
+            if refusal.is("M_THREEPID_AUTH_FAILED") {
+                return Ok(proof_refused(&refusal));
+            }
             if refusal.status != 401 {
-                return Err(refusal.explain());
+                return Err(Refused::from(&*refusal));
             }
             let session = refusal.body.get("session").and_then(Value::as_str);
             let known = auth.get("session").and_then(Value::as_str);
@@ -77,6 +81,6 @@ impl PasswordReset {
             // Some servers accept a stage only inside a session they named.
             auth = self.mail.auth(session);
         }
-        Ok(MailStep::StillWaiting)
+        Ok(MailStep::StillWaiting { polled: false })
     }
 }

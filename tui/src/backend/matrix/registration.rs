@@ -7,8 +7,11 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::wire::{self, Refusal, WireError};
-use crate::backend::{MailStep, Secret};
+use super::{
+    refused::Refused,
+    wire::{self, Refusal, WireError},
+};
+use crate::backend::{About, MailStep, Secret};
 
 const EMAIL: &str = "m.login.email.identity";
 const TOKEN: &str = "m.login.registration_token";
@@ -16,6 +19,9 @@ const TERMS: &str = "m.login.terms";
 const DUMMY: &str = "m.login.dummy";
 /// More rounds than any flow has stages.
 const MAX_ROUNDS: usize = 8;
+pub(super) const WANTS_EMAIL: &str = "This server wants an email address. Fill it in.";
+pub(super) const WANTS_TOKEN: &str =
+    "This server wants a registration token. Ask its owner for one.";
 
 /// What a server's flows ask for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -23,6 +29,7 @@ pub(super) struct Ways {
     pub(super) open: bool,
     pub(super) wants_email: bool,
     pub(super) wants_token: bool,
+    pub(super) takes_email: bool,
 }
 
 impl Ways {
@@ -34,6 +41,7 @@ impl Ways {
             open: !usable.is_empty(),
             wants_email: all_have(EMAIL),
             wants_token: all_have(TOKEN),
+            takes_email: usable.iter().any(|flow| has(flow, EMAIL)),
         }
     }
 }
@@ -97,13 +105,13 @@ impl MailProof {
             json!({ "sid": self.sid, "client_secret": self.client_secret, "token": code.0.trim() });
         match wire::post(http, url.clone(), &body).await {
             Ok(answer) if answer.get("success") == Some(&Value::Bool(false)) => {
-                Err(CodeError::Wrong("That code is not right. Look at the mail again.".to_owned()))
+                Err(CodeError::Wrong(wrong_code(&Refusal::default())))
             }
             Ok(_) => Ok(()),
             Err(WireError::Refused(refusal)) if refusal.status < 500 => {
                 Err(CodeError::Wrong(wrong_code(&refusal)))
             }
-            Err(error) => Err(CodeError::Failed(error.explain())),
+            Err(error) => Err(CodeError::Failed(Refused::from(&error))),
         }
     }
 
@@ -123,17 +131,28 @@ pub(super) enum CodeError {
     /// The server has no place to send a code to: the link must be opened.
     NoCode,
     Wrong(String),
-    Failed(String),
+    Failed(Refused),
 }
 
-fn wrong_code(refusal: &Refusal) -> String {
+pub(super) fn wrong_code(refusal: &Refusal) -> String {
     if refusal.is("M_LIMIT_EXCEEDED") || refusal.is("M_TOKEN_EXPIRED") {
         return refusal.explain();
     }
-    match &refusal.error {
-        Some(error) if !error.is_empty() => format!("That code is not right: {error}"),
-        _ => "That code is not right. Look at the mail again.".to_owned(),
+    const NEXT: &str = "Compare it with the newest mail, or ask for a new one below.";
+    match refusal.error.as_deref().map(|error| error.trim_end_matches('.')) {
+        Some(error) if !error.is_empty() => format!("That code is not right: {error}. {NEXT}"),
+        _ => format!("That code is not right. {NEXT}"),
     }
+}
+
+/// The server no longer takes the mail as proof: too late, too many tries, or used already.
+pub(super) fn proof_refused(refusal: &Refusal) -> MailStep {
+    const NEXT: &str = "Ask for a new mail below.";
+    let reason = match refusal.error.as_deref().map(|error| error.trim_end_matches('.')) {
+        Some(error) if !error.is_empty() => format!("That mail is no longer good: {error}. {NEXT}"),
+        _ => format!("That mail is no longer good. {NEXT}"),
+    };
+    MailStep::WrongCode { reason }
 }
 
 /// Where a registration got to.
@@ -143,7 +162,9 @@ pub(super) enum Step {
         user: String,
     },
     Mail(MailStep),
-    Refused(String),
+    /// Links to what must be accepted first.
+    Terms(Vec<String>),
+    Refused(Refused),
 }
 
 /// A registration under way.
@@ -155,10 +176,12 @@ pub(super) struct Registration {
     email: Option<String>,
     token: Option<Secret>,
     session: Option<String>,
+    /// Stages the server has told to be done.
+    completed: Vec<String>,
     mail: Option<MailProof>,
     attempt: u32,
-    /// Links to the terms the last step agreed to.
-    pub(super) terms: Vec<String>,
+    /// The user has read the server's terms and accepts them.
+    pub(super) terms_accepted: bool,
 }
 
 impl Registration {
@@ -179,30 +202,34 @@ impl Registration {
             email,
             token,
             session: None,
+            completed: Vec::new(),
             mail: None,
             attempt: 0,
-            terms: Vec::new(),
+            terms_accepted: false,
         }
     }
 
     /// The typed code, then on.
     pub(super) async fn submit_code(&mut self, code: &Secret) -> Step {
         let Some(mail) = &self.mail else {
-            return Step::Refused("No mail has been sent yet. Start again.".to_owned());
+            return Step::Refused("No mail has been sent yet. Start again.".into());
         };
         match mail.submit(&self.http, code).await {
             Ok(()) => self.advance().await,
             Err(CodeError::NoCode) => self.advance().await,
             Err(CodeError::Wrong(reason)) => Step::Mail(MailStep::WrongCode { reason }),
-            Err(CodeError::Failed(reason)) => Step::Refused(reason),
+            Err(CodeError::Failed(refused)) => Step::Refused(refused),
         }
     }
 
     /// Goes through the stages until the account is there or the mailbox is needed.
     pub(super) async fn advance(&mut self) -> Step {
-        let mut auth = match (&self.mail, &self.session) {
-            (Some(mail), session) => Some(mail.auth(session.as_deref())),
-            _ => None,
+        let session = self.session.as_deref();
+        let mut auth = match &self.mail {
+            // The proof is good once: whoever was stopped after it goes on behind it.
+            Some(_) if has(&self.completed, EMAIL) => Some(json!({ "session": session })),
+            Some(mail) => Some(mail.auth(session)),
+            None => session.map(|session| json!({ "session": session })),
         };
         for _ in 0..MAX_ROUNDS {
             let tried =
@@ -210,15 +237,19 @@ impl Registration {
             let refusal = match self.post(auth.take()).await {
                 Ok(user) => return Step::Registered { user },
                 Err(WireError::Refused(refusal)) => refusal,
-                Err(error) => return Step::Refused(error.explain()),
+                Err(error) => return Step::Refused(Refused::from(&error)),
             };
+            if tried.as_deref() == Some(EMAIL) && refusal.is("M_THREEPID_AUTH_FAILED") {
+                return Step::Mail(proof_refused(&refusal));
+            }
             if refusal.status != 401 || flows(&refusal.body).is_empty() {
-                return Step::Refused(refusal.explain());
+                return Step::Refused(Refused::from(&*refusal));
             }
             if let Some(session) = refusal.body.get("session").and_then(Value::as_str) {
                 self.session = Some(session.to_owned());
             }
             let completed = strings(refusal.body.get("completed"));
+            self.completed.clone_from(&completed);
             if let Some(tried) = &tried
                 && !has(&completed, tried)
             {
@@ -229,17 +260,17 @@ impl Registration {
                 Err(step) => return step,
             }
         }
-        Step::Refused("The server keeps asking for the same. Try another server.".to_owned())
+        Step::Refused("The server keeps asking for the same. Try another server.".into())
     }
 
     fn stage_refused(&self, stage: &str, refusal: &Refusal) -> Step {
         match stage {
-            EMAIL => Step::Mail(MailStep::StillWaiting),
-            TOKEN => Step::Refused(
-                "The registration token was not accepted. Check it, or ask who gave it to you."
-                    .to_owned(),
-            ),
-            _ => Step::Refused(refusal.explain()),
+            EMAIL => Step::Mail(MailStep::StillWaiting { polled: false }),
+            TOKEN => Step::Refused(Refused::about(
+                About::Token,
+                "The registration token was not accepted. Check it, or ask who gave it to you.",
+            )),
+            _ => Step::Refused(Refused::from(refusal)),
         }
     }
 
@@ -250,9 +281,7 @@ impl Registration {
             return Err(Step::Refused(self.unusable(&flows)));
         };
         let Some(stage) = flow.iter().find(|stage| !has(completed, stage)) else {
-            return Err(Step::Refused(
-                "The server forgot how far we were. Start again.".to_owned(),
-            ));
+            return Err(Step::Refused("The server forgot how far we were. Start again.".into()));
         };
         let session = self.session.clone();
         match stage.as_str() {
@@ -264,16 +293,10 @@ impl Registration {
                 Some(token) => {
                     Ok(json!({ "type": TOKEN, "token": token.0.trim(), "session": session }))
                 }
-                None => Err(Step::Refused(
-                    "This server wants a registration token. Ask its owner for one.".to_owned(),
-                )),
+                None => Err(Step::Refused(Refused::about(About::Token, WANTS_TOKEN))),
             },
-            stage => {
-                if stage == TERMS {
-                    self.terms = terms(body);
-                }
-                Ok(json!({ "type": stage, "session": session }))
-            }
+            TERMS if !self.terms_accepted => Err(Step::Terms(terms(body))),
+            stage => Ok(json!({ "type": stage, "session": session })),
         }
     }
 
@@ -287,23 +310,26 @@ impl Registration {
         usable.min_by_key(|flow| (self.email.is_some() != has(flow, EMAIL), flow.len())).cloned()
     }
 
-    fn unusable(&self, flows: &[Vec<String>]) -> String {
+    fn unusable(&self, flows: &[Vec<String>]) -> Refused {
         let ways = Ways::of(flows);
         if ways.wants_email && self.email.is_none() {
-            "This server wants an email address. Fill it in.".to_owned()
+            Refused::about(About::Email, WANTS_EMAIL)
         } else if ways.wants_token && self.token.is_none() {
-            "This server wants a registration token. Ask its owner for one.".to_owned()
+            Refused::about(About::Token, WANTS_TOKEN)
         } else if ways.open {
-            "This server wants an email address or a registration token. Fill one in.".to_owned()
+            Refused::from(
+                "This server wants an email address or a registration token. Fill one in.",
+            )
         } else {
-            "This server registers people only on its web page. Register there, then log in here."
-                .to_owned()
+            Refused::from(
+                "This server registers people only on its web page. Register there, then log in here.",
+            )
         }
     }
 
     async fn send_mail(&mut self) -> Step {
         let Some(email) = self.email.clone() else {
-            return Step::Refused("This server wants an email address. Fill it in.".to_owned());
+            return Step::Refused(Refused::about(About::Email, WANTS_EMAIL));
         };
         self.attempt += 1;
         let path = "/_matrix/client/v3/register/email/requestToken";
@@ -313,7 +339,7 @@ impl Registration {
                 self.mail = Some(mail);
                 Step::Mail(MailStep::MailSent { email, code })
             }
-            Err(error) => Step::Refused(error.explain()),
+            Err(error) => Step::Refused(Refused::from(&error)),
         }
     }
 
@@ -382,12 +408,12 @@ mod tests {
             json!({ "flows": [{ "stages": ["m.login.email.identity", "m.login.dummy"] }] });
         assert_eq!(
             Ways::of(&flows(&email_only)),
-            Ways { open: true, wants_email: true, wants_token: false }
+            Ways { open: true, wants_email: true, wants_token: false, takes_email: true }
         );
         let either = json!({ "flows": [{ "stages": ["m.login.dummy"] }, { "stages": ["m.login.email.identity"] }] });
         assert_eq!(
             Ways::of(&flows(&either)),
-            Ways { open: true, wants_email: false, wants_token: false }
+            Ways { open: true, wants_email: false, wants_token: false, takes_email: true }
         );
         let captcha = json!({ "flows": [{ "stages": ["m.login.recaptcha"] }] });
         assert_eq!(Ways::of(&flows(&captcha)), Ways::default());

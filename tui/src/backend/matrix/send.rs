@@ -1,18 +1,32 @@
 //! Everything that goes out from a chat: text, files, reactions, deletions, receipts, typing.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use matrix_sdk::{
     attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
     room::edit::EditedContent,
     send_queue::SendQueueRoomError,
 };
-use matrix_sdk_ui::timeline::{AttachmentConfig, EventTimelineItem, TimelineEventItemId};
+use matrix_sdk_ui::timeline::{
+    AttachmentConfig, EventSendState, EventTimelineItem, TimelineEventItemId,
+};
 use mime::Mime;
-use ruma::{UInt, events::room::message::RoomMessageEventContentWithoutRelation as Content};
-use tokio::sync::broadcast::error::RecvError;
+use ruma::{
+    OwnedRoomId, RoomId, UInt,
+    events::room::message::RoomMessageEventContentWithoutRelation as Content,
+};
+use tokio::{
+    sync::{Mutex, broadcast::error::RecvError},
+    time::Instant,
+};
 
-use super::{errors::explain, session::Session, timeline};
+use super::{
+    errors::explain,
+    items, keys,
+    session::Session,
+    sync::{LAST_RETRY, Retry},
+    timeline,
+};
 
 const GONE: &str = "That message is not here any more.";
 
@@ -52,14 +66,22 @@ pub(super) async fn text(
     }
 }
 
-/// Tries a message again that the queue has given up on.
-pub(super) async fn retry(session: &Session, chat: &str, key: &str) {
+/// Tries again: to decrypt a message, or to send one that waits or that the queue has given up on.
+pub(super) async fn retry(session: &Arc<Session>, chat: &str, key: &str) {
     let Some(timeline) = session.timeline(chat).await else { return };
     let Some(item) = timeline::item(&timeline, key).await else {
         return session.reports.failed(GONE);
     };
+    if let Some(megolm) = items::missing_key(&item) {
+        timeline.retry_decryption([megolm.as_str()]).await;
+        return keys::look_again(session, timeline.room(), &megolm).await;
+    }
     timeline.room().send_queue().set_enabled(true);
-    if let Some(handle) = item.local_echo_send_handle()
+    // One that only waits goes out now; one that was refused must be put back into the queue.
+    if matches!(
+        item.send_state(),
+        Some(EventSendState::SendingFailed { is_recoverable: false, .. })
+    ) && let Some(handle) = item.local_echo_send_handle()
         && let Err(error) = handle.unwedge().await
     {
         session.reports.failed(format!("The message could not be tried again: {error}"));
@@ -153,16 +175,51 @@ pub(super) async fn typing(session: &Session, chat: &str, typing: bool) {
     }
 }
 
-/// Says why a message failed for good. Passing failures need no words: the queue goes on when the server is back.
+/// Says why a message failed for good, and has the queue go on: the SDK stops a room's queue after every error. After a passing
+/// one it goes on by itself a while later, which needs no words.
 pub(super) async fn watch_errors(session: Arc<Session>) {
     let mut errors = session.client.send_queue().subscribe_errors();
+    let mut pauses: HashMap<OwnedRoomId, Pauses> = HashMap::new();
     loop {
         match errors.recv().await {
-            Ok(SendQueueRoomError { error, is_recoverable: false, .. }) => {
+            Ok(SendQueueRoomError { room_id, error, is_recoverable: false }) => {
+                go_on(&session, &room_id);
                 session.reports.failed(format!("A message was not sent. {}", explain(&error)));
             }
-            Ok(SendQueueRoomError { .. }) | Err(RecvError::Lagged(_)) => {}
+            Ok(SendQueueRoomError { room_id, .. }) => {
+                let pauses = pauses.entry(room_id.clone()).or_default().clone();
+                let session = session.clone();
+                session.clone().spawn(async move {
+                    pauses.wait().await;
+                    go_on(&session, &room_id);
+                });
+            }
+            Err(RecvError::Lagged(_)) => {
+                session.client.send_queue().set_enabled(true).await;
+            }
             Err(RecvError::Closed) => return,
         }
+    }
+}
+
+fn go_on(session: &Session, room: &RoomId) {
+    if let Some(room) = session.client.get_room(room) {
+        room.send_queue().set_enabled(true);
+    }
+}
+
+/// The pauses of one room's queue: growing while it fails, short again after a while without a failure.
+#[derive(Clone, Default)]
+struct Pauses(Arc<Mutex<(Retry, Option<Instant>)>>);
+
+impl Pauses {
+    async fn wait(&self) {
+        let mut state = self.0.lock().await;
+        let now = Instant::now();
+        if state.1.is_some_and(|last| now.duration_since(last) > LAST_RETRY * 2) {
+            state.0 = Retry::default();
+        }
+        state.0.wait().await;
+        state.1 = Some(Instant::now());
     }
 }

@@ -48,13 +48,13 @@ impl Session {
         ends: mpsc::UnboundedSender<SessionEnd>,
     ) -> Result<Arc<Self>, String> {
         let Some(meta) = client.session_meta() else {
-            return Err("There is no session.".to_owned());
+            return Err("The server gave no session. Log in again.".to_owned());
         };
         // Only now: the task that decrypts late keys ends at once when there is no session yet.
         client
             .event_cache()
             .subscribe()
-            .map_err(|error| format!("The history can't be opened: {error}"))?;
+            .map_err(|error| format!("The history can't be opened: {error}. Start Tern again."))?;
         let (user, device) = (meta.user_id.clone(), meta.device_id.to_string());
         let (outgoing, outgoing_inbox) = mpsc::unbounded_channel();
         let (signals, signals_inbox) = mpsc::unbounded_channel();
@@ -124,7 +124,7 @@ impl Session {
     /// Carries out `request` in the background, in its lane's order.
     pub(super) fn handle(self: &Arc<Self>, request: Request) {
         let lane = match &request {
-            Request::SendText { .. } | Request::SendFile { .. } | Request::RetrySend { .. } => {
+            Request::SendText { .. } | Request::SendFile { .. } | Request::Retry { .. } => {
                 &self.outgoing
             }
             Request::Typing { .. } | Request::MarkRead { .. } => &self.signals,
@@ -153,7 +153,7 @@ async fn carry_out(session: Arc<Session>, request: Request) {
         Request::SendText { chat, text, reply_to, edits } => {
             send::text(&session, &chat, text, reply_to, edits).await;
         }
-        Request::RetrySend { chat, message } => send::retry(&session, &chat, &message).await,
+        Request::Retry { chat, message } => send::retry(&session, &chat, &message).await,
         Request::Delete { chat, message } => send::delete(&session, &chat, &message).await,
         Request::React { chat, message, reaction } => {
             send::react(&session, &chat, &message, &reaction).await;

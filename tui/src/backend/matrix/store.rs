@@ -1,15 +1,23 @@
-//! What of a session stays on disk: `session.json` (0600) and the SDK's encrypted stores under `sdk/`.
+//! What of a session stays on disk: `session.json` (0600) and the SDK's encrypted stores in a folder that it names.
 
 use std::{
     fs, io,
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use matrix_sdk::authentication::matrix::MatrixSession;
+use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use url::Url;
+
+/// How the folders of databases are called, with a word of their own behind it.
+const STORES: &str = "sdk";
+
+fn first_stores() -> String {
+    STORES.to_owned()
+}
 
 /// Where a session lives. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +26,8 @@ pub(super) struct Store(Arc<Inner>);
 struct Inner {
     dir: PathBuf,
     key: [u8; 32],
+    /// The folder of the stores in use, inside `dir`.
+    stores: Mutex<String>,
 }
 
 /// A session as it is kept between runs.
@@ -27,12 +37,15 @@ pub(super) struct StoredSession {
     /// The server wants a new login; device and keys stay.
     #[serde(default)]
     pub(super) soft_logged_out: bool,
+    /// The folder of its stores.
+    #[serde(default = "first_stores")]
+    pub(super) stores: String,
     pub(super) session: MatrixSession,
 }
 
 impl Store {
     pub(super) fn new(dir: PathBuf, key: [u8; 32]) -> Self {
-        Self(Arc::new(Inner { dir, key }))
+        Self(Arc::new(Inner { dir, key, stores: Mutex::new(first_stores()) }))
     }
 
     /// The key of the SDK's stores.
@@ -40,19 +53,56 @@ impl Store {
         &self.0.key
     }
 
+    fn stores(&self) -> MutexGuard<'_, String> {
+        self.0.stores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The name of the folder of the SDK's databases.
+    pub(super) fn stores_name(&self) -> String {
+        self.stores().clone()
+    }
+
     /// The folder of the SDK's databases.
     pub(super) fn sdk_dir(&self) -> PathBuf {
-        self.0.dir.join("sdk")
+        self.0.dir.join(&*self.stores())
+    }
+
+    /// Takes a folder that was never used for the next session. Databases of a client that was dropped close a while later, and
+    /// remove their logs by name: under the same name those would be the next client's.
+    pub(super) fn renew(&self) {
+        let name = Alphanumeric.sample_string(&mut rand::rng(), 8).to_lowercase();
+        *self.stores() = format!("{STORES}-{name}");
+    }
+
+    /// All folders of databases that are there.
+    fn all_stores(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.0.dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let is_stores = |path: &PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.and_then(|name| name.strip_prefix(STORES))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+        };
+        Ok(entries.flatten().map(|entry| entry.path()).filter(is_stores).collect())
     }
 
     fn session_file(&self) -> PathBuf {
-        self.0.dir.join("session.json")
+        session_file(&self.0.dir)
     }
 
     /// The stored session; `None` when there is none.
     pub(super) fn load(&self) -> io::Result<Option<StoredSession>> {
         match fs::read(self.session_file()) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            Ok(bytes) => {
+                let stored: StoredSession = serde_json::from_slice(&bytes)?;
+                if Path::new(&stored.stores).components().count() != 1 {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                self.stores().clone_from(&stored.stores);
+                Ok(Some(stored))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -82,7 +132,24 @@ impl Store {
     /// Removes session, keys and caches.
     pub(super) fn wipe(&self) -> io::Result<()> {
         gone(fs::remove_file(self.session_file()))?;
-        gone(fs::remove_dir_all(self.sdk_dir()))
+        for stores in self.all_stores()? {
+            gone(fs::remove_dir_all(stores))?;
+        }
+        Ok(())
+    }
+
+    /// Moves session, keys and caches into a folder of their own beside.
+    pub(super) fn set_aside(&self) -> io::Result<()> {
+        let aside = (1..u32::MAX)
+            .map(|number| self.0.dir.join(format!("set-aside-{number}")))
+            .find(|path| !path.exists())
+            .ok_or(io::ErrorKind::AlreadyExists)?;
+        create_private_dir(&aside)?;
+        for stores in self.all_stores()? {
+            let name = stores.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+            fs::rename(&stores, aside.join(name))?;
+        }
+        gone(fs::rename(self.session_file(), aside.join("session.json")))
     }
 
     /// Makes the folders, readable by their owner only.
@@ -90,6 +157,11 @@ impl Store {
         create_private_dir(&self.0.dir)?;
         create_private_dir(&self.sdk_dir())
     }
+}
+
+/// Where the session of a data folder is.
+pub(super) fn session_file(dir: &Path) -> PathBuf {
+    dir.join("session.json")
 }
 
 fn gone(result: io::Result<()>) -> io::Result<()> {

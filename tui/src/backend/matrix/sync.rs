@@ -30,7 +30,7 @@ use crate::backend::{Connection, Report};
 /// How long a classic long poll may take.
 const POLL: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
 #[derive(Default)]

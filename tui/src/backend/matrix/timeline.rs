@@ -12,6 +12,7 @@ use matrix_sdk_ui::{
     Timeline,
     timeline::{EventTimelineItem, RoomExt, TimelineReadReceiptTracking},
 };
+use rand::distr::{Alphanumeric, SampleString};
 use ruma::{OwnedEventId, OwnedRoomId};
 use tokio::task::AbortHandle;
 
@@ -68,8 +69,11 @@ impl Timelines {
         if let Some(timeline) = self.find(room) {
             return Ok(timeline);
         }
+        // The SDK counts its items anew in every timeline: without a prefix, a key of an earlier one would name another message.
+        let prefix = Alphanumeric.sample_string(&mut rand::rng(), 8);
         let timeline = room
             .timeline_builder()
+            .with_internal_id_prefix(prefix)
             .track_read_marker_and_receipts(TimelineReadReceiptTracking::MessageLikeEvents)
             .build()
             .await?;
@@ -126,24 +130,28 @@ async fn fill(session: Arc<Session>, timeline: Arc<Timeline>) {
 
 /// One page further back.
 pub(super) async fn load_older(session: &Arc<Session>, chat: &str) {
-    if let Some(timeline) = session.timeline(chat).await {
-        page(session, &timeline).await;
-    }
+    let failed = match session.timeline(chat).await {
+        Some(timeline) => !page(session, &timeline).await,
+        None => true,
+    };
+    session.reports.send(Report::OlderLoaded { chat: chat.to_owned(), failed });
 }
 
-async fn page(session: &Session, timeline: &Timeline) {
+/// Loads a page; `false` when it could not.
+async fn page(session: &Session, timeline: &Timeline) -> bool {
     match timeline.paginate_backwards(PAGE).await {
         Ok(true) => {
-            session
-                .reports
-                .send(Report::HistoryEnd { chat: timeline.room().room_id().to_string() });
+            let chat = timeline.room().room_id().to_string();
+            session.reports.send(Report::HistoryEnd { chat });
         }
         Ok(false) => {}
         Err(error) => {
             tracing::debug!(%error, "older messages could not be loaded");
             session.reports.notice("Older messages can't be loaded right now.");
+            return false;
         }
     }
+    true
 }
 
 async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {

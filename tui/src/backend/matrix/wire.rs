@@ -59,7 +59,7 @@ impl Refusal {
         let known = match self.errcode.as_deref() {
             Some("M_USER_IN_USE") => "That username is taken. Choose another.",
             Some("M_INVALID_USERNAME") => {
-                "That username can't be used. Use small letters, digits and . _ - = / only."
+                "That username can't be used. Use small letters, digits and the signs ._-=/ only."
             }
             Some("M_EXCLUSIVE") => "That username is reserved. Choose another.",
             Some("M_WEAK_PASSWORD") => {
@@ -75,9 +75,14 @@ impl Refusal {
                 "This server does not accept that email address. Use another."
             }
             Some("M_INVALID_PARAM" | "M_INVALID_EMAIL") if self.error.is_none() => {
-                "The server did not accept that."
+                "The server did not accept that. Check what you typed."
             }
-            Some("M_USER_DEACTIVATED") => "That account has been closed.",
+            Some("M_THREEPID_AUTH_FAILED") => {
+                "The server does not take this mail as proof. Ask for a new one."
+            }
+            Some("M_USER_DEACTIVATED") => {
+                "That account has been closed. Use another, or register a new one."
+            }
             Some("M_TOKEN_EXPIRED") => "That code has expired. Ask for a new one.",
             Some("M_LIMIT_EXCEEDED") => return self.explain_limit(),
             _ => "",
@@ -86,7 +91,12 @@ impl Refusal {
             return known.to_owned();
         }
         match &self.error {
-            Some(error) if !error.is_empty() => format!("The server says: {error}"),
+            Some(error) if !error.is_empty() => {
+                format!(
+                    "The server says: {}. Check what you typed and try again.",
+                    error.trim_end_matches('.')
+                )
+            }
             _ => format!("The server refused (HTTP {}). Try again later.", self.status),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{
-    entry::Entry,
+    entry::{Entry, Unrestored},
     http,
     reports::Reports,
     session::{Session, SessionEnd},
@@ -52,39 +52,46 @@ struct Worker {
 impl Worker {
     async fn restore(&mut self) {
         match self.entry.restore().await {
-            Ok(Some(client)) => self.begin(client),
+            Ok(Some(client)) => {
+                if let Err(reason) = self.begin(client) {
+                    self.reports.send(Report::CantOpen { reason });
+                }
+            }
             Ok(None) => {}
-            Err(reason) => {
+            Err(Unrestored::LogInAgain(reason)) => {
                 self.reports.send(Report::LoggedOut { soft: true, reason: Some(reason) });
             }
+            Err(Unrestored::CantOpen(reason)) => self.reports.send(Report::CantOpen { reason }),
         }
     }
 
-    fn begin(&mut self, client: matrix_sdk::Client) {
-        match Session::begin(
-            client,
-            self.entry.store().clone(),
-            self.reports.clone(),
-            self.ends.clone(),
-        ) {
-            Ok(session) => self.session = Some(session),
-            Err(reason) => self.reports.send(Report::AuthFailed { reason }),
-        }
+    fn begin(&mut self, client: matrix_sdk::Client) -> Result<(), String> {
+        let (store, reports) = (self.entry.store().clone(), self.reports.clone());
+        self.session = Some(Session::begin(client, store, reports, self.ends.clone())?);
+        Ok(())
     }
 
     async fn handle(&mut self, request: Request) {
         if matches!(request, Request::LogOut) {
             return self.log_out().await;
         }
+        if matches!(request, Request::Restore) {
+            if self.session.is_none() {
+                self.restore().await;
+            }
+            return;
+        }
         if Entry::takes(&request) {
             if self.session.is_some()
                 && matches!(request, Request::LogIn { .. } | Request::Register { .. })
             {
                 let reason = "You are logged in already. Log out first.".to_owned();
-                return self.reports.send(Report::AuthFailed { reason });
+                return self.reports.send(Report::AuthFailed { reason, about: None });
             }
-            if let Some(client) = self.entry.handle(request).await {
-                self.begin(client);
+            if let Some(client) = self.entry.handle(request).await
+                && let Err(reason) = self.begin(client)
+            {
+                self.reports.send(Report::AuthFailed { reason, about: None });
             }
             return;
         }

@@ -1,0 +1,83 @@
+//! A cache by interned id that forgets what was not used lately: two generations, the older of which is dropped when the newer is full.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::storage::Id;
+
+/// Values with their weights. Cheap to ask; a value is copied out.
+#[derive(Debug)]
+pub(super) struct Generations<V> {
+    kept: Mutex<Kept<V>>,
+    /// What both generations together may weigh.
+    weight_max: usize,
+}
+
+#[derive(Debug)]
+struct Kept<V> {
+    young: HashMap<Id, (V, usize)>,
+    old: HashMap<Id, (V, usize)>,
+    young_weight: usize,
+}
+
+impl<V: Clone> Generations<V> {
+    pub(super) fn new(weight_max: usize) -> Self {
+        let kept = Kept { young: HashMap::new(), old: HashMap::new(), young_weight: 0 };
+        Self { kept: Mutex::new(kept), weight_max }
+    }
+
+    pub(super) fn find(&self, id: Id) -> Option<V> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((value, _)) = kept.young.get(&id) {
+            return Some(value.clone());
+        }
+        let (value, weight) = kept.old.remove(&id)?;
+        kept.insert(id, (value.clone(), weight), self.weight_max);
+        Some(value)
+    }
+
+    pub(super) fn keep(&self, id: Id, value: V, weight: usize) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(id, (value, weight), self.weight_max);
+    }
+
+    pub(super) fn forget(&self, ids: &[Id]) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in ids {
+            kept.young.remove(id);
+            kept.old.remove(id);
+        }
+    }
+}
+
+impl<V> Kept<V> {
+    fn insert(&mut self, id: Id, value: (V, usize), weight_max: usize) {
+        self.young_weight += value.1;
+        self.young.insert(id, value);
+        if self.young_weight > weight_max / 2 {
+            self.old = std::mem::take(&mut self.young);
+            self.young_weight = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Generations;
+
+    #[test]
+    fn what_is_used_stays_and_what_is_not_goes() {
+        let cache = Generations::new(20);
+        cache.keep(1, "used", 1);
+        cache.keep(2, "not used", 1);
+        for id in 3..100 {
+            cache.keep(id, "another", 1);
+            assert_eq!(cache.find(1), Some("used"), "after {id}");
+        }
+        assert_eq!(cache.find(2), None);
+        cache.forget(&[1]);
+        assert_eq!(cache.find(1), None);
+    }
+}

@@ -1,0 +1,25 @@
+//! Which rooms two users are both in.
+
+use super::{Database, Error, Id, query_all, query_one, values};
+
+const MUTUAL: &str = "FROM memberships a JOIN memberships b ON b.room = a.room JOIN rooms r ON r.id = a.room \
+     WHERE a.user_id = $1 AND b.user_id = $2 AND a.membership = 'join' AND b.membership = 'join'";
+
+/// `limit` of the rooms that both users are in, by room ID after `after`.
+pub async fn list_mutual_rooms(
+    db: &Database,
+    (one, other): (Id, Id),
+    after: &str,
+    limit: u32,
+) -> Result<Vec<String>, Error> {
+    let sql = format!("SELECT r.room_id {MUTUAL} AND r.room_id > $3 ORDER BY r.room_id LIMIT $4");
+    let values = values![one, other, after, i64::from(limit)];
+    query_all(db.read(), &sql, values).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// How many rooms both users are in.
+pub async fn count_mutual_rooms(db: &Database, (one, other): (Id, Id)) -> Result<i64, Error> {
+    let sql = format!("SELECT COUNT(*) {MUTUAL}");
+    let row = query_one(db.read(), &sql, values![one, other]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}

@@ -1,0 +1,67 @@
+//! A room whose branches another server makes: what is built on a resolved state can be read for good.
+
+use std::slice;
+
+use anyhow::Result;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tern_testkit::{Loopback, Peer};
+
+use crate::people::PASSWORD;
+
+#[tokio::test]
+async fn an_event_on_a_resolved_state_keeps_it_when_the_room_goes_on_from_another() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let mut ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let levels = json!({ "state_default": 0 });
+    let create = json!({ "preset": "public_chat", "power_level_content_override": levels });
+    let room_id = alice.create_room(create).await?;
+    let room = peer.join(ternd.name(), &room_id, "bob").await?;
+
+    let text = |body: &str| json!({ "msgtype": "m.text", "body": body });
+    let root = peer.message(&room, text("root"))?;
+    let root_id = room.event_id(&root)?;
+    let after = |prevs: &[&String], fields: Value| {
+        let prevs: Vec<String> = prevs.iter().copied().cloned().collect();
+        peer.event_after(&room, &prevs, fields)
+    };
+    let topic = |topic: &str, at_ms: u64| {
+        let content = json!({ "topic": topic });
+        let fields = json!({ "type": "m.room.topic", "state_key": "", "content": content,
+            "origin_server_ts": at_ms });
+        after(&[&root_id], fields)
+    };
+    let message =
+        |body: &str| json!({ "type": "m.room.message", "content": text(body), "depth": 20 });
+    let (one, two) = (topic("one", 1_000)?, topic("two", 2_000)?);
+    let aside = after(&[&root_id], message("aside"))?;
+    // It stands on what the two topics resolve to, which is the room's state at that time, but not on all of the room's ends.
+    let ends = [room.event_id(&one)?, room.event_id(&two)?];
+    let on_both = after(&[&ends[0], &ends[1]], message("on both"))?;
+    let last = topic("three", 3_000)?;
+    for event in [&root, &one, &two, &aside, &on_both, &last] {
+        peer.send(ternd.name(), slice::from_ref(event)).await?.ok()?;
+        alice.wait_for_event(&room_id, &room.event_id(event)?).await?;
+    }
+    ternd.kill_9()?;
+    ternd.restart().await?;
+
+    let asked = room_id.replace('!', "%21").replace(':', "%3A");
+    let event_id = room.event_id(&on_both)?.replace('$', "%24");
+    let state_ids = format!("/_matrix/federation/v1/state_ids/{asked}?event_id={event_id}");
+    let before = peer.request(ternd.name(), Method::GET, &state_ids, None).await?.ok()?;
+    let ids = before["pdu_ids"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert!(ids.contains(&json!(ends[1])) && !ids.contains(&json!(ends[0])), "{before}");
+
+    let path = format!("/_matrix/client/v3/rooms/{room_id}");
+    let context = format!("{path}/context/{}", room.event_id(&on_both)?);
+    let context = alice.get(&context).await?.ok()?;
+    assert_eq!(context["event"]["content"]["body"], "on both", "{context}");
+    let topic = alice.get(&format!("{path}/state/m.room.topic/")).await?.ok()?;
+    assert_eq!(topic["topic"], "three");
+    let seen = alice.messages(&room_id).await?;
+    assert!(seen.iter().any(|event| event["content"]["body"] == "on both"), "{seen:?}");
+    Ok(())
+}
