@@ -15,7 +15,7 @@ const SPEC_VERSION: &str = "v1.19";
 /// Most lines of a file.
 const LINES_MAX: usize = 500;
 /// The crates of the workspace.
-const CRATES: [&str; 5] = ["homeserver", "federation", "tui", "testkit", "examples"];
+const CRATES: [&str; 6] = ["homeserver", "federation", "tui", "testkit", "examples", "bench"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

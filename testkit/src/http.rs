@@ -336,7 +336,7 @@ impl Api {
 }
 
 /// Percent-encodes one path segment or query value.
-pub(crate) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

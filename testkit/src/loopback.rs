@@ -17,8 +17,13 @@ use tempfile::TempDir;
 use url::Url;
 
 use crate::{
-    certificates::Authority, http::Api, patience::PATIENCE, postgres::Database,
-    smtp_sink::SmtpSink, synapse::Synapse, ternd::TerndBuilder,
+    certificates::Authority,
+    http::Api,
+    patience::PATIENCE,
+    postgres::Database,
+    smtp_sink::SmtpSink,
+    synapse::{Synapse, SynapseBuilder},
+    ternd::TerndBuilder,
 };
 
 /// Where a test begins. When the test panics, or with `TERN_TEST_KEEP` set, the folder with all logs stays and its path is printed.
@@ -61,7 +66,12 @@ impl Loopback {
     /// # Errors
     /// When it is not installed ([`Synapse::available`] says so beforehand) or does not start.
     pub async fn synapse(&self) -> Result<Synapse> {
-        Synapse::start(self, None).await
+        self.synapse_builder().start().await
+    }
+
+    /// A Synapse to be, named `localhost:PORT`.
+    pub fn synapse_builder(&self) -> SynapseBuilder<'_> {
+        SynapseBuilder::new(self)
     }
 
     /// An HTTP client for `base_url` that trusts the authority here and sends every name to loopback.
@@ -94,7 +104,7 @@ impl Loopback {
     /// # Errors
     /// When it does not start.
     pub async fn synapse_with_mail(&self, sink: &SmtpSink) -> Result<Synapse> {
-        Synapse::start(self, Some(sink)).await
+        self.synapse_builder().mail(sink).start().await
     }
 
     pub(crate) fn http_client(&self) -> Result<reqwest::Client> {

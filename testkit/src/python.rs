@@ -28,8 +28,13 @@ pub fn python() -> PathBuf {
 
 /// Whether that interpreter can import `module`.
 pub fn python_has(module: &str) -> bool {
+    imports(&python(), module)
+}
+
+/// Whether `interpreter` can import `module`.
+pub(crate) fn imports(interpreter: &Path, module: &str) -> bool {
     let import = format!("import {module}");
-    let mut command = Command::new(python());
+    let mut command = Command::new(interpreter);
     command.args(["-c", &import]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }

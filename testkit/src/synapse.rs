@@ -8,25 +8,141 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use serde_json::json;
 
 use crate::{
-    certificates::ServerCertificate,
     http::Api,
     loopback::{Loopback, free_port},
     patience::PATIENCE,
     process::Process,
-    python::{python, python_has},
+    python::{imports, python},
+    slow_disk,
     smtp_sink::SmtpSink,
+    synapse_config::{Choices, config, logging},
 };
 
 /// Python needs a while to come up when two cores are busy.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
+/// The program, as Python names it.
+const MODULE: &str = "synapse.app.homeserver";
+
+/// A Synapse not started yet.
+pub struct SynapseBuilder<'a> {
+    loopback: &'a Loopback,
+    folder: String,
+    python: PathBuf,
+    disk_delay: Option<Duration>,
+    plain_http: bool,
+    choices: Choices,
+}
+
+impl<'a> SynapseBuilder<'a> {
+    pub(crate) fn new(loopback: &'a Loopback) -> Self {
+        Self {
+            loopback,
+            folder: "synapse".to_owned(),
+            python: python(),
+            disk_delay: None,
+            plain_http: false,
+            choices: Choices {
+                presence: true,
+                log_level: "INFO".to_owned(),
+                plain_port: None,
+                mail: None,
+            },
+        }
+    }
+
+    /// The interpreter to run it with, instead of [`python`].
+    #[must_use]
+    pub fn python(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.python);
+        self
+    }
+
+    /// Its folder's name; a second Synapse on one [`Loopback`] needs another than `synapse`.
+    #[must_use]
+    pub fn folder(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Adds `delay` to every sync call to the disk; needs strace.
+    #[must_use]
+    pub fn slow_disk(mut self, delay: Option<Duration>) -> Self {
+        self.disk_delay = delay;
+        self
+    }
+
+    /// Serves plain HTTP too, on one port over all starts: [`Synapse::plain_url`].
+    #[must_use]
+    pub fn plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// Switches presence off.
+    #[must_use]
+    pub fn without_presence(mut self) -> Self {
+        self.choices.presence = false;
+        self
+    }
+
+    /// What it logs, such as `WARNING`, instead of `INFO`.
+    #[must_use]
+    pub fn log_level(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.choices.log_level);
+        self
+    }
+
+    /// People register by email only, and its mails go to `sink`.
+    #[must_use]
+    pub fn mail(mut self, sink: &SmtpSink) -> Self {
+        self.choices.mail = Some(sink.address());
+        self
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Errors
+    /// When it is not installed ([`Synapse::available`] says so beforehand) or does not start.
+    pub async fn start(mut self) -> Result<Synapse> {
+        let installed = imports(&self.python, MODULE);
+        ensure!(installed, "matrix-synapse is not installed: ./test installs it");
+        let folder = self.loopback.subfolder(&self.folder)?;
+        let name = format!("localhost:{}", free_port()?);
+        self.choices.plain_port = if self.plain_http { Some(free_port()?) } else { None };
+        let certificate = self.loopback.authority().issue("localhost", &folder)?;
+        let authority = self.loopback.authority().file();
+        let config = config(&name, &folder, &certificate, authority, &self.choices);
+        // JSON is YAML.
+        fs::write(folder.join("homeserver.yaml"), serde_json::to_vec_pretty(&config)?)?;
+        let logging = logging(&folder, &self.choices.log_level);
+        fs::write(folder.join("log.yaml"), serde_json::to_vec_pretty(&logging)?)?;
+        let mut synapse = Synapse {
+            api: self.loopback.api(&format!("https://{name}"))?,
+            plain_url: self.choices.plain_port.map(|port| format!("http://127.0.0.1:{port}")),
+            name,
+            folder,
+            python: self.python,
+            disk_delay: self.disk_delay,
+            process: None,
+        };
+        let generate = synapse.command().arg("--generate-keys").output()?;
+        let complaint = String::from_utf8_lossy(&generate.stderr);
+        ensure!(generate.status.success(), "synapse --generate-keys: {complaint}");
+        synapse.restart().await?;
+        Ok(synapse)
+    }
+}
+
 /// A running Synapse. Dropping it kills it.
 pub struct Synapse {
     name: String,
     folder: PathBuf,
+    python: PathBuf,
+    plain_url: Option<String>,
+    disk_delay: Option<Duration>,
     api: Api,
     process: Option<Process>,
 }
@@ -34,7 +150,7 @@ pub struct Synapse {
 impl Synapse {
     /// Whether it is installed.
     pub fn available() -> bool {
-        python_has("synapse.app.homeserver")
+        imports(&python(), MODULE)
     }
 
     /// The installed version.
@@ -48,30 +164,6 @@ impl Synapse {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// `mail`: people register by email only, and mails go there; without it anybody may register.
-    pub(crate) async fn start(loopback: &Loopback, mail: Option<&SmtpSink>) -> Result<Self> {
-        ensure!(Self::available(), "matrix-synapse is not installed: ./test installs it");
-        let folder = loopback.subfolder("synapse")?;
-        let name = format!("localhost:{}", free_port()?);
-        let certificate = loopback.authority().issue("localhost", &folder)?;
-        let mut config = config(&name, &folder, &certificate, loopback.authority().file());
-        if let (Some(sink), Some(fields)) = (mail, config.as_object_mut()) {
-            fields.remove("enable_registration_without_verification");
-            fields.insert("registrations_require_3pid".to_owned(), json!(["email"]));
-            fields.insert("email".to_owned(), email(sink));
-        }
-        // JSON is YAML.
-        fs::write(folder.join("homeserver.yaml"), serde_json::to_vec_pretty(&config)?)?;
-        fs::write(folder.join("log.yaml"), serde_json::to_vec_pretty(&logging(&folder))?)?;
-        let api = loopback.api(&format!("https://{name}"))?;
-        let mut synapse = Self { name, folder, api, process: None };
-        let generate = synapse.command().arg("--generate-keys").output()?;
-        let complaint = String::from_utf8_lossy(&generate.stderr);
-        ensure!(generate.status.success(), "synapse --generate-keys: {complaint}");
-        synapse.restart().await?;
-        Ok(synapse)
-    }
-
     /// Starts it (again) with the same name and data, and waits until it answers.
     ///
     /// # Errors
@@ -79,7 +171,8 @@ impl Synapse {
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
         let log = self.folder.join("output.log");
-        let mut process = Process::spawn("synapse", &self.command(), &log)?;
+        let command = slow_disk::below(self.command(), self.disk_delay);
+        let mut process = Process::spawn("synapse", &command, &log)?;
         process
             .wait_ready(START_LIMIT, async || {
                 let answer = self.api.get("/_matrix/client/versions").await?;
@@ -91,8 +184,8 @@ impl Synapse {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(python());
-        command.args(["-m", "synapse.app.homeserver", "--config-path"]);
+        let mut command = Command::new(&self.python);
+        command.args(["-m", MODULE, "--config-path"]);
         command.arg(self.folder.join("homeserver.yaml")).current_dir(&self.folder);
         command
     }
@@ -100,6 +193,16 @@ impl Synapse {
     /// Its server name, such as `localhost:41234`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Where it serves plain HTTP, if [`SynapseBuilder::plain_http`] asked for it.
+    pub fn plain_url(&self) -> Option<&str> {
+        self.plain_url.as_deref()
+    }
+
+    /// Its process id while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::pid)
     }
 
     /// The full id of a user here.
@@ -148,106 +251,10 @@ impl Synapse {
     }
 }
 
-fn config(
-    name: &str,
-    folder: &Path,
-    certificate: &ServerCertificate,
-    authority: &Path,
-) -> serde_json::Value {
-    let port = name.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-    let unlimited = json!({ "per_second": 1e6, "burst_count": 1_000_000 });
-    let resources = json!([{ "names": ["client", "federation"] }]);
-    let mut config = json!({
-        "server_name": name,
-        "public_baseurl": format!("https://{name}/"),
-        "pid_file": folder.join("homeserver.pid"),
-        "listeners": [{
-            "port": port, "type": "http", "tls": true, "bind_addresses": ["127.0.0.1"], "resources": resources,
-        }],
-        "tls_certificate_path": certificate.certificate,
-        "tls_private_key_path": certificate.private_key,
-        "federation_verify_certificates": true,
-        "federation_custom_ca_list": [authority],
-        "ip_range_blacklist": [],
-        "federation_ip_range_blacklist": [],
-        "ip_range_whitelist": ["127.0.0.0/8", "::1/128"],
-        "database": { "name": "sqlite3", "args": { "database": folder.join("homeserver.db") } },
-        "log_config": folder.join("log.yaml"),
-        "media_store_path": folder.join("media"),
-        "signing_key_path": folder.join("signing.key"),
-        "macaroon_secret_key": "only for a test",
-        "form_secret": "only for a test",
-        "registration_shared_secret": "only for a test",
-        "report_stats": false,
-        "trusted_key_servers": [],
-        "suppress_key_server_warning": true,
-        "enable_registration": true,
-        "enable_registration_without_verification": true,
-        "presence": { "enabled": true },
-        "experimental_features": { "msc3575_enabled": true, "msc4186_enabled": true },
-        // A neighbour that was down for a moment is tried again at once.
-        "federation": {
-            "destination_min_retry_interval": 100,
-            "destination_max_retry_interval": "1s",
-            "destination_retry_multiplier": 1,
-            "client_timeout": "10s",
-        },
-        "rc_federation": {
-            "window_size": 1, "sleep_limit": 100_000, "sleep_delay": 1, "reject_limit": 100_000, "concurrent": 100,
-        },
-    });
-    let limits = [
-        "rc_message",
-        "rc_registration",
-        "rc_admin_redaction",
-        "rc_3pid_validation",
-        "rc_registration_token_validity",
-        "rc_joins_per_room",
-        "rc_key_requests",
-        "rc_presence",
-    ];
-    if let Some(fields) = config.as_object_mut() {
-        for limit in limits {
-            fields.insert(limit.to_owned(), unlimited.clone());
-        }
-        fields.insert(
-            "rc_login".to_owned(),
-            json!({ "address": unlimited, "account": unlimited, "failed_attempts": unlimited }),
-        );
-        fields.insert("rc_joins".to_owned(), json!({ "local": unlimited, "remote": unlimited }));
-        fields.insert(
-            "rc_invites".to_owned(),
-            json!({ "per_room": unlimited, "per_user": unlimited, "per_issuer": unlimited }),
-        );
-        fields.insert("rc_presence".to_owned(), json!({ "per_user": unlimited }));
-    }
-    config
-}
-
-fn email(sink: &SmtpSink) -> serde_json::Value {
-    json!({
-        "smtp_host": sink.address().ip().to_string(),
-        "smtp_port": sink.address().port(),
-        "enable_tls": false,
-        "require_transport_security": false,
-        "notif_from": "%(app)s <synapse@example.org>",
-    })
-}
-
-fn logging(folder: &Path) -> serde_json::Value {
-    json!({
-        "version": 1,
-        "formatters": { "plain": { "format": "%(asctime)s %(name)s %(levelname)s %(request)s %(message)s" } },
-        "handlers": {
-            "file": { "class": "logging.FileHandler", "formatter": "plain", "filename": folder.join("homeserver.log") },
-        },
-        "root": { "level": "INFO", "handlers": ["file"] },
-        "disable_existing_loggers": false,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[tokio::test]

@@ -19,6 +19,7 @@ use crate::{
     postgres::{Database, Postgres},
     process::{Process, binary},
     search_bytes::{Finding, Marker},
+    slow_disk,
 };
 
 /// How often a start is tried again with another port when somebody took the first.
@@ -37,6 +38,19 @@ pub struct TerndBuilder<'a> {
     allow_loopback: bool,
     limits_off: bool,
     more: Vec<(String, String)>,
+    launch: Launch,
+    plain_http: bool,
+}
+
+/// How the program is started.
+#[derive(Debug, Clone, Default)]
+struct Launch {
+    /// The program; the workspace's own when none is named.
+    binary: Option<PathBuf>,
+    /// `RUST_LOG`.
+    log_level: Option<String>,
+    /// Added to every sync call to the disk.
+    disk_delay: Option<Duration>,
 }
 
 impl<'a> TerndBuilder<'a> {
@@ -50,6 +64,8 @@ impl<'a> TerndBuilder<'a> {
             allow_loopback: true,
             limits_off: true,
             more: Vec::new(),
+            launch: Launch::default(),
+            plain_http: false,
         }
     }
 
@@ -95,12 +111,43 @@ impl<'a> TerndBuilder<'a> {
         self
     }
 
+    /// Another program than the one built beside the running one.
+    #[must_use]
+    pub fn binary(mut self, path: &Path) -> Self {
+        self.launch.binary = Some(path.to_owned());
+        self
+    }
+
+    /// What it logs, instead of what `TERND_LOG` says or `info`.
+    #[must_use]
+    pub fn log_level(mut self, level: &str) -> Self {
+        self.launch.log_level = Some(level.to_owned());
+        self
+    }
+
+    /// Adds `delay` to every sync call to the disk; needs strace.
+    #[must_use]
+    pub fn slow_disk(mut self, delay: Option<Duration>) -> Self {
+        self.launch.disk_delay = delay;
+        self
+    }
+
+    /// Serves plain HTTP too, on one port over all starts: [`Ternd::plain_url`].
+    #[must_use]
+    pub fn plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// Starts it and waits until it answers.
     ///
     /// # Errors
     /// When it is not built or does not start; its log is shown.
     pub async fn start(self) -> Result<Ternd> {
-        let binary = binary("ternd")?;
+        let binary = match &self.launch.binary {
+            Some(path) => path.clone(),
+            None => binary("ternd")?,
+        };
         let folder = self.loopback.subfolder(&self.host)?;
         let certificate = self.loopback.authority().issue(&self.host, &folder)?;
         for attempt in 1.. {
@@ -112,13 +159,17 @@ impl<'a> TerndBuilder<'a> {
             };
             let name = format!("{}:{}", self.host, free_port()?);
             let config = folder.join("config.toml");
-            fs::write(&config, self.config(&name, &folder, &database_url, &certificate))?;
+            let plain = format!("127.0.0.1:{}", if self.plain_http { free_port()? } else { 0 });
+            let text = self.config(&name, &folder, &database_url, &plain, &certificate);
+            fs::write(&config, text)?;
             let mut ternd = Ternd {
                 api: self.loopback.api(&format!("https://{name}"))?,
                 name,
                 folder: folder.clone(),
                 config,
                 binary: binary.clone(),
+                launch: self.launch.clone(),
+                plain_url: self.plain_http.then(|| format!("http://{plain}")),
                 database_url,
                 process: None,
             };
@@ -137,12 +188,13 @@ impl<'a> TerndBuilder<'a> {
         name: &str,
         folder: &Path,
         database_url: &str,
+        plain: &str,
         certificate: &ServerCertificate,
     ) -> String {
         let port = name.rsplit_once(':').map_or("0", |(_, port)| port);
         let tables = [
             ("", format!("server_name = {name:?}\ndata_dir = {:?}", folder.join("data"))),
-            ("listen", "http = [\"127.0.0.1:0\"]".to_owned()),
+            ("listen", format!("http = [{plain:?}]")),
             ("database", format!("url = {database_url:?}")),
             ("registration", format!("mode = {:?}", self.registration)),
             (
@@ -196,6 +248,8 @@ pub struct Ternd {
     folder: PathBuf,
     config: PathBuf,
     binary: PathBuf,
+    launch: Launch,
+    plain_url: Option<String>,
     database_url: String,
     api: Api,
     process: Option<Process>,
@@ -210,6 +264,11 @@ impl Ternd {
     /// `https://` and its name.
     pub fn url(&self) -> String {
         format!("https://{}", self.name)
+    }
+
+    /// Where it serves plain HTTP, if [`TerndBuilder::plain_http`] asked for it.
+    pub fn plain_url(&self) -> Option<&str> {
+        self.plain_url.as_deref()
     }
 
     /// The full id of a user here.
@@ -278,7 +337,9 @@ impl Ternd {
         self.stop().await?;
         let mut command = Command::new(&self.binary);
         command.args(["serve", "--config"]).arg(&self.config).current_dir(&self.folder);
-        command.env("RUST_LOG", std::env::var("TERND_LOG").unwrap_or("info".to_owned()));
+        let log_level = self.launch.log_level.clone().or_else(|| std::env::var("TERND_LOG").ok());
+        command.env("RUST_LOG", log_level.unwrap_or("info".to_owned()));
+        let command = slow_disk::below(command, self.launch.disk_delay);
         let mut process = Process::spawn(&self.name, &command, &self.log())?;
         process
             .wait_ready(PATIENCE, async || {

@@ -1,0 +1,177 @@
+//! `bench grow`: what a server costs when it is empty, and when it holds a lot that the work does not touch.
+
+use std::{
+    cell::RefCell,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use super::{cell, finish, new_results, notes, table};
+use crate::{
+    cli::Grow,
+    client::Trust,
+    figures::{Cell, Column, Line, Results, count, memory, names, number},
+    matrix::{self, Person, Room},
+    measure::drive,
+    report,
+    scenarios::UNTOUCHED_BY_GROWTH,
+    server::{Candidate, candidates},
+    site::{Site, turn},
+};
+
+pub(super) async fn run(command: &Grow) -> Result<ExitCode> {
+    let mut all = Vec::new();
+    for candidate in candidates(&command.servers)? {
+        all.push(grow(command, &candidate).await?);
+    }
+    finish(&all, &command.output)
+}
+
+async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
+    let plan = command.size.plan();
+    let title = format!("Growth, {}", candidate.name);
+    let notes = notes(&command.servers, &plan);
+    let mut results = new_results(&title, command.output.date.as_deref(), notes)?;
+    let trust = Trust::new(command.servers.ca.as_deref())?;
+    let mut site = Site::open(candidate, &plan, &trust).await?;
+    let version = site.server.version().await?;
+    let empty = Column { name: "small".to_owned(), version: version.clone() };
+    let grown = Column { name: "grown".to_owned(), version };
+    let before = measure(&mut site, &empty).await;
+    let history = History::of(command);
+    let size = history.make(&mut site).await?;
+    let after = measure(&mut site, &grown).await;
+    // How many times better it is grown: the figure that must stay near one.
+    results.columns = vec![grown.clone(), empty];
+    for ((scenario, after), before) in UNTOUCHED_BY_GROWTH.iter().zip(after).zip(before) {
+        results.tables.push(table(*scenario, vec![after, before]));
+    }
+    results.notes.push(history.described());
+    let cell = Cell { column: grown.name, lines: size, failure: None };
+    report::progress_cell("history", &cell);
+    results.tables.push(crate::figures::Table {
+        scenario: "history".to_owned(),
+        title: "The history".to_owned(),
+        about: "Made through the API between the two.".to_owned(),
+        cells: vec![cell],
+    });
+    Ok(results)
+}
+
+async fn measure(site: &mut Site, column: &Column) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for scenario in UNTOUCHED_BY_GROWTH {
+        cells.push(Cell { column: column.name.clone(), ..cell(scenario, site).await });
+    }
+    cells
+}
+
+/// What a server is filled with.
+#[derive(Debug, Clone, Copy)]
+struct History {
+    users: usize,
+    rooms: usize,
+    memberships: usize,
+    messages: usize,
+}
+
+impl History {
+    fn of(command: &Grow) -> Self {
+        if command.size.quick {
+            return Self { users: 6, rooms: 4, memberships: 2, messages: 100 };
+        }
+        let memberships = command.memberships.clamp(1, command.rooms.max(1));
+        let joins = command.users * memberships;
+        let messages = command.events.saturating_sub(joins);
+        Self { users: command.users.max(1), rooms: command.rooms.max(1), memberships, messages }
+    }
+
+    fn described(self) -> String {
+        let Self { users, rooms, memberships, messages } = self;
+        format!(
+            "Between the two columns the bench made {users} users, {rooms} rooms with each user in {memberships} of them, and {messages} messages; what is measured touches none of them."
+        )
+    }
+
+    /// Fills the server; gives what that took.
+    async fn make(self, site: &mut Site) -> Result<Vec<Line>> {
+        let began = Instant::now();
+        let ours = site.server.is_ours();
+        let bytes_before = if ours { site.server.database_bytes()? } else { 0 };
+        let people = site.crowd(self.users).await?;
+        report::progress(&format!("{} users after {:?}", people.len(), began.elapsed()));
+        let rooms = self.rooms_of(site, &people).await?;
+        report::progress(&format!("{} rooms after {:?}", rooms.len(), began.elapsed()));
+        let took = self.talk(site, &people, &rooms).await?;
+        let mut lines = vec![
+            Line::fact("users", count(self.users), ""),
+            Line::fact("rooms", count(self.rooms), ""),
+            Line::fact("messages", count(self.messages), ""),
+            Line::new(
+                "messages per second",
+                count(self.messages) / took.as_secs_f64(),
+                "/s",
+                crate::figures::Better::More,
+            ),
+        ];
+        if ours {
+            let grown = site.server.database_bytes()?.saturating_sub(bytes_before);
+            let events = self.messages + self.users * self.memberships;
+            lines.push(Line::cost("database", number(grown) / 1024.0 / 1024.0, "MiB"));
+            lines.push(Line::cost("database bytes per event", number(grown) / count(events), "B"));
+        }
+        lines.extend(memory(names::MEMORY, &site.server.pids())?);
+        Ok(lines)
+    }
+
+    /// Each room is made by one of the people who are in it.
+    async fn rooms_of(self, site: &Site, people: &[Person]) -> Result<Vec<Room>> {
+        let body = matrix::new_room("public_chat", &site.plan.room_version);
+        let made = RefCell::new(Vec::new());
+        let mut clients = site.clients(site.plan.concurrency);
+        let load = site.plan.preparation(self.rooms);
+        drive(load, &mut clients, async |client, room| {
+            let room = matrix::create(client, turn(people, room)?, &body).await?;
+            made.borrow_mut().push(room);
+            Ok(Duration::ZERO)
+        })
+        .await?;
+        let rooms = made.into_inner();
+        let load = site.plan.preparation(self.users * self.memberships);
+        drive(load, &mut clients, async |client, number| {
+            let (person, room) = self.member(number);
+            matrix::join(client, turn(people, person)?, turn(&rooms, room)?, None).await?;
+            Ok(Duration::ZERO)
+        })
+        .await?;
+        Ok(rooms)
+    }
+
+    /// The `number`th membership: a user and a room. The same for joining and for talking.
+    fn member(self, number: usize) -> (usize, usize) {
+        let (person, round) = (number % self.users, number / self.users % self.memberships);
+        // Rounds are shifted, so that a user's rooms differ and rooms share different people.
+        (person, (person + round * (person / self.rooms + 1)) % self.rooms)
+    }
+
+    /// Messages by members, all rooms in turn.
+    async fn talk(self, site: &Site, people: &[Person], rooms: &[Room]) -> Result<Duration> {
+        let began = Instant::now();
+        let content =
+            matrix::text("One of very many words that were said here long ago, by somebody.");
+        let mut clients = site.clients(site.plan.concurrency);
+        let load = site.plan.preparation(self.messages);
+        drive(load, &mut clients, async |client, number| {
+            if number > 0 && number.is_multiple_of(100_000) {
+                report::progress(&format!("{number} messages after {:?}", began.elapsed()));
+            }
+            let (person, room) = self.member(number);
+            let room = rooms.get(room).context("no room")?;
+            matrix::send(client, turn(people, person)?, room, content.clone()).await
+        })
+        .await?;
+        Ok(began.elapsed())
+    }
+}
