@@ -1,6 +1,10 @@
 //! The bench itself, in small: it starts a real `ternd`, does what it was asked as often as it was asked, and writes what it found.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests, where a panic is a failure"
+)]
 
 use std::{
     fs,
