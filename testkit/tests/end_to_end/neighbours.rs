@@ -86,7 +86,7 @@ async fn a_tree_of_rooms_goes_on_on_the_other_server() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_user_keeps_about_a_room_follows_an_upgrade_on_the_other_server() -> Result<()> {
     let loopback = Loopback::new()?;
-    let Neighbours { alpha, alice, bob, .. } = Neighbours::start(&loopback).await?;
+    let Neighbours { alpha, beta: _beta, alice, bob } = Neighbours::start(&loopback).await?;
     let old = alice.create_room(json!({ "preset": "public_chat", "room_version": "10" })).await?;
     bob.join(&old, &[alpha.name()]).await?.ok()?;
     let rule = format!("/_matrix/client/v3/pushrules/global/room/{old}");
@@ -115,7 +115,7 @@ async fn what_a_user_keeps_about_a_room_follows_an_upgrade_on_the_other_server()
 #[tokio::test(flavor = "multi_thread")]
 async fn presence_is_told_to_the_other_server() -> Result<()> {
     let loopback = Loopback::new()?;
-    let Neighbours { alpha, alice, bob, .. } = Neighbours::start(&loopback).await?;
+    let Neighbours { alpha, beta: _beta, alice, bob } = Neighbours::start(&loopback).await?;
     let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
     bob.join(&room, &[alpha.name()]).await?.ok()?;
     // So that alice's server knows whom to tell.
