@@ -236,8 +236,8 @@ impl Inbound for Door {
     async fn receive_transaction(&self, origin: OwnedServerName, transaction: Transaction)
         -> Result<send_transaction_message::v1::Response, Refusal> {
         let received = reception::receive(self.engine(), &origin, &transaction.pdus).await.map_err(refusal)?;
-        let (passing, lasting): (Vec<Edu>, Vec<Edu>) =
-            transaction.edus.into_iter().partition(|edu| matches!(edu, Edu::Typing(_) | Edu::Receipt(_)));
+        let is_passing = |edu: &Edu| matches!(edu, Edu::Typing(_) | Edu::Receipt(_) | Edu::Presence(_));
+        let (passing, lasting): (Vec<Edu>, Vec<Edu>) = transaction.edus.into_iter().partition(is_passing);
         for edu in lasting {
             if let Err(error) = self.receive_edu(&origin, edu).await {
                 tracing::info!(%origin, reason = error.message, "an EDU was dropped");
