@@ -65,10 +65,10 @@ async fn a_second_create_event_and_a_level_for_a_creator_are_wrong_in_themselves
     let alice = server.register("alice").await;
     let room_id = room(&server, &alice, &[]).await;
     let create = put_state(&server, &alice, (&room_id, "m.room.create", ""), json!({})).await;
-    assert_refused(&create, 400, "M_INVALID_PARAM");
+    assert_refused(&create, 400, "M_BAD_JSON");
     let levels = json!({ "users": { &alice.user_id: 100 } });
     let slot = (room_id.as_str(), "m.room.power_levels", "");
-    assert_refused(&put_state(&server, &alice, slot, levels).await, 400, "M_INVALID_PARAM");
+    assert_refused(&put_state(&server, &alice, slot, levels).await, 400, "M_BAD_JSON");
     let levels = json!({ "users": { "@bob:example.org": 50 } });
     let (status, answer) = put_state(&server, &alice, slot, levels).await;
     assert_eq!(status, 200, "{answer}");

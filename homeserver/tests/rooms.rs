@@ -303,3 +303,22 @@ async fn who_takes_no_invitations_gets_none() {
     server.put(&own, &bob.token, json!({ "default_action": "tea" })).await;
     assert_eq!(server.post(&path, &alice.token, invite).await.0, 200);
 }
+
+#[tokio::test]
+async fn rooms_that_one_user_makes_at_the_same_time_are_different_rooms() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let body = json!({ "preset": "private_chat" });
+    let made = (0..30).map(|_| server.post("/_matrix/client/v3/createRoom", &alice.token, body.clone()));
+    let made = futures_util::future::join_all(made).await;
+    let mut rooms: Vec<&str> = made
+        .iter()
+        .map(|(status, answer)| {
+            assert_eq!(*status, 200, "{answer}");
+            answer["room_id"].as_str().unwrap()
+        })
+        .collect();
+    rooms.sort_unstable();
+    rooms.dedup();
+    assert_eq!(rooms.len(), 30);
+}

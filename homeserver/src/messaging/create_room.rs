@@ -76,7 +76,7 @@ pub async fn create_room(
     }
 
     let content = creation_content(&request, &preset, &rules);
-    let create = create_event(app, requester, content, &version, &rules)?;
+    let create = create_event(engine, requester, content, &version, &rules)?;
     let room = new_room(app, &create, version, rules);
     let room_id = room.room_id.clone();
     if let Some(alias) = &alias
@@ -122,7 +122,7 @@ pub(super) async fn create_exactly(
     state: Vec<State>,
 ) -> Result<Arc<Room>, Error> {
     let app = engine.app();
-    let create = create_event(app, requester, creation_content, &version, &rules)?;
+    let create = create_event(engine, requester, creation_content, &version, &rules)?;
     let room = new_room(app, &create, version, rules);
     first_events(engine, requester, &room, create, state).await?;
     upgrade::follow(engine, requester.user, &room).await;
@@ -224,18 +224,19 @@ fn creation_content(
 
 /// The signed create event. Since version 12 its id is the room's.
 fn create_event(
-    app: &App,
+    engine: &Engine,
     requester: &Requester,
     mut content: CanonicalJsonObject,
     version: &RoomVersionId,
     rules: &RoomVersionRules,
 ) -> Result<Pdu, Error> {
+    let app = engine.app();
     content.insert("room_version".to_owned(), version.to_string().into());
     if !rules.authorization.use_room_create_sender {
         content.insert("creator".to_owned(), requester.user_id.to_string().into());
     }
     let mut object = object(json!({
-        "type": "m.room.create", "state_key": "", "sender": requester.user_id, "origin_server_ts": app.clock.now_ms(),
+        "type": "m.room.create", "state_key": "", "sender": requester.user_id, "origin_server_ts": engine.next_creation_ms(),
         "depth": 1, "prev_events": [], "auth_events": [],
     }))?;
     object.insert("content".to_owned(), CanonicalJsonValue::Object(content));

@@ -75,6 +75,7 @@ struct Inner {
     wishes: Known,
     walks: Walks,
     indexing: tokio::sync::Mutex<()>,
+    created_ms: AtomicI64,
 }
 
 impl Engine {
@@ -104,6 +105,7 @@ impl Engine {
             wishes: Known::default(),
             walks: Walks::default(),
             indexing: tokio::sync::Mutex::default(),
+            created_ms: AtomicI64::default(),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -120,6 +122,15 @@ impl Engine {
 
     pub(super) fn auth_nodes(&self) -> &Generations<Arc<Node>> {
         &self.0.auth_nodes
+    }
+
+    /// A time for a create event, in milliseconds since the epoch, later than any before: since version 12 two rooms that their
+    /// creator makes in one millisecond would otherwise be one, for the room's id is its create event's.
+    pub(super) fn next_creation_ms(&self) -> i64 {
+        let now = self.0.app.clock.now_ms();
+        let later = |last: i64| Some(now.max(last + 1));
+        let last = self.0.created_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, later);
+        last.map_or(now, |last| now.max(last + 1))
     }
 
     /// What users of this server want to be told of.

@@ -70,7 +70,7 @@ pub(super) async fn check_users(
     let mut named = named.filter_map(|user| <&UserId>::try_from(user.as_str()).ok());
     match named.find(|user| levels.of(user) == Power::Creator) {
         Some(user) => {
-            Err(Error::InvalidParam(format!("{user} made the room and needs no power level")))
+            Err(Error::BadEvent(format!("{user} made the room and needs no power level")))
         }
         None => Ok(()),
     }
