@@ -195,6 +195,7 @@ impl Pdu {
                 | "m.room.encrypted"
                 | "m.call.invite"
                 | "org.matrix.msc3381.poll.start"
+                | "org.matrix.msc3381.poll.end"
         );
         if !counts || self.is_state() {
             return false;
