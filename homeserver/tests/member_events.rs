@@ -137,3 +137,16 @@ async fn other_servers_learn_device_names_only_where_the_config_says_so() {
         assert_eq!(listed, name);
     }
 }
+
+#[tokio::test]
+async fn power_levels_change_in_a_room_that_somebody_has_rules_for() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[&bob]).await;
+    let rule = format!("/_matrix/client/v3/pushrules/global/room/{}", encoded(&room_id));
+    assert_eq!(server.put(&rule, &bob.token, json!({ "actions": [] })).await.0, 200);
+    let slot = (room_id.as_str(), "m.room.power_levels", "");
+    let levels = json!({ "users": { &bob.user_id: 50 } });
+    let (status, answer) = put_state(&server, &alice, slot, levels).await;
+    assert_eq!(status, 200, "{answer}");
+}

@@ -309,7 +309,8 @@ async fn rooms_that_one_user_makes_at_the_same_time_are_different_rooms() {
     let server = TestServer::start().await;
     let alice = server.register("alice").await;
     let body = json!({ "preset": "private_chat" });
-    let made = (0..30).map(|_| server.post("/_matrix/client/v3/createRoom", &alice.token, body.clone()));
+    let made =
+        (0..30).map(|_| server.post("/_matrix/client/v3/createRoom", &alice.token, body.clone()));
     let made = futures_util::future::join_all(made).await;
     let mut rooms: Vec<&str> = made
         .iter()

@@ -45,6 +45,7 @@ pub async fn follow_upgrade(
         })
     });
     if write.await? {
+        app.stale.mark(user);
         app.bell.ring_users([user]);
     }
     Ok(())

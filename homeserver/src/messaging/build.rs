@@ -201,6 +201,8 @@ impl<'a> Building<'a> {
             if pdu.event_type == TimelineEventType::RoomRedaction {
                 redact::apply(self, &pdu).await?;
             }
+            // The rules may ask for the power levels, and this may be them.
+            self.own.insert(pdu.id, Arc::new(pdu.clone()));
             let actions = exceptions::of(self, &pdu).await?;
             self.batch.actions.extend(actions);
         }
