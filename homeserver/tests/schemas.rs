@@ -1,7 +1,8 @@
 //! Databases that earlier schemas left, small and filled: this version opens them and goes on where they stopped.
 //!
 //! Each is alice's server after `cargo demo` at that schema: she registered by mail, set up recovery and talked with bob of
-//! another server in an encrypted room. Made with `sqlite3 tern.db .dump` and `pg_dump --inserts`.
+//! another server in an encrypted room. Made by the demo without a terminal, with `TERN_TEST_KEEP` set and, for the second,
+//! `TERN_TEST_DATABASE=postgres`, then `sqlite3 tern.db .dump` and `pg_dump --inserts --no-owner --no-privileges` without its settings.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
@@ -17,11 +18,11 @@ use tern_homeserver::storage::Database;
 
 const PASSWORD: &str = "a password for the demo";
 /// Schema; as SQLite dumped it; as PostgreSQL dumped it.
-const DUMPS: [(&str, &str, &str); 1] = [(
-    "m0006",
-    include_str!("schemas/m0006.sqlite.sql"),
-    include_str!("schemas/m0006.postgres.sql"),
-)];
+const DUMPS: [(&str, &str, &str); 3] = [
+    ("m0006", include_str!("schemas/m0006.sqlite.sql"), include_str!("schemas/m0006.postgres.sql")),
+    ("m0007", include_str!("schemas/m0007.sqlite.sql"), include_str!("schemas/m0007.postgres.sql")),
+    ("m0012", include_str!("schemas/m0012.sqlite.sql"), include_str!("schemas/m0012.postgres.sql")),
+];
 
 fn server_name(dump: &str) -> &str {
     let start = dump.find("'alpha.localhost:").unwrap() + 1;
@@ -64,6 +65,17 @@ async fn a_database_of_an_earlier_schema_opens_and_goes_on() {
         assert!(keys["master_keys"][&alice.user_id].is_object(), "{schema}: {keys}");
         assert_refused(&server.try_login("alice", "wrong").await, 403, "M_FORBIDDEN");
     }
+}
+
+#[test]
+fn the_newest_schema_has_left_a_database() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/storage/migration");
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let newest =
+        names.filter(|name| name.starts_with('m') && name.ends_with(".sql")).max().unwrap();
+    let (last, ..) = DUMPS[DUMPS.len() - 1];
+    assert_eq!(newest.split('_').next(), Some(last), "dump a filled database of {newest}");
 }
 
 #[tokio::test]

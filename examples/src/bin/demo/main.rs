@@ -89,7 +89,7 @@ struct Town {
 impl Town {
     async fn build(loopback: &Loopback) -> Result<Self> {
         println!("Starting two homeservers:");
-        let ternd = |host| loopback.ternd(host).database(Database::Sqlite).start();
+        let ternd = |host| loopback.ternd(host).database(Database::from_env()).start();
         let (alpha, beta) = tokio::try_join!(ternd("alpha.localhost"), ternd("beta.localhost"))?;
         say("alpha at", &alpha.url());
         say("beta at", &beta.url());
