@@ -4,6 +4,7 @@ mod admin;
 mod check;
 mod init;
 mod mail;
+mod purge;
 mod reports;
 mod serve;
 mod settings;
@@ -48,6 +49,8 @@ enum Command {
     Admin(admin::Admin),
     /// Show what users reported, newest last.
     Reports(reports::Reports),
+    /// Remove a room that nobody here is in from the database of a stopped server.
+    Purge(purge::Purge),
 }
 
 /// Which config.
@@ -99,6 +102,7 @@ impl Cli {
             Command::Token(options) => token::run(&options),
             Command::Admin(options) => admin::run(&options),
             Command::Reports(options) => reports::run(&options),
+            Command::Purge(options) => purge::run(&options),
         }
     }
 }

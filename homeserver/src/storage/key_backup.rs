@@ -2,7 +2,9 @@
 
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{Error, Id, Txn, execute, query_all, query_one, values};
+use super::{
+    Database, Error, Id, Txn, execute, query_all, query_one, retention::delete_in_pieces, values,
+};
 
 /// A backup version.
 #[derive(Debug, Clone)]
@@ -83,13 +85,19 @@ pub async fn update_auth_data(
     Ok(())
 }
 
-/// Deletes a version and its sessions; its number stays taken. False when there was none.
+/// Deletes a version; its number stays taken. False when there was none. Its sessions, which nobody can get at any more, are for
+/// [`forget_backup`].
 pub async fn delete_backup(txn: &Txn, user: Id, version: i64) -> Result<bool, Error> {
-    const SESSIONS: &str = "DELETE FROM key_backup_sessions WHERE user_id = $1 AND version = $2";
     const DELETE: &str = "UPDATE key_backups SET deleted = 1, auth_data = '{}', count = 0 \
          WHERE user_id = $1 AND version = $2 AND deleted = 0";
-    execute(txn.db(), SESSIONS, values![user, version]).await?;
     Ok(execute(txn.db(), DELETE, values![user, version]).await? > 0)
+}
+
+/// Deletes the sessions of a deleted version, in pieces: there may be a hundred thousand.
+pub async fn forget_backup(db: &Database, user: Id, version: i64) -> Result<(), Error> {
+    let condition = "user_id = $1 AND version = $2";
+    delete_in_pieces(db, "key_backup_sessions", condition, values![user, version]).await?;
+    Ok(())
 }
 
 /// The sessions that `filter` means, in order of room and session.

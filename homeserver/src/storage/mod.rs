@@ -30,6 +30,7 @@ pub mod mutual_rooms;
 pub mod one_time_keys;
 pub mod outbound_edus;
 pub mod profiles;
+pub mod purge;
 pub mod receipts;
 pub mod relations;
 pub mod reports;

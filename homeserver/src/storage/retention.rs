@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use sea_orm::Value;
+
 use super::{Database, Error, execute, open::is_sqlite, query_all, query_one, values};
 use crate::clock::Clock;
 
@@ -65,14 +67,52 @@ pub async fn sweep(db: &Database, now_ms: i64) -> Result<u64, Error> {
             }
         }
     }
+    gone += forget_backups(db).await?;
     give_back(db).await?;
     Ok(gone)
+}
+
+/// Deletes the sessions of key backups whose deletion was cut short.
+async fn forget_backups(db: &Database) -> Result<u64, Error> {
+    const DELETED: &str =
+        "(user_id, version) IN (SELECT user_id, version FROM key_backups WHERE deleted = 1)";
+    delete_in_pieces(db, "key_backup_sessions", DELETED, Vec::new()).await
+}
+
+/// Deletes the rows of a table that meet a condition over `values`, in pieces. Returns how many there were.
+pub(super) async fn delete_in_pieces(
+    db: &Database,
+    table: &str,
+    condition: &str,
+    values: Vec<Value>,
+) -> Result<u64, Error> {
+    let row = row_name(db);
+    let sql = format!(
+        "DELETE FROM {table} WHERE {row} IN (SELECT {row} FROM {table} WHERE {condition} LIMIT {PIECE})"
+    );
+    let mut gone = 0;
+    loop {
+        let (sql, values) = (sql.clone(), values.clone());
+        let write = db.write::<_, Error, _>(move |txn| {
+            Box::pin(async move { execute(txn.db(), &sql, values).await })
+        });
+        let piece = write.await?;
+        gone += piece;
+        if piece < u64::from(PIECE) {
+            return Ok(gone);
+        }
+    }
+}
+
+/// How a statement names a row by its place.
+fn row_name(db: &Database) -> &'static str {
+    if is_sqlite(db.read()) { "rowid" } else { "ctid" }
 }
 
 impl Rule {
     async fn forget_piece(self, db: &Database, now_ms: i64) -> Result<u64, Error> {
         let Self { table, since, kept_ms, order } = self;
-        let row = if is_sqlite(db.read()) { "rowid" } else { "ctid" };
+        let row = row_name(db);
         let sql = format!(
             "DELETE FROM {table} WHERE {row} IN (SELECT place FROM (SELECT {row} AS place, {since} AS since \
              FROM {table} WHERE {since} IS NOT NULL ORDER BY {order} LIMIT {PIECE}) oldest WHERE since < $1)"
@@ -86,7 +126,7 @@ impl Rule {
 }
 
 /// Shrinks a SQLite file by what it does not need soon; PostgreSQL reuses the room by itself.
-async fn give_back(db: &Database) -> Result<(), Error> {
+pub(super) async fn give_back(db: &Database) -> Result<(), Error> {
     if !is_sqlite(db.read()) {
         return Ok(());
     }

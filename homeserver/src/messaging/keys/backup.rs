@@ -115,7 +115,10 @@ pub async fn delete_backup(app: &App, user: Id, version: &str) -> Result<(), Err
     let write = app.db.write(move |txn| {
         Box::pin(async move { key_backup::delete_backup(txn, user, version).await })
     });
-    if write.await? { Ok(()) } else { Err(NO_BACKUP) }
+    if !write.await? {
+        return Err(NO_BACKUP);
+    }
+    Ok(key_backup::forget_backup(&app.db, user, version).await?)
 }
 
 /// Stores sessions, each only if it is better than what is there. `sessions`: room id, session id, JSON.

@@ -1,0 +1,87 @@
+//! Taking a room out of the database, its history and its state. For a server that does not run: what is in memory would go on
+//! referring to it.
+
+use super::{
+    Database, Error, Id, execute, open::is_sqlite, query_one, retention::delete_in_pieces,
+    retention::give_back, rooms::find_room, values,
+};
+
+/// What became of a room that was to be purged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purged {
+    /// It is gone, and so many events with it.
+    Gone {
+        events: u64,
+    },
+    Unknown,
+    /// So many users of this server are in it, invited or knocking.
+    InUse {
+        users: i64,
+    },
+}
+
+/// The tables with a column `room`. Events go last but for the room itself: an interrupted purge is gone on with by the next.
+const OF_ROOMS: [&str; 9] = [
+    "push_actions",
+    "receipts",
+    "waiting_receipts",
+    "relations",
+    "backward_extremities",
+    "threads",
+    "staged_events",
+    "memberships",
+    "state_snapshots",
+];
+
+/// Removes a room that nobody of this server is in, in pieces, and gives the room on the disk back. Users keep what they noted about
+/// it.
+pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
+    const USERS: &str = "SELECT COUNT(*) FROM memberships m JOIN accounts a ON a.user_id = m.user_id \
+         WHERE m.room = $1 AND m.membership IN ('join', 'invite', 'knock')";
+    let Some(room) = find_room(db, room_id).await? else { return Ok(Purged::Unknown) };
+    let row = query_one(db.read(), USERS, values![room.id]).await?;
+    let users: i64 = row.ok_or(Error::Damaged { what: "count" })?.get(0)?;
+    if users > 0 {
+        return Ok(Purged::InUse { users });
+    }
+    forget_words(db, room.id).await?;
+    for table in OF_ROOMS {
+        delete_in_pieces(db, table, "room = $1", values![room.id]).await?;
+    }
+    delete_in_pieces(db, "aliases", "room_id = $1", values![room_id]).await?;
+    let events = delete_in_pieces(db, "events", "room = $1", values![room.id]).await?;
+    db.write::<_, Error, _>(move |txn| {
+        Box::pin(async move {
+            execute(txn.db(), "DELETE FROM rooms WHERE id = $1", values![room.id]).await.map(drop)
+        })
+    })
+    .await?;
+    give_back(db).await?;
+    Ok(Purged::Gone { events })
+}
+
+/// Takes the room's words out of the search index.
+async fn forget_words(db: &Database, room: Id) -> Result<(), Error> {
+    if !is_sqlite(db.read()) {
+        delete_in_pieces(db, "search_index", "room = $1", values![room]).await?;
+        return Ok(());
+    }
+    // The index keeps no columns, and its rows are found by their events.
+    const PIECE: &str = "SELECT MAX(position) FROM (SELECT position FROM events WHERE room = $1 AND position > $2 \
+         ORDER BY position LIMIT 1000) piece";
+    const DELETE: &str = "DELETE FROM search_index WHERE rowid IN \
+         (SELECT position FROM events WHERE room = $1 AND position > $2 AND position <= $3)";
+    let mut after: i64 = 0;
+    loop {
+        let row = query_one(db.read(), PIECE, values![room, after]).await?;
+        let upto: Option<i64> = row.ok_or(Error::Damaged { what: "events" })?.get(0)?;
+        let Some(upto) = upto else { return Ok(()) };
+        db.write::<_, Error, _>(move |txn| {
+            Box::pin(async move {
+                execute(txn.db(), DELETE, values![room, after, upto]).await.map(drop)
+            })
+        })
+        .await?;
+        after = upto;
+    }
+}

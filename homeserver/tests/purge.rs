@@ -1,0 +1,66 @@
+//! Rooms that nobody here is in, taken out of the database.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
+
+mod common;
+
+use common::{
+    TestServer,
+    rooms::{act, encoded, room, send},
+};
+use sea_orm::{ConnectionTrait as _, Statement};
+use serde_json::json;
+use tern_homeserver::storage::{
+    purge::{Purged, purge_room},
+    rooms::find_room,
+};
+
+async fn count(server: &TestServer, table: &str, room: i64) -> i64 {
+    let db = server.app.db.read();
+    let sql = format!("SELECT COUNT(*) FROM {table} WHERE room = {room}");
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+    row.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
+
+#[tokio::test]
+async fn a_room_that_everybody_left_is_purged_and_no_other() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let old = room(&server, &alice, &[&bob]).await;
+    let kept = room(&server, &alice, &[&bob]).await;
+    for room_id in [&old, &kept] {
+        for number in 0..20 {
+            send(&server, &alice, room_id, &format!("saffron number {number}")).await;
+        }
+    }
+    // Whoever searches has the index brought up to date.
+    let body = json!({ "search_categories": { "room_events": { "search_term": "saffron" } } });
+    let search = "/_matrix/client/v3/search";
+    let (_, found) = server.post(search, &alice.token, body.clone()).await;
+    assert_eq!(found["search_categories"]["room_events"]["count"], 40, "{found}");
+    let db = &server.app.db;
+    assert_eq!(purge_room(db, &old).await.unwrap(), Purged::InUse { users: 2 });
+    for user in [&alice, &bob] {
+        act(&server, user, &old, "leave", json!({})).await;
+    }
+    let (gone, other) = (find_room(db, &old).await.unwrap(), find_room(db, &kept).await.unwrap());
+    let (gone, other) = (gone.unwrap().id, other.unwrap().id);
+    let before = count(&server, "events", other).await;
+
+    let Purged::Gone { events } = purge_room(db, &old).await.unwrap() else {
+        panic!("the room stays")
+    };
+
+    assert!(events >= 20, "{events}");
+    for table in ["events", "state_snapshots", "memberships", "receipts", "threads"] {
+        assert_eq!(count(&server, table, gone).await, 0, "{table}");
+    }
+    assert_eq!(count(&server, "events", other).await, before);
+    assert_eq!(purge_room(db, &old).await.unwrap(), Purged::Unknown);
+    let server = server.restarted().await;
+    let (_, found) = server.post(search, &alice.token, body).await;
+    assert_eq!(found["search_categories"]["room_events"]["count"], 20, "{found}");
+    send(&server, &bob, &kept, "it goes on").await;
+    let path = format!("/_matrix/client/v3/rooms/{}/messages?dir=b", encoded(&old));
+    assert_eq!(server.get(&path, &alice.token).await.0, 403);
+}
