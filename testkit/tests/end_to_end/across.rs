@@ -10,15 +10,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::{media, people::PASSWORD};
 
 /// Alice on alpha and bob on beta.
-struct Pair {
-    alpha: Ternd,
-    beta: Ternd,
-    alice: Api,
-    bob: Api,
+pub(crate) struct Pair {
+    pub(crate) alpha: Ternd,
+    pub(crate) beta: Ternd,
+    pub(crate) alice: Api,
+    pub(crate) bob: Api,
 }
 
 impl Pair {
-    async fn start(loopback: &Loopback) -> Result<Self> {
+    pub(crate) async fn start(loopback: &Loopback) -> Result<Self> {
         let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
         let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
         let alice = alpha.api().register_openly("alice", PASSWORD).await?;

@@ -4,26 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tern_testkit::{Api, Loopback, PATIENCE, Ternd, until};
+use tern_testkit::{Api, Loopback, PATIENCE, until};
 
-use crate::people::PASSWORD;
-
-struct Neighbours {
-    alpha: Ternd,
-    beta: Ternd,
-    alice: Api,
-    bob: Api,
-}
-
-impl Neighbours {
-    async fn start(loopback: &Loopback) -> Result<Self> {
-        let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
-        let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
-        let alice = alpha.api().register_openly("alice", PASSWORD).await?;
-        let bob = beta.api().register_openly("bob", PASSWORD).await?;
-        Ok(Self { alpha, beta, alice, bob })
-    }
-}
+use crate::across::Pair;
 
 async fn space(owner: &Api, name: &str) -> Result<String> {
     let kind = json!({ "type": "m.space" });
@@ -46,7 +29,7 @@ fn names(page: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tree_of_rooms_goes_on_on_the_other_server() -> Result<()> {
     let loopback = Loopback::new()?;
-    let Neighbours { alpha, beta, alice, bob } = Neighbours::start(&loopback).await?;
+    let Pair { alpha, beta, alice, bob } = Pair::start(&loopback).await?;
     let (top, theirs) = (space(&alice, "top").await?, space(&bob, "theirs").await?);
     let open =
         bob.create_room(json!({ "preset": "public_chat", "name": "open", "topic": "tea" })).await?;
@@ -86,7 +69,7 @@ async fn a_tree_of_rooms_goes_on_on_the_other_server() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_user_keeps_about_a_room_follows_an_upgrade_on_the_other_server() -> Result<()> {
     let loopback = Loopback::new()?;
-    let Neighbours { alpha, beta: _beta, alice, bob } = Neighbours::start(&loopback).await?;
+    let Pair { alpha, beta: _beta, alice, bob } = Pair::start(&loopback).await?;
     let old = alice.create_room(json!({ "preset": "public_chat", "room_version": "10" })).await?;
     bob.join(&old, &[alpha.name()]).await?.ok()?;
     let rule = format!("/_matrix/client/v3/pushrules/global/room/{old}");
@@ -115,7 +98,7 @@ async fn what_a_user_keeps_about_a_room_follows_an_upgrade_on_the_other_server()
 #[tokio::test(flavor = "multi_thread")]
 async fn presence_is_told_to_the_other_server() -> Result<()> {
     let loopback = Loopback::new()?;
-    let Neighbours { alpha, beta: _beta, alice, bob } = Neighbours::start(&loopback).await?;
+    let Pair { alpha, beta: _beta, alice, bob } = Pair::start(&loopback).await?;
     let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
     bob.join(&room, &[alpha.name()]).await?.ok()?;
     // So that alice's server knows whom to tell.

@@ -1,4 +1,4 @@
--- owner: admin. kept: 180 days; older ones go when a new one comes. What users told the administrators of. `about`: a room ID, a
+-- owner: admin. kept: 180 days. What users told the administrators of. `about`: a room ID, a
 -- user ID, or room and event; text, for it may be of another server or gone.
 CREATE TABLE reports (
     id {int} NOT NULL PRIMARY KEY,
