@@ -47,13 +47,14 @@ pub struct Server {
 impl Server {
     /// Builds every floor on the tools, and goes on with what an earlier run left unfinished.
     pub async fn start(app: App, media: Media) -> Result<Self, messaging::Error> {
+        // First: what is committed from here on, no earlier process has told.
+        let sync = Sync::new(app.db.begin_telling().await?);
         let engine = Engine::start(app.clone());
         messaging::reception::resume(&engine).await?;
         app.outbound
             .wake_all()
             .await
             .map_err(|error| storage::Error::Database(error.to_string()))?;
-        let sync = Sync::new(&app.random);
         Ok(Self { app, auth: Auth::default(), engine, media, sync })
     }
 }

@@ -22,7 +22,6 @@ use std::sync::Arc;
 use crate::{
     account::AccountError,
     messaging::{Engine, tokens::SyncToken},
-    random::Random,
 };
 
 pub use filter::stored_filter;
@@ -44,10 +43,10 @@ struct Inner {
 }
 
 impl Sync {
-    /// The floor as it is at a start.
-    pub fn new(random: &Random) -> Self {
+    /// The floor as it is at a start. `boot`: [`crate::storage::Database::boot`].
+    pub fn new(boot: u32) -> Self {
         Self(Arc::new(Inner {
-            boot: u32::from_be_bytes(random.bytes()),
+            boot,
             lazy: lazy::Told::default(),
             connections: sliding::Connections::default(),
             rules: sliding::SharedRules::default(),
@@ -69,7 +68,9 @@ impl Sync {
     /// The token if it is one that this database can continue from.
     fn known(&self, engine: &Engine, text: &str, now: &SyncToken) -> Option<SyncToken> {
         let token = SyncToken::parse(text)?;
-        if token.epoch != engine.app().db.epoch() || token.position > now.position {
+        let db = &engine.app().db;
+        let has_told = db.has_told(Some(token.boot), token.position);
+        if token.epoch != db.epoch() || token.position > now.position || !has_told {
             return None;
         }
         if token.boot != self.0.boot {

@@ -76,8 +76,7 @@ pub(super) async fn joined(
     }
     let from = Extent { since, upto: look.now.position, full_state };
     let mut part = timeline(look, &sight, from).await?;
-    // To a device that follows, a room it came into is new whole: what came before is left out.
-    part.limited |= look.since.is_some() && since.is_none();
+    part.limited |= is_told_anew(look, from);
     let state = state(look, &sight, &part, from).await?;
     // The room may have gone on since this look began: that is the next look's.
     if since.is_some() && !has_asides && part.events.is_empty() && !part.limited && state.is_empty()
@@ -144,7 +143,8 @@ pub(super) async fn left(
     }
     let upto = membership.position.min(look.now.position);
     let from = Extent { since, upto, full_state: look.request.full_state };
-    let part = timeline(look, &sight, from).await?;
+    let mut part = timeline(look, &sight, from).await?;
+    part.limited |= is_told_anew(look, from);
     let mut left =
         LeftRoom { timeline: write_timeline(look, &sight, &part).await?, ..LeftRoom::default() };
     let state = state(look, &sight, &part, from).await?;
@@ -212,8 +212,35 @@ async fn timeline(look: &Look<'_>, sight: &Sight<'_>, from: Extent) -> Result<Sl
     let span = Span { since: from.since, upto: from.upto, limit };
     let takes = |pdu: &Pdu| is_wanted && !look.ignores(pdu) && filter::takes(wanted, pdu);
     let mut slice = sync_view::slice(sight.engine, sight.room, span, &takes).await?;
-    slice.events = sight.filter(std::mem::take(&mut slice.events)).await?;
+    show(sight, &mut slice).await?;
     Ok(slice)
+}
+
+/// Whether a device that follows is told a room from its beginning: because it came into it, or because its token is of a future that
+/// is lost. What it knows of the room must not be taken for what comes right before.
+fn is_told_anew(look: &Look<'_>, from: Extent) -> bool {
+    look.request.since.is_some() && from.since.is_none()
+}
+
+/// Leaves of a slice what the user may see. Where that hides a change of the state, what is before it goes too: a client adds up the
+/// state from the slice's start on.
+async fn show(sight: &Sight<'_>, slice: &mut Slice) -> Result<(), Error> {
+    let all = std::mem::take(&mut slice.events);
+    let mut visible = sight.filter(all.clone()).await?;
+    let is_hidden =
+        |pdu: &&Arc<Pdu>| pdu.is_state() && !visible.iter().any(|shown| shown.id == pdu.id);
+    let hidden = match visible.len() == all.len() {
+        true => None,
+        false => all.iter().rev().find(is_hidden).and_then(|pdu| pdu.place.order),
+    };
+    if let Some(hidden) = hidden
+        && visible.first().is_some_and(|first| first.place.order < Some(hidden))
+    {
+        visible.retain(|pdu| pdu.place.order > Some(hidden));
+        (slice.limited, slice.start, slice.before) = (true, hidden + 1, None);
+    }
+    slice.events = visible;
+    Ok(())
 }
 
 async fn write_timeline(

@@ -5,6 +5,7 @@
 //! commit. Rows stay in here; a list always has an order and a limit.
 
 mod append;
+mod boots;
 mod entity;
 mod ids;
 mod migration;

@@ -1,6 +1,10 @@
 //! Opening a database: pools, pragmas, migrations, the database's own identity.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use sea_orm::{
     DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector,
@@ -15,6 +19,7 @@ use sea_orm::{
 
 use super::{
     Error, EventBatch, Id, Names, Position, Txn, Written,
+    boots::Boots,
     ids::Ids,
     migration, query_one, values,
     writer::{self, BoxFuture, Writer},
@@ -35,6 +40,8 @@ struct Inner {
     ids: Arc<Ids>,
     names: Names,
     epoch: String,
+    /// Empty in a process that tells clients nothing.
+    boots: OnceLock<Boots>,
 }
 
 impl std::fmt::Debug for Database {
@@ -69,7 +76,14 @@ impl Database {
         let ids = Arc::new(Ids::starting_at(counter(&writer, "id").await?));
         let position = counter(&writer, "position").await?;
         let writer = writer::start(writer, ids.clone(), position);
-        Ok(Self(Arc::new(Inner { reader, writer, ids, names: Names::default(), epoch })))
+        Ok(Self(Arc::new(Inner {
+            reader,
+            writer,
+            ids,
+            names: Names::default(),
+            epoch,
+            boots: OnceLock::new(),
+        })))
     }
 
     /// The connections that read. A read never sees half a commit.
@@ -77,9 +91,28 @@ impl Database {
         &self.0.reader
     }
 
-    /// Changes with a restored backup or a move to another database; part of every sync token.
+    /// Which database this is; part of every token.
     pub fn epoch(&self) -> &str {
         &self.0.epoch
+    }
+
+    /// Notes that this process begins to tell clients what is here. Returns what it is called in tokens.
+    pub async fn begin_telling(&self) -> Result<u32, Error> {
+        let position = self.position();
+        let boots = self.write(move |txn| Box::pin(Boots::begin(txn, position))).await?;
+        Ok(self.0.boots.get_or_init(|| boots).own())
+    }
+
+    /// What this process is called in tokens.
+    pub fn boot(&self) -> u32 {
+        self.0.boots.get().map_or(0, Boots::own)
+    }
+
+    /// Whether this database has what a process of it told up to `position`. It has not where a backup was put back since. `boot`:
+    /// the process, `None` where a token does not say.
+    pub fn has_told(&self, boot: Option<u32>, position: Position) -> bool {
+        self.0.boots.get().is_some_and(|boots| boots.have(boot, position))
+            && position <= self.position()
     }
 
     /// A new interned id, never handed out before or again.

@@ -59,7 +59,8 @@ pub(super) async fn place(
     token: Option<&str>,
 ) -> Result<Option<i64>, ApiError> {
     let Some(sync) = token.and_then(SyncToken::of_any_sync) else { return order(engine, token) };
-    if sync.epoch != engine.app().db.epoch() {
+    let db = &engine.app().db;
+    if sync.epoch != db.epoch() || !db.has_told(Some(sync.boot), sync.position) {
         return Ok(None);
     }
     let Some(room) = engine.find_room(room_id).await? else { return Ok(None) };

@@ -43,20 +43,26 @@ pub(super) async fn acknowledge(
     }
 }
 
-/// The place in a device's queue of messages, written `d1_<epoch>_<position>`.
+/// The place in a device's queue of messages, written `d1_<epoch>_<boot>_<position>`; earlier ones had no boot.
 struct Cursor<'a> {
     epoch: &'a str,
+    boot: Option<u32>,
     position: Position,
 }
 
 impl<'a> Cursor<'a> {
     fn parse(text: &'a str) -> Option<Self> {
-        let (epoch, position) = text.strip_prefix("d1_")?.split_once('_')?;
-        Some(Self { epoch, position: position.parse().ok().filter(|position| *position >= 0)? })
+        let (epoch, rest) = text.strip_prefix("d1_")?.split_once('_')?;
+        let (boot, position) = match rest.split_once('_') {
+            Some((boot, position)) => (Some(u32::from_str_radix(boot, 16).ok()?), position),
+            None => (None, rest),
+        };
+        let position = position.parse().ok().filter(|position| *position >= 0)?;
+        Some(Self { epoch, boot, position })
     }
 
     fn write(app: &App, position: Position) -> String {
-        format!("d1_{}_{position}", app.db.epoch())
+        format!("d1_{}_{:08x}_{position}", app.db.epoch(), app.db.boot())
     }
 }
 
@@ -64,7 +70,7 @@ impl<'a> Cursor<'a> {
 /// says nothing: whatever is here comes again.
 fn since(app: &App, wanted: &request::ToDevice) -> Option<Position> {
     let cursor = Cursor::parse(wanted.since.as_deref()?)?;
-    (cursor.epoch == app.db.epoch() && cursor.position <= app.db.position())
+    (cursor.epoch == app.db.epoch() && app.db.has_told(cursor.boot, cursor.position))
         .then_some(cursor.position)
 }
 
@@ -232,9 +238,12 @@ mod tests {
 
     #[test]
     fn a_cursor_is_read_or_refused() {
-        let cursor = Cursor::parse("d1_0a1b2c3d_42").unwrap();
-        assert_eq!((cursor.epoch, cursor.position), ("0a1b2c3d", 42));
-        for text in ["", "42", "d1_", "d1_0a1b2c3d", "d1_0a1b2c3d_x", "d1_0a1b2c3d_-1"] {
+        for (text, boot) in [("d1_0a1b2c3d_42", None), ("d1_0a1b2c3d_0000feed_42", Some(0xfeed))] {
+            let cursor = Cursor::parse(text).unwrap();
+            assert_eq!((cursor.epoch, cursor.boot, cursor.position), ("0a1b2c3d", boot, 42));
+        }
+        let bad = ["", "42", "d1_", "d1_0a1b2c3d", "d1_0a1b2c3d_x", "d1_0a1b2c3d_-1", "d1_e_x_1"];
+        for text in bad {
             assert!(Cursor::parse(text).is_none(), "{text}");
         }
     }

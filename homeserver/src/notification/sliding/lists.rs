@@ -122,8 +122,11 @@ async fn candidate(
         return Ok(None);
     };
     let is_known = look.base.rooms.contains_key(&membership.room);
+    // Whoever follows a room is told that they are out of it, also where they have forgotten it meanwhile.
+    let follows =
+        look.base.rooms.get(&membership.room).is_some_and(|told| !is_gone(told.membership));
     if membership.position > look.now.position
-        || (is_gone(standing) && membership.forgotten)
+        || (is_gone(standing) && membership.forgotten && !follows)
         || (is_gone(standing) && !is_known && removals.binary_search(&membership.room).is_err())
     {
         return Ok(None);

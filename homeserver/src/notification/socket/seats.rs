@@ -98,11 +98,11 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use super::{Close, DEVICE_SOCKETS_MAX, Seat};
-    use crate::{notification::Sync, random::Random};
+    use crate::notification::Sync;
 
     #[test]
     fn a_connection_has_one_socket_and_a_device_few() {
-        let sync = Sync::new(&Random::default());
+        let sync = Sync::new(1);
         let (old, _) = Seat::take(&sync, 1);
         assert!(!old.serve("main"));
         let (new, _) = Seat::take(&sync, 1);
