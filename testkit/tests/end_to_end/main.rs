@@ -18,6 +18,7 @@ mod outsiders;
 mod peer;
 mod people;
 mod reception;
+mod replay;
 mod strangers;
 mod two_people;
 mod ways_in;
