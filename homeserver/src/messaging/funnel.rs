@@ -11,7 +11,7 @@
 //!
 //! Spec: <https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu>.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId, room_version_rules::RoomVersionRules,
@@ -33,6 +33,9 @@ use crate::{
     app::App,
     storage::{self, Id, events},
 };
+
+/// Most events below an event that are looked at for ends which it follows.
+const FOLLOWED_MAX: usize = 200;
 
 /// An event whose signatures and format were checked.
 #[derive(Debug, Clone)]
@@ -215,6 +218,7 @@ pub(super) async fn append(
         .map(|prev| prev.event_id.to_string())
         .collect();
     let before = state_before(engine, room, &pdu, &prevs).await?;
+    let followed = followed(engine, room, &pdu.prev_events, &prevs).await?;
     let mut verdict = match against_auth_events(room, &pdu, &auth, engine).await? {
         Err(reason) => Verdict::Rejected(reason),
         Ok(()) => match allowed_in(engine, room, &pdu, &before).await? {
@@ -235,9 +239,39 @@ pub(super) async fn append(
             Verdict::Rejected(_) => events::REJECTED,
             Verdict::SoftFailed(_) => events::SOFT_FAILED,
         };
-    building.place_received(pdu, before, flags, missing).await?;
+    building.place_received(pdu, flags, Below { before, followed, missing }).await?;
     building.commit().await?;
     Ok(verdict)
+}
+
+/// What an event stands on.
+#[derive(Debug)]
+pub(super) struct Below {
+    pub before: Lineage,
+    /// The events that are no ends of the room's graph any more.
+    pub followed: BTreeSet<OwnedEventId>,
+    /// Its prev events of which only the name is known.
+    pub missing: Vec<String>,
+}
+
+/// The prev events of an event, and what those of them follow that were not let in here: the event is behind those too.
+async fn followed(
+    engine: &Engine,
+    room: &Room,
+    names: &[OwnedEventId],
+    prevs: &[Arc<Pdu>],
+) -> Result<BTreeSet<OwnedEventId>, Error> {
+    let mut followed: BTreeSet<OwnedEventId> = names.iter().cloned().collect();
+    let mut open = prevs.to_vec();
+    while !open.is_empty() && followed.len() < FOLLOWED_MAX {
+        let not_let_in = events::REJECTED | events::SOFT_FAILED;
+        open.retain(|pdu| pdu.place.flags & not_let_in != 0);
+        let below = open.iter().flat_map(|pdu| &pdu.prev_events);
+        let new: Vec<OwnedEventId> =
+            below.filter(|name| followed.insert((*name).clone())).cloned().collect();
+        open = if new.is_empty() { Vec::new() } else { engine.find_pdus(room, &new).await? };
+    }
+    Ok(followed)
 }
 
 /// The state before an event: its prev events' states, resolved.
@@ -319,14 +353,12 @@ pub(super) async fn allowed_in(
 }
 
 impl Building<'_> {
-    /// Gives an event that stands on some of the room's ends its place: in the timeline when it is accepted, in the graph in any case. `missing`: those of its
-    /// prev events that are known by name only.
+    /// Gives an event that stands on some of the room's ends its place: in the timeline when it is accepted, in the graph in any case.
     pub(super) async fn place_received(
         &mut self,
         mut pdu: Pdu,
-        mut before: Lineage,
         flags: i64,
-        missing: Vec<String>,
+        Below { mut before, followed, missing }: Below,
     ) -> Result<(), Error> {
         // Resolved to what the room goes on from anyway: one snapshot is enough.
         if before.id() != self.next().lineage.id()
@@ -338,8 +370,7 @@ impl Building<'_> {
         if at_head {
             self.stand_on_head();
         }
-        let on_head =
-            self.next().extremities.iter().all(|end| pdu.prev_events.contains(&end.event_id));
+        let on_head = self.next().extremities.iter().all(|end| followed.contains(&end.event_id));
         let accepted = flags & (events::REJECTED | events::SOFT_FAILED) == 0;
         if accepted && at_head && on_head {
             self.place(pdu, flags).await?;
@@ -368,9 +399,9 @@ impl Building<'_> {
         self.count(&mut pdu).await?;
         let order = pdu.place.order.unwrap_or_default();
         self.batch_mut().gaps.extend(missing.into_iter().map(|prev| (prev, order)));
-        let (end, prevs, after) = (Extremity::from(&pdu), pdu.prev_events.clone(), lineage);
+        let end = Extremity::from(&pdu);
         self.own_event(&pdu).await?;
-        self.advance_fork(end, &prevs, after).await?;
+        self.advance_fork(end, &followed, lineage).await?;
         self.record(pdu).await?;
         Ok(())
     }
@@ -379,23 +410,23 @@ impl Building<'_> {
     async fn advance_fork(
         &mut self,
         end: Extremity,
-        prevs: &[OwnedEventId],
+        followed: &BTreeSet<OwnedEventId>,
         after: Lineage,
     ) -> Result<(), Error> {
         let ends = self.next().extremities.iter();
         let mut ends: Vec<Extremity> =
-            ends.filter(|end| !prevs.contains(&end.event_id)).cloned().collect();
-        let mut states = vec![after];
-        for other in &ends {
-            if let Some(snapshot) = other.state_after {
-                states.push(self.lineage_of(snapshot).await?);
-            }
+            ends.filter(|end| !followed.contains(&end.event_id)).cloned().collect();
+        // Thousands of ends may stand on one state.
+        let snapshots: BTreeSet<Id> = ends.iter().filter_map(|end| end.state_after).collect();
+        let others = snapshots.into_iter().filter(|snapshot| after.id() != Some(*snapshot));
+        let mut states = vec![after.clone()];
+        for snapshot in others {
+            states.push(self.lineage_of(snapshot).await?);
         }
         ends.push(end);
         let (engine, room) = (self.engine, self.room.clone());
         let changes = resolve::resolve(engine, &room, &states).await?;
-        let [after, ..] = states.as_slice() else { return Ok(()) };
-        let resolved = after.clone().with_changes(changes);
+        let resolved = after.with_changes(changes);
         let changes = self.next().lineage.changes_to(&resolved);
         self.go_on_from(ends, &changes);
         self.refresh_memberships(&changes).await

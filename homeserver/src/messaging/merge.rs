@@ -8,8 +8,8 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, OwnedUserId};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, funnel, resolve, signed::PREV_EVENTS_MAX,
-    state::Lineage,
+    Building, Draft, Engine, Error, Pdu, Room, funnel, funnel::Below, resolve,
+    signed::PREV_EVENTS_MAX, state::Lineage,
 };
 use crate::storage::Id;
 
@@ -65,7 +65,9 @@ impl Building<'_> {
             let draft = Draft::message(sender, DUMMY.into(), CanonicalJsonObject::new());
             let pdu = self.signed_on(draft, &ends, Some(&before)).await?;
             if funnel::allowed_in(engine, &room, &pdu, &before).await?.is_ok() {
-                self.place_received(pdu, before, 0, Vec::new()).await?;
+                let followed = ends.into_iter().map(|end| end.event_id).collect();
+                let below = Below { before, followed, missing: Vec::new() };
+                self.place_received(pdu, 0, below).await?;
                 return Ok(true);
             }
         }

@@ -65,3 +65,45 @@ async fn an_event_on_a_resolved_state_keeps_it_when_the_room_goes_on_from_anothe
     assert!(seen.iter().any(|event| event["content"]["body"] == "on both"), "{seen:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn an_event_is_behind_what_its_soft_failed_predecessor_follows() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let levels = json!({ "state_default": 0 });
+    let create = json!({ "preset": "public_chat", "power_level_content_override": levels });
+    let room_id = alice.create_room(create).await?;
+    let carol = peer.join(ternd.name(), &room_id, "carol").await?;
+    let bob = peer.join(ternd.name(), &room_id, "bob").await?;
+    let root = peer.message(&bob, json!({ "msgtype": "m.text", "body": "root" }))?;
+    peer.send(ternd.name(), slice::from_ref(&root)).await?.ok()?;
+    let root_id = bob.event_id(&root)?;
+    alice.wait_for_event(&room_id, &root_id).await?;
+
+    let path = format!("/_matrix/client/v3/rooms/{room_id}");
+    let kick = json!({ "user_id": carol.user_id });
+    alice.post(&format!("{path}/kick"), kick).await?.ok()?;
+    // Beside the kick bob sets a topic. Carol, who has not heard of the kick, speaks after it; and bob, who has not either, sets another
+    // topic after that, at a time before the first.
+    let topic = |topic: &str, at_ms: u64| {
+        let content = json!({ "topic": topic });
+        json!({ "type": "m.room.topic", "state_key": "", "content": content, "origin_server_ts": at_ms })
+    };
+    let one = peer.event_after(&bob, &[root_id], topic("one", 5_000))?;
+    let text = json!({ "msgtype": "m.text", "body": "still here" });
+    let fields = json!({ "type": "m.room.message", "content": text });
+    let late = peer.event_after(&carol, &[bob.event_id(&one)?], fields)?;
+    let two = peer.event_after(&bob, &[bob.event_id(&late)?], topic("two", 1_000))?;
+    for event in [&one, &late, &two] {
+        peer.send(ternd.name(), slice::from_ref(event)).await?.ok()?;
+    }
+    alice.wait_for_event(&room_id, &bob.event_id(&two)?).await?;
+
+    let seen = alice.messages(&room_id).await?;
+    assert!(!seen.iter().any(|event| event["content"]["body"] == "still here"), "{seen:?}");
+    let topic = alice.get(&format!("{path}/state/m.room.topic/")).await?.ok()?;
+    assert_eq!(topic["topic"], "two", "the first topic is no end of the room any more");
+    Ok(())
+}

@@ -105,16 +105,11 @@ pub(super) async fn by_mainline(
     ids: Vec<Id>,
     levels: Option<&Arc<Pdu>>,
 ) -> Result<Vec<Id>, Error> {
-    let mut mainline = Mainline { places: HashMap::new(), slot: None };
-    let mut next = levels.map(|levels| levels.id);
-    let mut line = Vec::new();
-    while let Some(id) = next {
-        line.push(id);
-        mainline.slot = Some(node(nodes, id).await?.slot);
-        next = mainline.levels_of(nodes, id).await?;
+    let mut mainline = Mainline::default();
+    if let Some(levels) = levels {
+        mainline.slot = Some(node(nodes, levels.id).await?.slot);
+        mainline.next = Some(levels.id);
     }
-    mainline.places =
-        line.into_iter().rev().enumerate().map(|(place, id)| (id, Some(place))).collect();
     let mut keyed = Vec::with_capacity(ids.len());
     for id in ids {
         let Some(Candidate { pdu, .. }) = candidates.get(&id) else { continue };
@@ -125,12 +120,22 @@ pub(super) async fn by_mainline(
     Ok(keyed.into_iter().map(|(_, id)| id).collect())
 }
 
+/// The line from the power levels that hold now back to the first, known only as far back as anything asked about goes: a room's
+/// age costs nothing.
+#[derive(Default)]
 struct Mainline {
-    /// Where an event stands on the mainline, counted from its beginning; `None`: it is based on no event of it.
-    places: HashMap<Id, Option<usize>>,
+    /// How many steps back the events of the known part are.
+    line: HashMap<Id, usize>,
+    /// Where the rest of it begins.
+    next: Option<Id>,
+    /// The event of the line that an event is based on, in steps back; `None`: on none.
+    places: HashMap<Id, Place>,
     /// The slot of power level events, once one is known.
     slot: Option<Id>,
 }
+
+/// The earliest first: what is based on no event of the line, then the most steps back.
+type Place = Option<Reverse<usize>>;
 
 impl Mainline {
     /// The power level event that authorises `id`.
@@ -142,7 +147,20 @@ impl Mainline {
         Ok(pairs.find(|(_, node)| node.slot == slot).map(|(id, _)| *id))
     }
 
-    async fn place_of(&mut self, nodes: &impl Nodes, id: Id) -> Result<Option<usize>, Error> {
+    /// How many steps back `id` is on the line, if it is on it. Ranks only fall along the line, so it is followed no further than there.
+    async fn steps_back(&mut self, nodes: &impl Nodes, id: Id) -> Result<Option<usize>, Error> {
+        let rank = node(nodes, id).await?.rank;
+        while let Some(next) = self.next {
+            if node(nodes, next).await?.rank < rank {
+                break;
+            }
+            self.line.insert(next, self.line.len());
+            self.next = self.levels_of(nodes, next).await?;
+        }
+        Ok(self.line.get(&id).copied())
+    }
+
+    async fn place_of(&mut self, nodes: &impl Nodes, id: Id) -> Result<Place, Error> {
         let (mut path, mut next) = (Vec::new(), Some(id));
         let mut place = None;
         while let Some(id) = next {
@@ -151,6 +169,10 @@ impl Mainline {
                 break;
             }
             path.push(id);
+            if let Some(steps) = self.steps_back(nodes, id).await? {
+                place = Some(Reverse(steps));
+                break;
+            }
             next = self.levels_of(nodes, id).await?;
         }
         // Whoever comes by here again need not walk on.
