@@ -4,7 +4,7 @@
 //! storage → auth → media → account → messaging → notification → admin → gateway → main
 //! ```
 //!
-//! Foundation, usable by all and knowing no floor: `config`, `clock`, `bell`, `stale`, `mail`, `random`, `jobs`, and `app`, the struct of
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `disk`, `bell`, `stale`, `mail`, `random`, `jobs`, and `app`, the struct of
 //! tools.
 
 pub mod app;
@@ -13,6 +13,7 @@ pub mod buckets;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod jobs;
 pub mod mail;
 pub mod random;

@@ -20,6 +20,7 @@ use url::Url;
 use crate::{
     app::App,
     config::{Config, MailTransport},
+    disk,
     jobs::{JobError, Runner},
     random::Random,
     storage::{self, Txn},
@@ -191,7 +192,7 @@ fn trust(host: &str, authorities: &[PathBuf]) -> Result<TlsParameters, MailError
 fn write_file(folder: &Path, name: &str, mail: &Mail, now_ms: i64) -> std::io::Result<()> {
     use std::io::Write as _;
 
-    std::fs::create_dir_all(folder)?;
+    disk::make_folder(folder, disk::PRIVATE)?;
     let unfinished = folder.join(format!(".{name}.tmp"));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -203,7 +204,10 @@ fn write_file(folder: &Path, name: &str, mail: &Mail, now_ms: i64) -> std::io::R
     });
     file.write_all(json.to_string().as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&unfinished, folder.join(format!("{name}.json")))
+    let finished = folder.join(format!("{name}.json"));
+    std::fs::rename(&unfinished, &finished)?;
+    // The mail's job is gone next: by then its name has to be on the disk too.
+    disk::sync_name(&finished)
 }
 
 /// Queues a mail in the caller's transaction. The caller rings `app.jobs` after the commit.

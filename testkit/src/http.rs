@@ -194,9 +194,25 @@ impl Api {
     /// # Errors
     /// When it is refused.
     pub async fn upload(&self, content_type: &str, bytes: Vec<u8>) -> Result<String> {
-        let request = self.request(Method::POST, "/_matrix/media/v3/upload")?;
-        let request = request.header(CONTENT_TYPE, content_type).bearer_auth(self.token());
-        text_of(&Answer::read(request.body(bytes).send().await?).await?.ok()?, "content_uri")
+        text_of(&self.try_upload(content_type, bytes, "").await?.ok()?, "content_uri")
+    }
+
+    /// Uploads a file, under a name if it is not empty.
+    ///
+    /// # Errors
+    /// When no answer comes; a refusal is an [`Answer`].
+    pub async fn try_upload(
+        &self,
+        content_type: &str,
+        bytes: Vec<u8>,
+        filename: &str,
+    ) -> Result<Answer> {
+        let path = match filename {
+            "" => "/_matrix/media/v3/upload".to_owned(),
+            _ => format!("/_matrix/media/v3/upload?filename={}", encode(filename)),
+        };
+        let request = self.request(Method::POST, &path)?.header(CONTENT_TYPE, content_type);
+        Answer::read(request.bearer_auth(self.token()).body(bytes).send().await?).await
     }
 
     /// GETs a file: status, content type and bytes.

@@ -15,8 +15,8 @@ use crate::{
     patience::PATIENCE,
     process::Process,
     python::{imports, python},
-    slow_disk,
     smtp_sink::SmtpSink,
+    strace::Strace,
     synapse_config::{Choices, config, logging},
 };
 
@@ -171,7 +171,9 @@ impl Synapse {
     pub async fn restart(&mut self) -> Result<()> {
         self.stop().await?;
         let log = self.folder.join("output.log");
-        let command = slow_disk::below(self.command(), self.disk_delay);
+        let command = self.command();
+        let strace = self.disk_delay.map(Strace::slowing);
+        let command = strace.map(|strace| strace.wrap(&command)).unwrap_or(command);
         let mut process = Process::spawn("synapse", &command, &log)?;
         process
             .wait_ready(START_LIMIT, async || {

@@ -19,7 +19,8 @@ use crate::{
     postgres::{Database, Postgres},
     process::{Process, binary},
     search_bytes::{Finding, Marker},
-    slow_disk,
+    small_disk::SmallDisk,
+    strace::Strace,
 };
 
 /// How often a start is tried again with another port when somebody took the first.
@@ -49,8 +50,10 @@ struct Launch {
     binary: Option<PathBuf>,
     /// `RUST_LOG`.
     log_level: Option<String>,
-    /// Added to every sync call to the disk.
-    disk_delay: Option<Duration>,
+    /// What it runs below.
+    strace: Option<Strace>,
+    /// The size of the file system of its own for its data, if it has one.
+    disk_bytes: Option<u64>,
 }
 
 impl<'a> TerndBuilder<'a> {
@@ -128,7 +131,21 @@ impl<'a> TerndBuilder<'a> {
     /// Adds `delay` to every sync call to the disk; needs strace.
     #[must_use]
     pub fn slow_disk(mut self, delay: Option<Duration>) -> Self {
-        self.launch.disk_delay = delay;
+        self.launch.strace = delay.map(Strace::slowing);
+        self
+    }
+
+    /// Runs it below strace from its first start on.
+    #[must_use]
+    pub fn strace(mut self, strace: Strace) -> Self {
+        self.launch.strace = Some(strace);
+        self
+    }
+
+    /// Keeps its data on a file system of this size, which only it sees; [`SmallDisk::available`] says whether that can be.
+    #[must_use]
+    pub fn small_disk(mut self, bytes: u64) -> Self {
+        self.launch.disk_bytes = Some(bytes);
         self
     }
 
@@ -162,6 +179,12 @@ impl<'a> TerndBuilder<'a> {
             let plain = format!("127.0.0.1:{}", if self.plain_http { free_port()? } else { 0 });
             let text = self.config(&name, &folder, &database_url, &plain, &certificate);
             fs::write(&config, text)?;
+            let data = folder.join("data");
+            let mount = async |bytes| SmallDisk::mount(&data, bytes).await;
+            let disk = match self.launch.disk_bytes {
+                Some(bytes) => Some(mount(bytes).await?),
+                None => None,
+            };
             let mut ternd = Ternd {
                 api: self.loopback.api(&format!("https://{name}"))?,
                 name,
@@ -172,6 +195,7 @@ impl<'a> TerndBuilder<'a> {
                 plain_url: self.plain_http.then(|| format!("http://{plain}")),
                 database_url,
                 process: None,
+                disk,
             };
             match ternd.restart().await {
                 Ok(()) => return Ok(ternd),
@@ -253,6 +277,8 @@ pub struct Ternd {
     database_url: String,
     api: Api,
     process: Option<Process>,
+    /// Given back after the process.
+    disk: Option<SmallDisk>,
 }
 
 impl Ternd {
@@ -317,6 +343,28 @@ impl Ternd {
         }
     }
 
+    /// What it runs below from its next start on.
+    pub fn set_strace(&mut self, strace: Option<Strace>) {
+        self.launch.strace = strace;
+    }
+
+    /// Its data folder as this process sees it.
+    pub fn data(&self) -> PathBuf {
+        let folder = self.folder.join("data");
+        self.disk.as_ref().map_or(folder, SmallDisk::seen_outside)
+    }
+
+    /// Whether it has ended by itself.
+    ///
+    /// # Errors
+    /// When the system cannot say.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        Ok(match &mut self.process {
+            Some(process) => process.exited()?.is_some(),
+            None => true,
+        })
+    }
+
     /// SIGTERM, and waits for a graceful end.
     ///
     /// # Errors
@@ -339,7 +387,8 @@ impl Ternd {
         command.args(["serve", "--config"]).arg(&self.config).current_dir(&self.folder);
         let log_level = self.launch.log_level.clone().or_else(|| std::env::var("TERND_LOG").ok());
         command.env("RUST_LOG", log_level.unwrap_or("info".to_owned()));
-        let command = slow_disk::below(command, self.launch.disk_delay);
+        let strace = self.launch.strace.as_ref();
+        let command = self.inside(strace.map(|strace| strace.wrap(&command)).unwrap_or(command));
         let mut process = Process::spawn(&self.name, &command, &self.log())?;
         process
             .wait_ready(PATIENCE, async || {
@@ -357,8 +406,16 @@ impl Ternd {
     /// When it cannot be started; a failure of its own is in the output.
     pub fn run(&self, args: &[&str]) -> Result<Output> {
         let mut command = Command::new(&self.binary);
-        command.args(args).arg("--config").arg(&self.config).stdin(Stdio::null());
-        Ok(command.output()?)
+        command.args(args).arg("--config").arg(&self.config);
+        Ok(self.inside(command).stdin(Stdio::null()).output()?)
+    }
+
+    /// `command` where the server's own disk is seen.
+    fn inside(&self, command: Command) -> Command {
+        match &self.disk {
+            Some(disk) => disk.inside(&command),
+            None => command,
+        }
     }
 
     /// The mails it wrote as files, oldest first, through `ternd mail --json`.

@@ -14,7 +14,7 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// All devices of `user`, oldest first.
 pub async fn list_devices(app: &App, auth: &Auth, user: Id) -> Result<Vec<Device>, AuthError> {
-    auth.write_seen(app).await?;
+    auth.write_seen(app).await;
     Ok(storage::devices::list_devices(app.db.read(), user).await?)
 }
 
@@ -28,7 +28,7 @@ pub async fn find_device(
     user: Id,
     device_id: &str,
 ) -> Result<Device, AuthError> {
-    auth.write_seen(app).await?;
+    auth.write_seen(app).await;
     let device = storage::devices::find_device(app.db.read(), user, device_id).await?;
     device.ok_or(AuthError::DeviceNotFound)
 }

@@ -104,26 +104,33 @@ impl Auth {
         tokens.insert(hash, known);
     }
 
-    /// Writes down when devices were last seen, now.
-    pub(super) async fn write_seen(&self, app: &App) -> Result<(), AuthError> {
+    /// Writes down when devices were last seen, now. That it can't, on a full disk for instance, is no reason to refuse a request.
+    pub(super) async fn write_seen(&self, app: &App) {
         let seen =
             std::mem::take(&mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if seen.is_empty() {
-            return Ok(());
+            return;
         }
+        let writing = seen.clone();
         let write = app.db.write(move |txn| {
             Box::pin(async move {
-                for (device, at_ms) in seen {
+                for (device, at_ms) in writing {
                     storage::devices::update_last_seen(txn.db(), device, at_ms, None).await?;
                 }
-                Ok(())
+                Ok::<_, storage::Error>(())
             })
         });
-        write.await
+        if let Err(error) = write.await {
+            tracing::warn!(%error, "when devices were last seen is not written down");
+            let mut later = self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            for (device, at_ms) in seen {
+                later.entry(device).or_insert(at_ms);
+            }
+        }
     }
 
     /// Notes a device; once a minute the request at hand pays for writing all of them down.
-    async fn see(&self, app: &App, device: Id) -> Result<(), AuthError> {
+    async fn see(&self, app: &App, device: Id) {
         let now = app.clock.now_ms();
         self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(device, now);
         let written = self.cache.seen_written_ms.load(Ordering::Relaxed);
@@ -134,7 +141,9 @@ impl Auth {
                 .seen_written_ms
                 .compare_exchange(written, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
-        if mine { self.write_seen(app).await } else { Ok(()) }
+        if mine {
+            self.write_seen(app).await;
+        }
     }
 }
 
@@ -201,7 +210,7 @@ async fn stands(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, AuthEr
     if known.expires_ms.is_some_and(|expires| expires <= app.clock.now_ms()) {
         return Err(AuthError::UnknownToken { soft_logout: true });
     }
-    auth.see(app, known.requester.device).await?;
+    auth.see(app, known.requester.device).await;
     Ok(known)
 }
 

@@ -14,6 +14,7 @@ use tern_federation::SigningKey;
 use super::{CliError, print};
 use crate::{
     config::{Config, Listen, MailTransport, fill},
+    disk,
     serve::make_folder,
 };
 
@@ -68,7 +69,8 @@ pub(super) fn run(options: Init) -> Result<(), CliError> {
     // What is written must be readable by `ternd serve`; a bad answer is told before anything is on the disk.
     Config::parse(&text, &options.config)?;
     if let Some(folder) = options.config.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|source| CliError::File {
+        // Others may look into it: what is private is the file.
+        disk::make_folder(folder, 0o777).map_err(|source| CliError::File {
             what: "cannot make the folder",
             path: folder.to_owned(),
             source,
@@ -91,6 +93,7 @@ pub(super) fn run(options: Init) -> Result<(), CliError> {
 fn write_new(path: &Path, text: &str) -> Result<(), CliError> {
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| disk::sync_name(path))
         .map_err(|source| match source.kind() {
             io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
             _ => CliError::File { what: "cannot write", path: path.to_owned(), source },

@@ -102,9 +102,15 @@ impl From<storage::Error> for ApiError {
         match error {
             storage::Error::DiskFull => {
                 tracing::error!("the disk is full: writes fail until there is room");
+                // Not M_RESOURCE_LIMIT_EXCEEDED: it must name somebody to ask, and not every config does.
                 let text = "the server's disk is full; nothing was lost, try again later";
-                Self::new(StatusCode::INSUFFICIENT_STORAGE, "M_RESOURCE_LIMIT_EXCEEDED", text)
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "M_UNKNOWN", text)
             }
+            storage::Error::Undone => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "M_UNKNOWN",
+                format!("{error}; try again"),
+            ),
             storage::Error::Stopping => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "M_UNKNOWN",

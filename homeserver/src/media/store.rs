@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::{ByteStream, MediaError};
 use crate::{
+    disk,
     random::{LETTERS, Random},
     storage::media::ContentHash,
 };
@@ -42,7 +43,7 @@ pub(super) struct Stored {
 
 impl Store {
     pub(super) fn open(folder: &FilePath, random: Random) -> Result<Self, MediaError> {
-        fs::create_dir_all(folder)?;
+        disk::make_folder(folder, disk::PRIVATE)?;
         match fs::remove_dir_all(folder.join(UNFINISHED)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -70,13 +71,22 @@ impl Store {
             }
         };
         upload.complete().await?;
-        let file = self.objects.path_to_filesystem(&unfinished)?;
+        let named = self.name(&unfinished, &written).await;
+        if named.is_err() {
+            // Gone already where only its folder failed.
+            self.objects.delete(&unfinished).await.ok();
+        }
+        named.map(|()| written)
+    }
+
+    /// Gives an object that is written its name.
+    async fn name(&self, unfinished: &Path, written: &Stored) -> Result<(), MediaError> {
+        let file = self.objects.path_to_filesystem(unfinished)?;
         sync(file, false).await?;
         let object = object_path(&written.hash);
-        self.objects.rename(&unfinished, &object).await?;
+        self.objects.rename(unfinished, &object).await?;
         // The name is durable only with its folder.
-        sync(self.objects.path_to_filesystem(&object)?, true).await?;
-        Ok(written)
+        sync(self.objects.path_to_filesystem(&object)?, true).await
     }
 
     /// The bytes of an object, or a range of them.

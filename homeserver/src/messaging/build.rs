@@ -43,9 +43,7 @@ impl<'a> Building<'a> {
     pub async fn begin(engine: &'a Engine, room: &'a Arc<Room>) -> Result<Building<'a>, Error> {
         let head = room.head.lock().await;
         if room.is_broken() {
-            return Err(Error::Storage(storage::Error::Database(
-                "an earlier event of this room could not be stored".to_owned(),
-            )));
+            return Err(Error::Storage(storage::Error::Undone));
         }
         let next = head.without_state();
         let batch =

@@ -8,9 +8,8 @@ mod systemd;
 mod tls;
 
 use std::{
-    fs::{DirBuilder, File, TryLockError},
+    fs::{File, TryLockError},
     io,
-    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -22,6 +21,7 @@ use crate::{
     app::{App, AppError},
     clock::Clock,
     config::{Config, RateLimits},
+    disk,
     gateway::{self, Server},
     media::{Media, MediaError},
     messaging,
@@ -137,9 +137,9 @@ fn start_loops(server: &Server, tasks: &Tasks) {
     tasks.start_interruptible("received events", messaging::reception::run(server.engine.clone()));
 }
 
-/// Makes a folder that only its owner may read.
+/// Makes a folder that only its owner may read; its name is on the disk then.
 pub fn make_folder(path: &Path) -> Result<(), ServeError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|source| ServeError::File {
+    disk::make_folder(path, disk::PRIVATE).map_err(|source| ServeError::File {
         what: "cannot make the folder",
         path: path.to_owned(),
         source,

@@ -211,9 +211,7 @@ pub(super) async fn write_batches(
     let mut written = Vec::with_capacity(batches.len());
     for batch in batches {
         if batch.broken.load(Ordering::Acquire) {
-            return Err(Error::Database(
-                "an earlier event of this room could not be stored".to_owned(),
-            ));
+            return Err(Error::Undone);
         }
         written.push(rows.collect(batch, positions));
     }

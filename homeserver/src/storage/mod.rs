@@ -72,6 +72,9 @@ pub enum Error {
     /// No room left on the disk: reads go on, writes fail until there is some.
     #[error("the disk is full")]
     DiskFull,
+    /// What this builds on could not be stored; tried again, it builds on what is.
+    #[error("an earlier event of this room could not be stored")]
+    Undone,
     /// A stored value does not read as what it must be.
     #[error("stored {what} is damaged")]
     Damaged { what: &'static str },
@@ -86,11 +89,14 @@ pub enum Error {
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
         let text = error.to_string();
-        let full = ["database or disk is full", "No space left", "could not extend file"];
-        if full.iter().any(|sign| text.contains(sign)) {
-            Self::DiskFull
-        } else {
-            Self::Database(text)
-        }
+        if says_full(&text) { Self::DiskFull } else { Self::Database(text) }
     }
+}
+
+/// Whether what a database says means that the disk is full.
+fn says_full(text: &str) -> bool {
+    // 4874: SQLite could not make the index of its log (SHMSIZE) larger.
+    const SIGNS: [&str; 4] =
+        ["database or disk is full", "(code: 4874)", "No space left", "could not extend file"];
+    SIGNS.iter().any(|sign| text.contains(sign))
 }

@@ -9,6 +9,7 @@ use std::{
 use sea_orm::{
     DatabaseConnection, DbBackend, SqlxPostgresConnector, SqlxSqliteConnector,
     sqlx::{
+        Connection as _,
         postgres::{PgConnectOptions, PgPoolOptions},
         sqlite::{
             SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions,
@@ -21,7 +22,7 @@ use super::{
     Error, EventBatch, Id, Names, Position, Txn, Written,
     boots::Boots,
     ids::Ids,
-    migration, query_one, values,
+    migration, query_one, says_full, values,
     writer::{self, BoxFuture, Writer},
 };
 
@@ -184,14 +185,21 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .pragma("temp_store", "MEMORY")
         .pragma("journal_size_limit", "67108864");
     let database_error = |error: sea_orm::sqlx::Error| {
-        Error::Unusable(format!("cannot open {}: {error}", file.display()))
+        let text = error.to_string();
+        let problem = if says_full(&text) { "the disk is full" } else { &text };
+        Error::Unusable(format!("cannot open {}: {problem}", file.display()))
     };
     // Setting `auto_vacuum` writes to the file: a reader that is opened later must not.
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(WAIT_MAX)
         .idle_timeout(None)
-        .max_lifetime(None);
+        .max_lifetime(None)
+        .before_acquire(|connection, _| {
+            // SQLite ends a transaction by itself when the disk is full; the driver believes it is open, and the next would be a
+            // part of it that no commit ever ends.
+            Box::pin(async { Ok(!connection.is_in_transaction()) })
+        });
     let writer = writer
         .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
         .await
@@ -252,6 +260,30 @@ mod tests {
             })
         });
         assert!(work.await.unwrap(), "another connection wrote");
+        db.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_after_a_full_disk_is_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::open("sqlite:tern.db", folder.path(), "example.org").await.unwrap();
+        let statement = async |sql: &'static str| {
+            db.write(move |txn| Box::pin(async move { execute(txn.db(), sql, values![]).await }))
+                .await
+        };
+        statement("CREATE TABLE filler (bytes BLOB)").await.unwrap();
+        // A file that may not grow stands for a disk that is full.
+        statement("PRAGMA max_page_count = 1").await.unwrap();
+        let full = statement("INSERT INTO filler VALUES (zeroblob(10000000))").await;
+        assert!(matches!(full, Err(Error::DiskFull)), "{full:?}");
+        assert!(statement("INSERT INTO nowhere VALUES (1)").await.is_err());
+
+        statement("INSERT INTO filler VALUES (zeroblob(10000000))").await.unwrap();
+
+        let other = SqliteConnectOptions::new().filename(folder.path().join("tern.db"));
+        let mut other = other.connect().await.unwrap();
+        let rows = other.fetch_all("SELECT 1 FROM filler").await.unwrap();
+        assert_eq!(rows.len(), 1, "acknowledged and not committed");
         db.close().await;
     }
 

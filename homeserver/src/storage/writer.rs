@@ -262,18 +262,34 @@ impl Loop {
         }
     }
 
-    /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits them together.
+    /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits them together. Where a savepoint
+    /// does not end as it should, the piece took the whole transaction with it (a full disk does that) and nothing is done of the rest;
+    /// the piece is still told its own error.
     async fn run_works(&self, works: Vec<Work>) -> Result<Vec<Result<Outcome, Error>>, Error> {
         let group = self.begin().await?;
         let mut outcomes = Vec::with_capacity(works.len());
+        let mut lost: Option<Error> = None;
         for work in works {
+            if let Some(error) = &lost {
+                outcomes.push(Err(error.clone()));
+                continue;
+            }
             let piece = Txn { txn: group.begin().await?, positions: self.positions.clone() };
             let outcome = work(&piece).await;
             let ended =
                 if outcome.is_ok() { piece.txn.commit().await } else { piece.txn.rollback().await };
-            outcomes.push(ended.map(|()| outcome).map_err(Error::from));
+            lost = ended.err().map(Error::from);
+            outcomes.push(Ok(outcome));
         }
-        self.commit(group).await?;
+        let committed = match lost {
+            None => self.commit(group).await,
+            Some(error) => Err(error),
+        };
+        if let Err(error) = committed {
+            for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome, Ok(Ok(_)))) {
+                *outcome = Err(error.clone());
+            }
+        }
         Ok(outcomes)
     }
 

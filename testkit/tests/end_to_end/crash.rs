@@ -1,173 +1,239 @@
 //! A server that is killed again and again in the middle of its work: what was acknowledged is there, and what is there holds
-//! together (`ternd check`). `TERN_KILLS` asks for more kills than `./test` does.
+//! together (`ternd check`). `TERN_KILLS` asks for more kills than `./test` does, `TERN_KILL_SEED` for those of an earlier run.
+//!
+//! Half of the kills fall inside a commit: strace ends the server as it begins to write a page of the group or to sync it, and its
+//! record shows that it did. Before the server starts again, some of what was not synced by then is overwritten with zeros, as if the
+//! machine had lost its power.
 
 use std::{
-    collections::BTreeMap,
     env,
-    sync::{Arc, Mutex, PoisonError},
+    fmt::Debug,
+    fs::{self, OpenOptions},
+    io::{Write as _, stderr},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    str::FromStr,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use tern_testkit::{Api, Loopback, Ternd};
-use tokio::{sync::mpsc::UnboundedSender, task::JoinSet};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::json;
+use tern_testkit::{Api, Loopback, PATIENCE, Strace, Ternd, Trace, can_trace, until};
 
-use crate::people::PASSWORD;
+use crate::{
+    acknowledged::{Acknowledged, Load, check, look},
+    people::PASSWORD,
+};
 
 const KILLS: u64 = 30;
-const WRITERS: usize = 4;
 
-/// What the server said yes to, since it was last looked at.
-#[derive(Debug, Default)]
-struct Acknowledged {
-    /// Room and event.
-    events: Vec<(String, String)>,
-    /// The last topic of each room, and those that were asked for and not answered.
-    topics: BTreeMap<String, String>,
-    asked: Vec<String>,
-    /// Files and their bytes.
-    files: Vec<(String, Vec<u8>)>,
-    /// The last number of each writer's own account data.
-    counts: BTreeMap<u64, u64>,
+/// How the server comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kill {
+    /// After so many answers, and then so long.
+    AnyMoment { answers: u32, then: Duration },
+    /// As it begins its n-th sync of the log.
+    InSync { nth: u32 },
+    /// As it begins to write the n-th piece of a page to the log.
+    InGroup { nth: u32 },
+    /// As it begins to write the n-th page from the log back into the database, or to sync it.
+    InCheckpoint { nth: u32 },
 }
 
-/// What writers share: what was said yes to, and a bell for each yes.
-#[derive(Clone)]
-struct Told(Arc<Mutex<Acknowledged>>, UnboundedSender<()>);
+impl Kill {
+    /// The kill of a number: every other one inside a group, and some of the others in a checkpoint.
+    fn choose(kill: u64, rng: &mut impl Rng, traced: bool) -> Self {
+        match kill % 10 {
+            // What a start writes to the log is less than where these begin.
+            0 | 4 | 8 if traced => Self::InSync { nth: rng.random_range(8..40) },
+            2 | 6 if traced => Self::InGroup { nth: rng.random_range(60..600) },
+            9 if traced => Self::InCheckpoint { nth: rng.random_range(1..60) },
+            _ => {
+                let then = Duration::from_micros(rng.random_range(0..4_000));
+                Self::AnyMoment { answers: rng.random_range(1..24), then }
+            }
+        }
+    }
 
-impl Told {
-    fn note(&self, note: impl FnOnce(&mut Acknowledged)) {
-        note(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        self.1.send(()).ok();
+    /// The strace that does it, if it is strace that does.
+    fn strace(self, ternd: &Ternd) -> Option<Strace> {
+        let (log, database, wal) = (record(ternd), database(ternd, ""), database(ternd, "-wal"));
+        match self {
+            Self::AnyMoment { .. } => None,
+            Self::InSync { nth } => Some(Strace::killing(&log, "fsync,fdatasync", nth, &[&wal])),
+            Self::InGroup { nth } => Some(Strace::killing(&log, "pwrite64", nth, &[&wal])),
+            Self::InCheckpoint { nth } => {
+                Some(Strace::killing(&log, "pwrite64,fsync,fdatasync", nth, &[&database]))
+            }
+        }
     }
 }
 
-fn count_path(api: &Api, writer: u64) -> String {
-    format!("/_matrix/client/v3/user/{}/account_data/org.example.count{writer}", api.user_id())
+fn record(ternd: &Ternd) -> PathBuf {
+    ternd.folder().join("strace.log")
 }
 
-/// One writer of a room, until the server is gone.
-async fn write(api: Api, room: String, writer: u64, told: Told) -> Result<()> {
-    for number in 0_u64.. {
-        let text = format!("{writer}-{number}-{}", api.user_id());
-        match number % 4 {
-            0 | 1 => {
-                let Ok(id) = api.send_text(&room, &text).await else { return Ok(()) };
-                told.note(|said| said.events.push((room.clone(), id)));
+fn database(ternd: &Ternd, suffix: &str) -> PathBuf {
+    ternd.data().join(format!("tern.db{suffix}"))
+}
+
+/// What the record of a killed server says.
+struct LastMoment {
+    /// The file of the call that was cut off; empty when none was.
+    file: String,
+    /// What had been written and not synced by then: where and how much.
+    unsynced: Vec<(u64, u64)>,
+}
+
+impl LastMoment {
+    /// Waits until strace has written all of its record of `process`, and reads it.
+    async fn read(log: &Path, process: u32) -> Result<Self> {
+        // Threads are told of before the process they are of.
+        let process = process.to_string();
+        let is_end = |line: &str| {
+            let (thread, rest) = line.split_once(' ').unwrap_or_default();
+            thread == process && rest.trim_start() == "+++ killed by SIGKILL +++"
+        };
+        until("strace to write its record", PATIENCE, async || {
+            Ok(fs::read_to_string(log)?.lines().any(is_end).then_some(()))
+        })
+        .await?;
+        let trace = Trace::read(log)?;
+        let (mut file, mut unsynced) = (String::new(), Vec::new());
+        for call in trace.calls() {
+            if call.was_cut_off() {
+                call.file().clone_into(&mut file);
+            } else if call.is_sync() {
+                unsynced.clear();
+            } else if let (Some(bytes), Some(offset)) =
+                (call.number_from_end(1), call.number_from_end(0))
+            {
+                unsynced.push((offset, bytes));
             }
-            2 => {
-                told.note(|said| said.asked.push(text.clone()));
-                let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.topic");
-                let Ok(answer) = api.put(&path, json!({ "topic": text })).await else {
-                    return Ok(());
-                };
-                ensure!(answer.status == 200, "{}", answer.body);
-                told.note(|said| drop(said.topics.insert(room.clone(), text)));
-            }
-            _ => {
-                let bytes = text.repeat(200).into_bytes();
-                let Ok(uri) = api.upload("text/plain", bytes.clone()).await else { return Ok(()) };
-                told.note(|said| said.files.push((uri, bytes)));
-                let path = count_path(&api, writer);
-                let Ok(answer) = api.put(&path, json!({ "number": number })).await else {
-                    return Ok(());
-                };
-                ensure!(answer.status == 200, "{}", answer.body);
-                told.note(|said| said.counts.extend([(writer, number)]));
-            }
+        }
+        Ok(Self { file, unsynced })
+    }
+}
+
+/// Overwrites some of what was not synced with zeros: a disk that lost its power may have kept any of it.
+fn lose_some(file: &Path, unsynced: &[(u64, u64)], rng: &mut impl Rng) -> Result<()> {
+    let file = OpenOptions::new().write(true).open(file)?;
+    for (offset, bytes) in unsynced {
+        if rng.random() {
+            file.write_all_at(&vec![0; usize::try_from(*bytes)?], *offset)?;
         }
     }
     Ok(())
 }
 
-/// Whether everything that was acknowledged is there.
-async fn look(alice: &Api, said: &Acknowledged) -> Result<()> {
-    for (room, event_id) in &said.events {
-        let path = format!("/_matrix/client/v3/rooms/{room}/event/{event_id}");
-        let answer = alice.get(&path).await?;
-        ensure!(answer.status == 200, "{event_id} was acknowledged and is gone: {}", answer.body);
-    }
-    for (room, topic) in &said.topics {
-        let path = format!("/_matrix/client/v3/rooms/{room}/state/m.room.topic");
-        let now = alice.get(&path).await?.ok()?;
-        let now = now.get("topic").and_then(Value::as_str).unwrap_or_default();
-        ensure!(
-            now == topic || said.asked.iter().any(|asked| asked == now),
-            "{now:?}, not {topic:?}"
-        );
-    }
-    for (uri, bytes) in &said.files {
-        let path =
-            format!("/_matrix/client/v1/media/download/{}", uri.trim_start_matches("mxc://"));
-        let (status, _, found) = alice.download(&path).await?;
-        ensure!(
-            status == 200 && found == *bytes,
-            "{uri} was acknowledged: {status}, {} bytes",
-            found.len()
-        );
-    }
-    for (writer, number) in &said.counts {
-        let now = alice.get(&count_path(alice, *writer)).await?.ok()?;
-        let kept = now.get("number").and_then(Value::as_u64);
-        ensure!(kept >= Some(*number), "count {number} was acknowledged: {now}");
-    }
-    Ok(())
+/// A server under load, from one kill to the next.
+struct Victim {
+    ternd: Ternd,
+    alice: Api,
+    rooms: Vec<String>,
+    /// Kills inside a group, and inside a checkpoint.
+    in_group: u64,
+    in_checkpoint: u64,
 }
 
-/// `ternd check` on the database as the kill left it.
-fn check(ternd: &Ternd) -> Result<()> {
-    let output = ternd.run(&["check"])?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success(), "ternd check: {said}{complaint}");
-    ensure!(said.contains("hold together"), "{said}");
-    Ok(())
+impl Victim {
+    /// Starts it so that it will come to its end as chosen, and looks for what it said yes to before.
+    async fn start(&mut self, kill: Kill, said: &Acknowledged) -> Result<()> {
+        let strace = kill.strace(&self.ternd);
+        fs::remove_file(record(&self.ternd)).ok();
+        self.ternd.set_strace(strace);
+        self.ternd.restart().await?;
+        look(&self.alice, said).await
+    }
+
+    /// Lets it work until it is killed.
+    async fn kill(&mut self, round: u64, kill: Kill, rng: &mut StdRng) -> Result<Acknowledged> {
+        let mut load = Load::start(&self.alice, &self.rooms, round);
+        if let Kill::AnyMoment { answers, then } = kill {
+            for _ in 0..answers {
+                load.next_yes().await.context("a writer writes")?;
+            }
+            let answered = Instant::now();
+            while answered.elapsed() < then {
+                tokio::task::yield_now().await;
+            }
+            self.ternd.kill_9()?;
+        }
+        let (said, refusals) = load.end().await?;
+        ensure!(refusals.is_empty(), "refused: {refusals:?}");
+        until("its end", PATIENCE, async || Ok(self.ternd.has_ended()?.then_some(()))).await?;
+        let process = self.ternd.pid();
+        self.ternd.kill_9()?;
+        if let (Some(_), Some(process)) = (kill.strace(&self.ternd), process) {
+            self.lost_power(kill, process, rng).await?;
+        }
+        Ok(said)
+    }
+
+    /// Whether strace killed it where it was to, and what that leaves on the disk.
+    async fn lost_power(&mut self, kill: Kill, process: u32, rng: &mut StdRng) -> Result<()> {
+        let last = LastMoment::read(&record(&self.ternd), process).await?;
+        let (wal, checkpoint) = (database(&self.ternd, "-wal"), database(&self.ternd, ""));
+        let file = if let Kill::InCheckpoint { .. } = kill { checkpoint } else { wal };
+        ensure!(Path::new(&last.file) == file, "it was killed in {:?}", last.file);
+        match kill {
+            Kill::InCheckpoint { .. } => self.in_checkpoint += 1,
+            _ => self.in_group += 1,
+        }
+        lose_some(&file, &last.unsynced, rng)
+    }
+}
+
+fn number_from_env<T: FromStr<Err: Debug>>(name: &str, default: T) -> Result<T> {
+    match env::var(name) {
+        Ok(text) => text.parse().map_err(|_| anyhow::anyhow!("{name} is a number")),
+        Err(_) => Ok(default),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_killed_at_any_moment_keeps_what_it_acknowledged_and_holds_together() -> Result<()>
 {
-    let kills = match env::var("TERN_KILLS") {
-        Ok(text) => text.parse().context("TERN_KILLS is a number")?,
-        Err(_) => KILLS,
-    };
+    let kills = number_from_env("TERN_KILLS", KILLS)?;
+    let seed: u64 = number_from_env("TERN_KILL_SEED", rand::random::<u32>().into())?;
     let loopback = Loopback::new()?;
-    let mut ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
     let alice = ternd.api().register_openly("alice", PASSWORD).await?;
     let mut rooms = Vec::new();
     for _ in 0..2 {
         rooms.push(alice.create_room(json!({ "preset": "public_chat" })).await?);
     }
-    let mut all = Acknowledged::default();
-    for kill in 0..kills {
-        let (bell, mut rung) = tokio::sync::mpsc::unbounded_channel();
-        let told = Told(Arc::default(), bell);
-        let mut writers = JoinSet::new();
-        for (writer, room) in rooms.iter().cycle().take(WRITERS).enumerate() {
-            let writer = kill * 100 + writer as u64;
-            writers.spawn(write(alice.clone(), room.clone(), writer, told.clone()));
-        }
-        // An answer means that a group was just committed and the next is under way: from there, steps through its time.
-        for _ in 0..=kill * 5 % 23 {
-            rung.recv().await.context("a writer writes")?;
-        }
-        let (answered, moment) = (Instant::now(), Duration::from_micros(kill * 379 % 4_000));
-        while answered.elapsed() < moment {
-            tokio::task::yield_now().await;
-        }
-        ternd.kill_9()?;
-        while let Some(writer) = writers.join_next().await {
-            writer??;
-        }
-        check(&ternd).with_context(|| format!("after kill {kill}"))?;
-        ternd.restart().await?;
-        let said = std::mem::take(&mut *told.0.lock().unwrap_or_else(PoisonError::into_inner));
-        look(&alice, &said).await.with_context(|| format!("after kill {kill}"))?;
-        all.events.extend(said.events);
-        all.files.extend(said.files);
+    let traced = can_trace() && ternd.database_url().starts_with("sqlite:");
+    let mut victim = Victim { ternd, alice, rooms, in_group: 0, in_checkpoint: 0 };
+    let (mut all, mut said) = (Acknowledged::default(), Acknowledged::default());
+    for number in 0..kills {
+        let mut rng = StdRng::seed_from_u64(seed.wrapping_add(number));
+        let kill = Kill::choose(number, &mut rng, traced);
+        let round = async {
+            victim.start(kill, &said).await?;
+            all.add(std::mem::take(&mut said));
+            said = victim.kill(number + 1, kill, &mut rng).await?;
+            check(&victim.ternd)
+        };
+        round.await.with_context(|| format!("kill {number} of seed {seed}, {kill:?}"))?;
     }
-    ensure!(all.events.len() as u64 > kills, "the server was killed before it did anything");
+    all.add(said);
     // Once more from the beginning: a later kill took nothing of what an earlier one had left.
-    look(&alice, &all).await
+    victim.ternd.set_strace(None);
+    victim.ternd.restart().await?;
+    look(&victim.alice, &all).await.with_context(|| format!("after {kills} kills, seed {seed}"))?;
+    ensure!(all.events.len() as u64 > kills, "the server was killed before it did anything");
+    let Victim { in_group, in_checkpoint, .. } = victim;
+    let events = all.events.len();
+    writeln!(
+        stderr(),
+        "{kills} kills (seed {seed}): {in_group} inside a group commit, {in_checkpoint} inside a checkpoint; {events} events kept"
+    )?;
+    if traced {
+        ensure!(in_group * 2 >= kills, "only {in_group} of {kills} kills were inside a group");
+    } else {
+        writeln!(stderr(), "no strace, or no SQLite: no kill was aimed at a commit")?;
+    }
+    Ok(())
 }

@@ -1,10 +1,13 @@
 //! Everything together, as users and other servers meet it: real programs, real terminals, real TLS, real mail.
 
+mod acknowledged;
 mod across;
 mod bad_input;
 mod crash;
+mod durable;
 mod evil_resident;
 mod forks;
+mod full_disk;
 mod gaps;
 mod history;
 mod joins;

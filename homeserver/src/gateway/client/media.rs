@@ -29,8 +29,10 @@ use super::super::content::{content_response, range_of};
 use crate::{
     app::App,
     auth::Requester,
+    disk,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
     media::{self, MediaError, Method, ThumbnailSize, Upload, Want},
+    storage,
 };
 
 /// Longest wait for a file that is not here yet.
@@ -209,6 +211,8 @@ impl From<MediaError> for ApiError {
             }
             MediaError::Remote(_) => Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", text),
             MediaError::Storage(source) => source.into(),
+            MediaError::Store(source) if disk::is_full(&source) => storage::Error::DiskFull.into(),
+            MediaError::Io(source) if disk::is_full(&source) => storage::Error::DiskFull.into(),
             MediaError::Store(_) | MediaError::Io(_) => Self::internal(text),
         }
     }
