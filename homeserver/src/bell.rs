@@ -3,7 +3,7 @@
 //! A waiting client costs one entry in its user's list. Lower floors ring, upper floors wait; neither knows the other.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -49,6 +49,18 @@ impl Bell {
             if let Some(waiters) = waiting.get(&user) {
                 waiters.notify.notify_waiters();
             }
+        }
+    }
+
+    /// Something changed for all of `users`, of whom there may be many more than wait.
+    pub fn ring_all(&self, users: &BTreeSet<Id>) {
+        let waiting = self.0.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < users.len() {
+            let rung = waiting.iter().filter(|(user, _)| users.contains(user));
+            rung.for_each(|(_, waiters)| waiters.notify.notify_waiters());
+        } else {
+            let rung = users.iter().filter_map(|user| waiting.get(user));
+            rung.for_each(|waiters| waiters.notify.notify_waiters());
         }
     }
 

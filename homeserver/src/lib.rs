@@ -4,7 +4,8 @@
 //! storage → auth → media → account → messaging → notification → admin → gateway → main
 //! ```
 //!
-//! Foundation, usable by all and knowing no floor: `config`, `clock`, `disk`, `bell`, `stale`, `mail`, `random`, `jobs`, and `app`, the struct of
+//! Foundation, usable by all and knowing no floor: `config`, `clock`, `disk`, `bell`, `stale`, `generations`, `mail`, `random`, `jobs`, and
+//! `app`, the struct of
 //! tools.
 
 pub mod app;
@@ -14,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod disk;
+mod generations;
 pub mod jobs;
 pub mod mail;
 pub mod random;

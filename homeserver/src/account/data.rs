@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{AccountError, push_rules, wishes::IGNORED_USERS};
 use crate::{
     app::App,
-    storage::{self, Id, Position, account_data::AccountData, accounts::Mark},
+    storage::{self, Id, Position, Topic, account_data::AccountData, accounts::Mark},
 };
 
 const CONTENT_BYTES_MAX: usize = 512 * 1024;
@@ -15,7 +15,7 @@ const TYPE_BYTES_MAX: usize = 255;
 /// Most tags of a room.
 const TAGS_MAX: usize = 100;
 /// Pieces that one answer lists.
-const LIST_MAX: u32 = 10_000;
+pub const LIST_MAX: u32 = 10_000;
 /// Types that have endpoints of their own.
 const SERVER_MANAGED: &[&str] = &["m.fully_read", "m.push_rules"];
 /// Opting in to be found by address: `{"enabled": true}`.
@@ -50,7 +50,7 @@ pub async fn set_account_data(
     let (room_id, data_type) = (room_id.to_owned(), data_type.to_owned());
     let write = app.db.write(move |txn| {
         Box::pin(async move {
-            let position = txn.next_position();
+            let position = txn.next_position_of(Topic::AccountData(user));
             let data = AccountData { room_id, data_type, content, position };
             storage::account_data::insert_account_data(txn.db(), user, &data).await?;
             if let Some(found) = found_by_email {
@@ -80,7 +80,7 @@ pub async fn set_room_account_data(
     let content = content.to_string();
     let write = app.db.write(move |txn| {
         Box::pin(async move {
-            let position = txn.next_position();
+            let position = txn.next_position_of(Topic::AccountData(user));
             let data = AccountData { room_id, data_type, content, position };
             storage::account_data::insert_account_data(txn.db(), user, &data).await
         })
@@ -119,6 +119,9 @@ pub async fn list_account_data_since(
     since: Option<Position>,
     upto: Position,
 ) -> Result<Vec<AccountData>, AccountError> {
+    if since.is_some_and(|since| !app.db.changes().any_since(Topic::AccountData(user), since)) {
+        return Ok(Vec::new());
+    }
     let db = app.db.read();
     let span = (since.unwrap_or_default(), upto);
     let mut data = storage::account_data::list_account_data(db, user, span, LIST_MAX).await?;
@@ -190,7 +193,7 @@ pub async fn set_tag(
                 room_id,
                 data_type: "m.tag".to_owned(),
                 content: json!({ "tags": tags }).to_string(),
-                position: txn.next_position(),
+                position: txn.next_position_of(Topic::AccountData(user)),
             };
             Ok(storage::account_data::insert_account_data(db, user, &data).await?)
         })

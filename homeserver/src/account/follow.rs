@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     app::App,
-    storage::{self, Id, account_data::AccountData},
+    storage::{self, Id, Topic, account_data::AccountData},
 };
 
 /// Takes push rules, tags and the mark of a direct chat over from the room `old` to its successor `new`. What the user keeps about
@@ -37,7 +37,8 @@ pub async fn follow_upgrade(
             }
             let any = !changed.is_empty();
             for (room_id, data_type, content) in changed {
-                let (data_type, position) = (data_type.to_owned(), txn.next_position());
+                let position = txn.next_position_of(Topic::AccountData(user));
+                let data_type = data_type.to_owned();
                 let data = AccountData { room_id, data_type, content, position };
                 storage::account_data::insert_account_data(db, user, &data).await?;
             }

@@ -14,8 +14,8 @@ mod pushers;
 mod wishes;
 
 pub use data::{
-    account_data, list_account_data_since, list_room_account_data, room_tags, set_account_data,
-    set_room_account_data, set_tag,
+    LIST_MAX, account_data, list_account_data_since, list_room_account_data, room_tags,
+    set_account_data, set_room_account_data, set_tag,
 };
 pub use directory::{Found, search_users};
 pub use filters::{filter, keep_filter};

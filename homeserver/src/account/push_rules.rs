@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::AccountError;
 use crate::{
     app::App,
-    storage::{self, Id, account_data::AccountData},
+    storage::{self, Id, Topic, account_data::AccountData},
 };
 
 /// Most rules of a user, the server's included.
@@ -57,7 +57,7 @@ async fn change(
                 room_id: String::new(),
                 data_type: "m.push_rules".to_owned(),
                 content: json!({ "global": rules }).to_string(),
-                position: txn.next_position(),
+                position: txn.next_position_of(Topic::AccountData(user)),
             };
             Ok(storage::account_data::insert_account_data(db, user, &data).await?)
         })

@@ -1,8 +1,7 @@
 //! What a commit changes in memory, and the one task that applies it in the order of commits.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc};
 
-use ruma::OwnedServerName;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -81,28 +80,24 @@ impl Change {
             pdu.place.position = *position;
             events.push(Arc::new(pdu));
         }
-        let mut concerned: BTreeSet<Id> = BTreeSet::new();
-        let mut destinations: BTreeSet<OwnedServerName> = BTreeSet::new();
+        // Whoever is in the room learns of it; so do those who just came or went.
+        let (mut moved, mut gone) = (Vec::new(), Vec::new());
         if let (Some(engine), Some(snapshot)) = (&engine, &self.snapshot) {
             engine.keep_snapshot(snapshot.clone());
         }
         {
             let mut seen = self.room.seen_mut();
-            concerned.extend(&seen.local_joined);
-            destinations.extend(seen.servers.keys().cloned());
             state::apply(&mut seen.state, &self.state);
             seen.snapshot = self.snapshot.as_ref().map(|(link, _)| link.id).or(seen.snapshot);
             for (user, mut member, is_ours) in self.members.drain(..) {
                 member.position = written.upto;
                 if is_ours {
-                    concerned.insert(user);
+                    moved.push(user);
                 } else {
-                    destinations.insert(member.user_id.server_name().to_owned());
+                    gone.push(member.user_id.server_name().to_owned());
                 }
                 seen.set_member(user, member, is_ours);
             }
-            concerned.extend(&seen.local_joined);
-            destinations.extend(seen.servers.keys().cloned());
             for pdu in &events {
                 if let Some(order) = pdu.place.order.filter(|order| *order > seen.last_order) {
                     seen.last_order = order;
@@ -125,10 +120,12 @@ impl Change {
             engine.reweigh(&self.room);
             engine.set_applied(written.upto);
             let app = engine.app();
-            app.bell.ring_users(concerned);
+            let seen = self.room.seen();
+            app.bell.ring_all(&seen.local_joined);
+            app.bell.ring_users(moved);
             if events.iter().any(|pdu| pdu.place.flags & events::LOCAL != 0) {
-                let others = destinations.iter().filter(|server| !app.is_ours(server));
-                others.for_each(|server| app.outbound.wake(server));
+                let others = seen.servers.keys().filter(|server| !app.is_ours(server));
+                others.chain(&gone).for_each(|server| app.outbound.wake(server));
             }
         }
         events

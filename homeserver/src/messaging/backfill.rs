@@ -35,6 +35,9 @@ async fn fill_nearest(
     before: i64,
     limit: u64,
 ) -> Result<bool, Error> {
+    if !engine.has_gaps(room).await? {
+        return Ok(false);
+    }
     let mut gaps = gaps::list_gaps_before(&engine.app().db, room.id, before, limit).await?;
     let Some(nearest) = gaps.first().map(|gap| gap.timeline_order) else { return Ok(false) };
     gaps.retain(|gap| gap.timeline_order == nearest);

@@ -90,7 +90,9 @@ impl<'a> Building<'a> {
         }
         let event_id = pdu.event_id.clone();
         let id = self.place(pdu, events::LOCAL).await?;
-        if let Some(Transaction { device, endpoint, txn_id }) = draft.transaction {
+        if let Some(transaction) = draft.transaction {
+            self.engine.sent().note(&transaction, id);
+            let Transaction { device, endpoint, txn_id } = transaction;
             let at_ms = self.engine.app().clock.now_ms();
             self.batch.transaction =
                 Some(TransactionKey { device, endpoint, txn_id, event: id, at_ms });

@@ -14,6 +14,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     Engine, Error, Membership, Pdu, Room,
     relations::{self, Bundle},
+    sent,
     visibility::Sight,
 };
 use crate::{
@@ -128,7 +129,7 @@ async fn unsigned(sight: &Sight<'_>, device: Id, pdu: &Pdu, form: Form) -> Resul
     };
     // Only the device that sent it has a use for its transaction id, and only it may know it.
     if pdu.sender_id == sight.user && pdu.place.flags & events::LOCAL != 0 {
-        unsigned.transaction_id = events::find_transaction_id(&app.db, device, pdu.id).await?;
+        unsigned.transaction_id = sent::txn_id(engine, device, pdu.id).await?;
     }
     if let Some(redaction) = pdu.place.redacted_by {
         let redaction = engine.pdu(room, redaction).await?;

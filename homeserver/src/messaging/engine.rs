@@ -11,6 +11,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher as _, RandomState},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -23,12 +24,12 @@ use tokio::sync::{Notify, OwnedMutexGuard, mpsc, oneshot};
 use super::{
     Error,
     applied::{self, Applying},
-    generations::Generations,
     loaded::{self, Loaded},
     pdu::{Pdu, Place},
     presence::Presence,
     resolve::Node,
-    room::{Extremity, Head, Member, Membership, RECENT_MAX, Room, Seen},
+    room::{Extremity, Head, Member, Membership, RECENT_FIRST, Room, Seen},
+    sent::Sent,
     serial::Serial,
     spaces::Walks,
     state,
@@ -38,20 +39,31 @@ use super::{
 };
 use crate::{
     app::App,
+    generations::Generations,
     storage::{
-        self, Id, Position,
+        self, Id, Kept, Position, Topic,
         events::{self, StoredEvent},
-        rooms::{self, StoredRoom},
+        gaps,
+        rooms::{self, StoredMembership, StoredRoom},
         threads,
     },
 };
 
 /// Bytes of event JSON that is kept.
 const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Names of events that are kept; about 50 bytes each.
+const NAMES_MAX: usize = 40_000;
 /// Entries (16 bytes and their tree) of the snapshots that are kept.
 const SNAPSHOT_ENTRIES_MAX: usize = 400_000;
 /// Nodes of auth graphs that are kept; about 100 bytes each.
 const AUTH_NODES_MAX: usize = 400_000;
+/// Users' standings in rooms that are kept; about 250 bytes each.
+const STANDINGS_MAX: usize = 40_000;
+/// Rooms of which it is kept whether history is missing.
+const ROOMS_MAX: usize = 10_000;
+
+/// Where a user stands in rooms. Cheap to clone.
+pub(crate) type Standings = Arc<[Arc<StoredMembership>]>;
 
 /// The state of this floor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -63,6 +75,9 @@ struct Inner {
     rooms: Loaded,
     loading: tokio::sync::Mutex<()>,
     pdus: Generations<Arc<Pdu>>,
+    /// The ids of events that were read, by a number made from their names.
+    names: Generations<Id>,
+    hasher: RandomState,
     applying: mpsc::UnboundedSender<Applying>,
     applied: AtomicI64,
     appending: AtomicI64,
@@ -76,6 +91,9 @@ struct Inner {
     walks: Walks,
     indexing: tokio::sync::Mutex<()>,
     created_ms: AtomicI64,
+    sent: Sent,
+    standings: Kept<Standings>,
+    gaps: Kept<bool>,
 }
 
 impl Engine {
@@ -93,6 +111,8 @@ impl Engine {
             rooms: Loaded::new(bytes_max),
             loading: tokio::sync::Mutex::default(),
             pdus: Generations::new(CACHE_BYTES_MAX),
+            names: Generations::new(NAMES_MAX),
+            hasher: RandomState::new(),
             applying,
             applied: AtomicI64::new(0),
             appending: AtomicI64::new(0),
@@ -106,6 +126,9 @@ impl Engine {
             walks: Walks::default(),
             indexing: tokio::sync::Mutex::default(),
             created_ms: AtomicI64::default(),
+            sent: Sent::default(),
+            standings: Kept::new(STANDINGS_MAX),
+            gaps: Kept::new(ROOMS_MAX),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
         tokio::spawn(applied::run(queue));
@@ -131,6 +154,29 @@ impl Engine {
         let later = |last: i64| Some(now.max(last + 1));
         let last = self.0.created_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, later);
         last.map_or(now, |last| now.max(last + 1))
+    }
+
+    /// Which transaction ids were used.
+    pub(super) fn sent(&self) -> &Sent {
+        &self.0.sent
+    }
+
+    /// Whether history of a room is missing.
+    pub(super) async fn has_gaps(&self, room: &Room) -> Result<bool, Error> {
+        let db = &self.0.app.db;
+        let topic = Topic::Gaps(room.id);
+        Ok(self.0.gaps.get(db, (room.id, topic), gaps::has_gaps(db, room.id), |_| 1).await?)
+    }
+
+    /// A user's standing in all rooms, forgotten ones too, in order of position.
+    pub async fn standings(&self, user: Id) -> Result<Standings, Error> {
+        let db = &self.0.app.db;
+        let read = async {
+            let stored = rooms::list_memberships(db, user).await?;
+            Ok::<_, storage::Error>(stored.into_iter().map(Arc::new).collect())
+        };
+        let topic = Topic::Memberships(user);
+        Ok(self.0.standings.get(db, (user, topic), read, |standings| standings.len() + 4).await?)
     }
 
     /// What users of this server want to be told of.
@@ -297,8 +343,7 @@ impl Engine {
         }
         let room = Room::new(stored.id, room_id, version, rules, head, seen);
         let recent =
-            events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_MAX as u64)
-                .await?;
+            events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_FIRST).await?;
         for event in recent.into_iter().rev() {
             let pdu = self.read(event, &room)?;
             let mut seen = room.seen_mut();
@@ -344,25 +389,46 @@ impl Engine {
         room: &Room,
         event_id: &ruma::EventId,
     ) -> Result<Option<Arc<Pdu>>, Error> {
+        if let Some(pdu) = self.cached(room, event_id) {
+            return Ok(Some(pdu));
+        }
         match events::find_event(&self.0.app.db, event_id.as_str()).await? {
             Some(stored) if stored.room == room.id => self.read(stored, room).map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Events of `room` by their ids as text; unknown ones and other rooms' are left out.
+    /// Events of `room` by their ids as text, in no particular order; unknown ones and other rooms' are left out.
     pub async fn find_pdus(
         &self,
         room: &Room,
         event_ids: &[ruma::OwnedEventId],
     ) -> Result<Vec<Arc<Pdu>>, Error> {
-        let names: Vec<String> = event_ids.iter().map(ToString::to_string).collect();
-        let stored = events::list_events_by_name(&self.0.app.db, &names).await?;
-        stored
-            .into_iter()
-            .filter(|event| event.room == room.id)
-            .map(|event| self.read(event, room))
-            .collect()
+        let (mut found, mut names) = (Vec::with_capacity(event_ids.len()), Vec::new());
+        for event_id in event_ids {
+            match self.cached(room, event_id) {
+                Some(pdu) => found.push(pdu),
+                None => names.push(event_id.to_string()),
+            }
+        }
+        for stored in events::list_events_by_name(&self.0.app.db, &names).await? {
+            if stored.room == room.id {
+                found.push(self.read(stored, room)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The committed event of this name, if it is at hand.
+    fn cached(&self, room: &Room, event_id: &ruma::EventId) -> Option<Arc<Pdu>> {
+        let id = self.0.names.find(self.name_key(event_id))?;
+        let pdu = self.0.pdus.find(id)?;
+        // Two names may have one key, and a name is known whatever its room.
+        (pdu.event_id == event_id && pdu.room_id == room.room_id).then_some(pdu)
+    }
+
+    fn name_key(&self, event_id: &ruma::EventId) -> Id {
+        self.0.hasher.hash_one(event_id.as_str()).cast_signed()
     }
 
     /// Turns a row into a [`Pdu`] and keeps it.
@@ -402,6 +468,7 @@ impl Engine {
 
     pub(super) fn cache(&self, pdu: Arc<Pdu>) {
         let weight = pdu.json.len() * 2 + 512;
+        self.0.names.keep(self.name_key(&pdu.event_id), pdu.id, 1);
         self.0.pdus.keep(pdu.id, pdu, weight);
     }
 

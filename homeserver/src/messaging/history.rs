@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use ruma::{EventId, RoomId};
 
-use super::{Engine, Error, Membership, Pdu, Room, sync_view, visibility};
+use super::{
+    Engine, Error, Membership, Pdu, Room, sync_view,
+    visibility::{self, Sight},
+};
 use crate::{
     auth::Requester,
     storage::{
@@ -174,20 +177,37 @@ pub async fn page(
     if backwards {
         super::backfill::fill_before(engine, &room, from.unwrap_or(i64::MAX), limit).await;
     }
-    let stored = timeline(engine, &room, from, backwards, limit).await?;
-    let next = match stored.last() {
-        // Whether there is more shows only when it is asked for: history may be filled in meanwhile.
-        Some(last) => last.timeline_order.map(|order| if backwards { order } else { order + 1 }),
-        None => None,
+    let pdus = if backwards {
+        pdus_before(engine, &room, from.unwrap_or(i64::MAX), limit).await?
+    } else {
+        let stored = timeline(engine, &room, from, backwards, limit).await?;
+        stored.into_iter().map(|event| engine.read(event, &room)).collect::<Result<_, _>>()?
     };
-    let mut events = Vec::with_capacity(stored.len());
-    for event in stored {
-        let pdu = engine.read(event, &room)?;
-        if visibility::may_see(engine, &room, requester.user, &pdu).await? {
-            events.push(pdu);
+    // Whether there is more shows only when it is asked for: history may be filled in meanwhile.
+    let last = pdus.last().and_then(|last| last.place.order);
+    let next = last.map(|order| if backwards { order } else { order + 1 });
+    let events = Sight::new(engine, &room, requester.user).filter(pdus).await?;
+    Ok(Page { room, events, next })
+}
+
+/// Up to `limit` events before a place, newest first: from memory as far as they are there.
+async fn pdus_before(
+    engine: &Engine,
+    room: &Room,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let count = usize::try_from(limit).unwrap_or(usize::MAX);
+    {
+        let seen = room.seen();
+        let recent = seen.recent.iter().rev().filter(|pdu| pdu.place.order < Some(before));
+        let recent: Vec<_> = recent.take(count).cloned().collect();
+        if recent.len() == count {
+            return Ok(recent);
         }
     }
-    Ok(Page { room, events, next })
+    let ids = events::list_ids_before(&engine.app().db, room.id, before, limit).await?;
+    engine.pdus(room, &ids).await
 }
 
 async fn timeline(

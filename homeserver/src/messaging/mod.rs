@@ -11,15 +11,16 @@ mod build;
 mod engine;
 mod exceptions;
 mod funnel;
-mod generations;
 mod import;
 mod inbound;
 mod invite_permission;
 mod loaded;
 mod merge;
+mod readings;
 mod redact;
 pub mod remote;
 mod resolve;
+mod sent;
 mod serial;
 
 pub mod aliases;

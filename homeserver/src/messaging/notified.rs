@@ -13,7 +13,7 @@ use super::{Engine, Error, Pdu, Room, unread, unread::Reading, visibility};
 use crate::{
     auth::Requester,
     storage::{
-        Id, Position, rooms,
+        Id, Position,
         threads::{self, Notified},
     },
 };
@@ -75,8 +75,8 @@ pub async fn list(
 /// The rooms a user is in, the most recently active first.
 async fn joined_rooms(engine: &Engine, user: Id) -> Result<Vec<Arc<Room>>, Error> {
     let mut joined = Vec::new();
-    for standing in rooms::list_memberships(&engine.app().db, user).await? {
-        let Ok(room_id) = OwnedRoomId::try_from(standing.room_id) else { continue };
+    for standing in engine.standings(user).await?.iter() {
+        let Ok(room_id) = OwnedRoomId::try_from(standing.room_id.as_str()) else { continue };
         if standing.membership == "join"
             && let Some(room) = engine.find_room(&room_id).await?
         {

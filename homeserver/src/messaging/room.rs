@@ -15,6 +15,7 @@ use ruma::{
 
 use super::{
     pdu::Pdu,
+    readings::Readings,
     resolve::Closure,
     state::{Lineage, StateMap},
 };
@@ -22,6 +23,8 @@ use crate::storage::{Id, Position, threads::StoredThread};
 
 /// Timeline events a room keeps ready in memory.
 pub const RECENT_MAX: usize = 100;
+/// Those it begins with when it is loaded: a sync shows ten and must know whether there are more.
+pub const RECENT_FIRST: u64 = 12;
 
 /// What an empty room takes, a member with their name, a server with its name, a slot of state (in `head`, in `seen` and in the
 /// snapshots both come from), and an event beside its JSON. Measured roughly, rounded up.
@@ -51,6 +54,8 @@ pub struct Room {
     pub(super) closure: tokio::sync::Mutex<Option<Closure>>,
     /// Up to where users of this server have read all threads.
     threads_read: Mutex<HashMap<Id, i64>>,
+    /// How far users of this server have read.
+    pub(super) readings: Readings,
     /// A commit of this room failed: everything in flight fails, and the room is loaded afresh.
     pub broken: Arc<AtomicBool>,
 }
@@ -174,6 +179,7 @@ impl Room {
             backfilling: tokio::sync::Mutex::default(),
             in_flight: Mutex::default(),
             threads_read: Mutex::default(),
+            readings: Readings::default(),
             closure: tokio::sync::Mutex::default(),
             broken: Arc::default(),
         }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, events::TimelineEventType};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, presence,
+    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, presence, sent,
     signed::PREV_EVENTS_MAX, threads,
 };
-use crate::storage::events;
+use crate::storage::{self, events};
 
 /// Sends a draft to a room. A repeated transaction id returns the first event's id again; a state event that says
 /// what the state says already returns the standing event's.
@@ -75,10 +75,15 @@ async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result
 }
 
 async fn repeated(engine: &Engine, draft: &Draft) -> Result<Option<OwnedEventId>, Error> {
-    let Some(Transaction { device, endpoint, txn_id }) = &draft.transaction else {
+    let Some(transaction) = &draft.transaction else { return Ok(None) };
+    if !sent::may_repeat(engine, transaction).await? {
         return Ok(None);
-    };
-    let sent = events::find_transaction(&engine.app().db, *device, endpoint, txn_id).await?;
+    }
+    // It may be one that is on its way: what is queued behind it is answered after its commit.
+    let db = &engine.app().db;
+    db.write(|_| Box::pin(async { Ok::<_, storage::Error>(()) })).await?;
+    let Transaction { device, endpoint, txn_id } = transaction;
+    let sent = events::find_transaction(db, *device, endpoint, txn_id).await?;
     Ok(sent.and_then(|event_id| event_id.try_into().ok()))
 }
 

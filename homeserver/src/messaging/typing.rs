@@ -27,6 +27,8 @@ pub struct Typing {
 #[derive(Debug, Default)]
 struct State {
     rooms: HashMap<OwnedRoomId, RoomTyping>,
+    /// The last change of any room.
+    newest: u64,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +71,7 @@ impl Typing {
         };
         if changed {
             room.changed = self.serial.next();
+            state.newest = room.changed;
         }
         changed
     }
@@ -77,15 +80,23 @@ impl Typing {
     pub fn expire(&self, now_ms: i64) -> Vec<OwnedRoomId> {
         let mut state = self.state();
         let mut expired = Vec::new();
+        let mut newest = state.newest;
         for (room_id, room) in &mut state.rooms {
             let before = room.until_ms.len();
             room.until_ms.retain(|_, until| *until > now_ms);
             if room.until_ms.len() != before {
                 room.changed = self.serial.next();
+                newest = room.changed;
                 expired.push(room_id.clone());
             }
         }
+        state.newest = newest;
         expired
+    }
+
+    /// Whether typing changed in any room after `since`.
+    pub fn any_since(&self, since: u64) -> bool {
+        self.state().newest > since
     }
 
     /// Who types in a room, if that changed after `since`.

@@ -5,7 +5,7 @@
 
 use ruma::OwnedEventId;
 
-use super::{Engine, Error, Pdu, Room};
+use super::{Engine, Error, Pdu, Room, readings};
 use crate::storage::{
     Id, Position, events,
     threads::{self, ActiveThread, Notified},
@@ -56,7 +56,7 @@ struct Part {
 pub async fn counts(engine: &Engine, room: &Room, user: Id) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     for part in parts(engine, room, user).await? {
-        let unread = of_part(engine, &part).await?;
+        let unread = of_part(engine, room, &part).await?;
         match part.root {
             None => counts.main = unread,
             Some(root) if unread != Unread::default() => {
@@ -107,8 +107,8 @@ pub async fn reading(engine: &Engine, room: &Room, user: Id) -> Result<Reading, 
     Ok(Reading { unread })
 }
 
-async fn of_part(engine: &Engine, part: &Part) -> Result<Unread, Error> {
-    let exceptions = threads::find_exceptions(&engine.app().db, part.unread).await?;
+async fn of_part(engine: &Engine, room: &Room, part: &Part) -> Result<Unread, Error> {
+    let exceptions = readings::exceptions(engine, room, part.unread).await?;
     let notifications = part.counted + exceptions.delta - exceptions.taken_back;
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     Ok(Unread { notifications: count(notifications), highlights: count(exceptions.highlights) })
@@ -124,7 +124,7 @@ async fn parts(engine: &Engine, room: &Room, user: Id) -> Result<Vec<Part>, Erro
         };
         (seen.countable, seen.last_order, seen.last_thread_order, member.event)
     };
-    let marks = threads::find_marks(&engine.app().db, room.id, user).await?;
+    let marks = readings::marks(engine, room, user).await?;
     let joined = match marks.joined {
         Some(order) => order,
         None => engine.pdu(room, member_event).await?.place.order.unwrap_or(-1),

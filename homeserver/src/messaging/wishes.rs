@@ -5,10 +5,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{Engine, Error, Room, generations::Generations};
+use super::{Engine, Error, Room};
 use crate::{
     account::{self, AccountError, Wishes},
     app::App,
+    generations::Generations,
     storage::{self, Id, account_data},
 };
 

@@ -12,8 +12,11 @@ use serde_json::{
 use super::{Error, response::Event};
 use crate::{
     messaging::Engine,
-    storage::{Id, Position, unread, unread::ToldReceipt},
+    storage::{Id, Position, Topic, unread, unread::ToldReceipt},
 };
+
+/// Receipts of a user's rooms that are read at once.
+const RECEIPTS_MAX: usize = 2_000;
 
 /// An `m.typing` event if typing changed in the room after `since`.
 pub(super) fn typing(engine: &Engine, room_id: &RoomId, since: Option<u64>) -> Option<Event> {
@@ -76,6 +79,23 @@ fn event(event_type: &str, content: &RawValue) -> Option<Event> {
     to_raw_value(&Ephemeral { event_type, content }).ok()
 }
 
+/// All receipts that `user` is told of up to `upto`, by room; `None` when there are too many to read them at once.
+pub(super) async fn all_receipts(
+    engine: &Engine,
+    user: Id,
+    upto: Position,
+) -> Result<Option<HashMap<Id, Vec<ToldReceipt>>>, Error> {
+    let all = unread::list_all_receipts_for(&engine.app().db, user, upto, RECEIPTS_MAX + 1).await?;
+    if all.len() > RECEIPTS_MAX {
+        return Ok(None);
+    }
+    let mut rooms: HashMap<Id, Vec<ToldReceipt>> = HashMap::new();
+    for receipt in all {
+        rooms.entry(receipt.room).or_default().push(receipt);
+    }
+    Ok(Some(rooms))
+}
+
 /// The receipts that are new to `user` in `(since, upto]`, by room.
 pub(super) async fn receipts_since(
     engine: &Engine,
@@ -83,7 +103,13 @@ pub(super) async fn receipts_since(
     span: (Position, Position),
 ) -> Result<HashMap<Id, Vec<ToldReceipt>>, Error> {
     let mut rooms: HashMap<Id, Vec<ToldReceipt>> = HashMap::new();
-    for receipt in unread::list_receipts_for(&engine.app().db, user, span).await? {
+    let db = &engine.app().db;
+    let standings = engine.standings(user).await?;
+    let mut joined = standings.iter().filter(|standing| standing.membership == "join");
+    if !joined.any(|standing| db.changes().any_since(Topic::Receipts(standing.room), span.0)) {
+        return Ok(rooms);
+    }
+    for receipt in unread::list_receipts_for(db, user, span).await? {
         rooms.entry(receipt.room).or_default().push(receipt);
     }
     Ok(rooms)

@@ -22,11 +22,15 @@ use std::sync::Arc;
 use crate::{
     account::AccountError,
     messaging::{Engine, tokens::SyncToken},
+    storage::Kept,
 };
 
 pub use filter::stored_filter;
 pub use sliding::{Answer as SlidingAnswer, Request as SlidingRequest, sliding_sync, wire};
 pub use sync::{SyncRequest, sync};
+
+/// Devices that are kept in mind.
+const DEVICES_MAX: usize = 20_000;
 
 /// The state of this floor. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,6 +44,9 @@ struct Inner {
     connections: sliding::Connections,
     rules: sliding::SharedRules,
     sockets: socket::Sockets,
+    /// What devices have left of their keys, and which have messages waiting.
+    keys: Kept<Arc<devices::Keys>>,
+    queues: Kept<bool>,
 }
 
 impl Sync {
@@ -51,6 +58,8 @@ impl Sync {
             connections: sliding::Connections::default(),
             rules: sliding::SharedRules::default(),
             sockets: socket::Sockets::default(),
+            keys: Kept::new(DEVICES_MAX),
+            queues: Kept::new(DEVICES_MAX),
         }))
     }
 }

@@ -38,6 +38,9 @@ pub(super) struct News {
     pub standing_changed: bool,
     pub receipts: Option<Vec<ToldReceipt>>,
     pub account_data: Option<Vec<Piece>>,
+    /// These are all there are, not only what is new.
+    pub has_all_receipts: bool,
+    pub has_all_data: bool,
 }
 
 /// From where a room is told.
@@ -105,8 +108,10 @@ pub(super) async fn joined(
     } else {
         joined.unread_notifications = counts.whole().into();
     }
-    joined.ephemeral = passing(look, &room, since, typing, news.receipts).await?.into();
+    joined.ephemeral =
+        passing(look, &room, since, typing, (news.receipts, news.has_all_receipts)).await?.into();
     let pieces = match since {
+        None if news.has_all_data => news.account_data.unwrap_or_default(),
         None => {
             account::list_room_account_data(engine.app(), look.requester.user, room_id.as_str())
                 .await?
@@ -356,7 +361,7 @@ async fn passing(
     room: &Room,
     since: Option<Position>,
     typing: Option<Event>,
-    receipts: Option<Vec<ToldReceipt>>,
+    (receipts, has_all): (Option<Vec<ToldReceipt>>, bool),
 ) -> Result<Vec<Event>, Error> {
     let wanted = &look.request.filter.room.ephemeral;
     if !filter::takes_part(wanted, &room.room_id) {
@@ -364,11 +369,11 @@ async fn passing(
     }
     let takes = |event_type| filter::takes_room_type(wanted, event_type);
     let receipts = match since {
-        None => {
+        None if !has_all => {
             let (db, user) = (&look.engine.app().db, look.requester.user);
             stored_unread::list_room_receipts_for(db, user, room.id, look.now.position).await?
         }
-        Some(_) => receipts.unwrap_or_default(),
+        _ => receipts.unwrap_or_default(),
     };
     let receipts = if takes("m.receipt") { receipts } else { Vec::new() };
     let typing = typing.filter(|_| takes("m.typing"));

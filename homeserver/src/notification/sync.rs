@@ -21,11 +21,7 @@ use crate::{
         tokens::SyncToken,
         wishes,
     },
-    storage::{
-        Id,
-        rooms::{self, StoredMembership},
-        unread::ToldReceipt,
-    },
+    storage::{Id, Topic, rooms::StoredMembership, unread::ToldReceipt},
 };
 
 /// What a client asks for.
@@ -58,7 +54,7 @@ pub async fn sync(
     let first = state.now(engine).await;
     let mut since = request.since.as_deref().and_then(|since| state.known(engine, since, &first));
     match &since {
-        Some(since) => devices::acknowledge(app, requester.device, since.to_device).await?,
+        Some(since) => devices::acknowledge(app, state, requester.device, since.to_device).await?,
         None => state.0.lazy.forget(requester.device),
     }
     let at_once = since.is_none() || request.full_state;
@@ -99,6 +95,9 @@ pub(super) struct Look<'a> {
 struct Asides {
     receipts: HashMap<Id, Vec<ToldReceipt>>,
     account_data: HashMap<String, Vec<account_data::Piece>>,
+    /// They are all there are, not only what is new.
+    has_all_receipts: bool,
+    has_all_data: bool,
 }
 
 impl Look<'_> {
@@ -116,6 +115,7 @@ impl Look<'_> {
         let to_device_since = self.since.map_or(0, |since| since.to_device);
         let to_device = devices::to_device(
             app,
+            self.state,
             requester,
             (to_device_since, self.now.position),
             devices::TO_DEVICE_MAX,
@@ -124,16 +124,19 @@ impl Look<'_> {
         self.now.to_device = to_device.upto;
         response.to_device = to_device.events.into();
         if self.since.is_some() {
-            response.device_lists = devices::device_lists(app, requester.user, span).await?;
+            response.device_lists =
+                devices::device_lists(self.engine, requester.user, span).await?;
         }
         response.presence =
             told_presence::told(&self, &response.device_lists.changed).await?.into();
-        response.device_one_time_keys_count = devices::one_time_key_counts(app, requester).await?;
-        response.device_unused_fallback_key_types =
-            devices::unused_fallback_types(app, requester).await?;
+        let keys = devices::keys(app, self.state, requester).await?;
+        response.device_one_time_keys_count = keys.one_time.clone();
+        response.device_unused_fallback_key_types = keys.unused_fallback.clone();
         let mut asides = Asides::default();
         let since = self.since.map(|since| since.position);
-        for piece in account::list_account_data_since(app, requester.user, since, span.1).await? {
+        let pieces = account::list_account_data_since(app, requester.user, since, span.1).await?;
+        asides.has_all_data = since.is_none() && pieces.len() < account::LIST_MAX as usize;
+        for piece in pieces {
             if piece.room_id.is_empty() {
                 let wanted =
                     filter::takes_global(&self.request.filter.account_data, &piece.data_type);
@@ -143,11 +146,22 @@ impl Look<'_> {
                 asides.account_data.entry(piece.room_id.clone()).or_default().push(piece);
             }
         }
-        if self.since.is_some() {
-            asides.receipts = ephemeral::receipts_since(self.engine, requester.user, span).await?;
+        match since {
+            Some(_) => {
+                let receipts = ephemeral::receipts_since(self.engine, requester.user, span);
+                asides.receipts = receipts.await?;
+            }
+            None => {
+                let all = ephemeral::all_receipts(self.engine, requester.user, span.1).await?;
+                asides.has_all_receipts = all.is_some();
+                asides.receipts = all.unwrap_or_default();
+            }
         }
-        for membership in rooms::list_memberships(&app.db, requester.user).await? {
-            if let Err(error) = self.add_room(&membership, &mut asides, &mut response).await {
+        for membership in self.engine.standings(requester.user).await?.iter() {
+            if !self.may_have_news(membership, &asides) {
+                continue;
+            }
+            if let Err(error) = self.add_room(membership, &mut asides, &mut response).await {
                 if error.is_passing() {
                     return Err(error);
                 }
@@ -156,6 +170,21 @@ impl Look<'_> {
         }
         response.next_batch = self.now.to_string();
         Ok((response, self.now))
+    }
+
+    /// Whether there may be news of a room. Nothing is read for one without: a user's rooms are more than those where something happens.
+    fn may_have_news(&self, membership: &StoredMembership, asides: &Asides) -> bool {
+        let Some(since) = self.since.filter(|_| !self.request.full_state) else { return true };
+        membership.position > since.position
+            || self
+                .engine
+                .app()
+                .db
+                .changes()
+                .any_since(Topic::Room(membership.room), since.position)
+            || self.engine.typing().any_since(since.serial)
+            || asides.receipts.contains_key(&membership.room)
+            || asides.account_data.contains_key(&membership.room_id)
     }
 
     /// Adds a room if it has news.
@@ -180,6 +209,8 @@ impl Look<'_> {
                     standing_changed: is_new,
                     receipts: asides.receipts.remove(&membership.room),
                     account_data: asides.account_data.remove(&membership.room_id),
+                    has_all_receipts: asides.has_all_receipts,
+                    has_all_data: asides.has_all_data,
                 };
                 if let Some(room) = room::joined(self, &room_id, news).await? {
                     rooms.join.insert(room_id, room);

@@ -11,7 +11,9 @@ use std::{
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{
-    Error, Id, Position, execute, values,
+    Changes, Error, Id, Position, Topic, events, execute,
+    insert::{in_chunks, insert},
+    values,
     writer::{Positions, Written},
 };
 
@@ -181,9 +183,6 @@ pub struct UserAction {
     pub highlight: bool,
 }
 
-/// Rows per statement: few sizes, so that the statement cache knows them all.
-const CHUNKS: [usize; 4] = [16, 4, 2, 1];
-
 const EVENT_COLUMNS: &str = "id, event_id, room, event_type, sender, state_key, depth, at_ms, position, timeline_order, \
      state_before, state_after, countable, thread, thread_countable, flags, json, auth_rank, auth";
 /// A row that stood in for an event known by name only becomes the event, also in the room that it proves to be of; of every other
@@ -206,6 +205,7 @@ pub(super) async fn write_batches(
     db: &impl ConnectionTrait,
     batches: &[EventBatch],
     positions: &Positions,
+    changes: &Changes,
 ) -> Result<Vec<Written>, Error> {
     let mut rows = Rows::default();
     let mut written = Vec::with_capacity(batches.len());
@@ -213,10 +213,49 @@ pub(super) async fn write_batches(
         if batch.broken.load(Ordering::Acquire) {
             return Err(Error::Undone);
         }
-        written.push(rows.collect(batch, positions));
+        let collected = rows.collect(batch, positions);
+        note(batch, collected.upto, positions, changes);
+        written.push(collected);
     }
     rows.write(db).await?;
     Ok(written)
+}
+
+/// Notes what the batch changes. Before its commit, so that nobody reads the change without knowing of it.
+fn note(batch: &EventBatch, upto: Position, positions: &Positions, changes: &Changes) {
+    let EventBatch { room, .. } = *batch;
+    let is_mute = batch.memberships.is_empty()
+        && batch.actions.is_empty()
+        && batch.redactions.is_empty()
+        && batch.gaps.is_empty()
+        && batch.filled_gaps.is_empty()
+        && batch.events.is_empty();
+    if is_mute {
+        return;
+    }
+    let upto = if upto == 0 { positions.take() } else { upto };
+    changes.note(Topic::Room(room), upto);
+    for event in &batch.events {
+        if event.flags & events::LOCAL != 0 && event.state_key.is_none() {
+            changes.note(Topic::Reading(room, event.sender), upto);
+        }
+    }
+    for action in &batch.actions {
+        changes.note(Topic::Reading(room, action.user), upto);
+    }
+    for Membership { user, .. } in &batch.memberships {
+        changes.note(Topic::Memberships(*user), upto);
+        changes.note(Topic::Reading(room, *user), upto);
+    }
+    if !batch.memberships.is_empty() {
+        changes.note(Topic::Members(room), upto);
+    }
+    if !(batch.gaps.is_empty() && batch.filled_gaps.is_empty()) {
+        changes.note(Topic::Gaps(room), upto);
+    }
+    if !batch.redactions.is_empty() {
+        changes.note(Topic::Redactions(room), upto);
+    }
 }
 
 /// The rows of a group, table by table.
@@ -320,12 +359,12 @@ impl Rows {
             execute(db, "DELETE FROM state_snapshots WHERE id = $1", values![snapshot]).await?;
         }
         insert(db, &format!("events ({EVENT_COLUMNS})"), EVENT_REPLACE, self.events).await?;
-        for (room, head) in self.heads {
-            const SET_HEAD: &str = "UPDATE rooms SET snapshot = $1, extremities = $2, last_order = $3, countable = $4 WHERE id = $5";
-            let row =
-                values![head.snapshot, head.extremities, head.last_order, head.countable, room];
-            execute(db, SET_HEAD, row).await?;
-        }
+        let heads = self.heads.into_iter().map(|(room, head)| {
+            values![room, head.snapshot, head.extremities, head.last_order, head.countable]
+        });
+        in_chunks(db, ("UPDATE rooms SET snapshot = v.column2, extremities = v.column3, last_order = v.column4, \
+             countable = v.column5 FROM (", ") AS v WHERE rooms.id = v.column1"), heads.collect())
+        .await?;
         const MEMBERSHIP_REPLACE: &str = "ON CONFLICT (user_id, room) DO UPDATE SET membership = excluded.membership, \
              event = excluded.event, position = excluded.position, \
              since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
@@ -433,30 +472,4 @@ fn event_row(room: Id, event: &NewEvent, position: Option<Position>) -> Vec<Valu
         event.auth.as_ref().map(|auth| auth.rank),
         event.auth.as_ref().map(|auth| auth.auth.clone()),
     ]
-}
-
-/// `INSERT INTO target VALUES …` for all `rows`, several a statement.
-pub(crate) async fn insert(
-    db: &impl ConnectionTrait,
-    target: &str,
-    conflict: &str,
-    rows: Vec<Vec<Value>>,
-) -> Result<(), Error> {
-    let mut rows = rows.into_iter().peekable();
-    let mut left = rows.len();
-    while let Some(first) = rows.peek() {
-        let columns = first.len();
-        let take = CHUNKS.into_iter().find(|size| *size <= left).unwrap_or(1);
-        let groups: Vec<String> = (0..take)
-            .map(|row| {
-                let marks: Vec<String> =
-                    (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
-                format!("({})", marks.join(", "))
-            })
-            .collect();
-        let sql = format!("INSERT INTO {target} VALUES {} {conflict}", groups.join(", "));
-        execute(db, &sql, rows.by_ref().take(take).flatten().collect()).await?;
-        left -= take;
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Id, Position, Txn, execute, query_all, values};
+use super::{Error, Id, Position, Topic, Txn, execute, query_all, values};
 
 /// A user's cross-signing key.
 #[derive(Debug, Clone)]
@@ -132,7 +132,7 @@ pub async fn insert_signature_change(
 ) -> Result<Position, Error> {
     const UPSERT: &str = "INSERT INTO signature_changes (signer, target_user, position) VALUES ($1, $2, $3) \
          ON CONFLICT (signer, target_user) DO UPDATE SET position = excluded.position";
-    let position = txn.next_position();
+    let position = txn.next_position_of(Topic::DeviceLists);
     execute(txn.db(), UPSERT, values![signer, target_user, position]).await?;
     Ok(position)
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Id, Position, Txn, execute, query_all, query_one, values};
+use super::{Error, Id, Position, Topic, Txn, execute, query_all, query_one, values};
 
 /// Most users one device list delta names; a client further behind is told the oldest first.
 pub const USERS_MAX: i64 = 100_000;
@@ -40,7 +40,7 @@ pub async fn insert_change(
 ) -> Result<Position, Error> {
     const UPSERT: &str = "INSERT INTO device_list_changes (user_id, device_id, position, announced) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (user_id, device_id) DO UPDATE SET position = excluded.position, announced = excluded.announced";
-    let position = txn.next_position();
+    let position = txn.next_position_of(Topic::DeviceLists);
     execute(txn.db(), UPSERT, values![user, device_id, position, i64::from(announced)]).await?;
     Ok(position)
 }

@@ -194,6 +194,19 @@ pub async fn list_brief_by_name(
     Ok(found)
 }
 
+/// The ids of up to `limit` events of a room's timeline with `order < before`, newest first.
+pub async fn list_ids_before(
+    db: &Database,
+    room: Id,
+    before: i64,
+    limit: u64,
+) -> Result<Vec<Id>, Error> {
+    const LIST: &str = "SELECT id FROM events WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3";
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    let rows = query_all(db.read(), LIST, values![room, before, limit]).await?;
+    rows.iter().map(|row| row.get(0)).collect()
+}
+
 /// Up to `limit` events of a room's timeline with `order < before`, newest first.
 pub async fn list_timeline_before(
     db: &Database,
@@ -248,14 +261,15 @@ pub async fn find_transaction(
     row.map(|row| row.get(0)).transpose()
 }
 
-/// The transaction id under which `device` sent this event, if it did.
-pub async fn find_transaction_id(
+/// What `device` sent, in no order: to which endpoint, under which transaction id, which event. No limit: it is read once, and what
+/// is old is forgotten.
+pub async fn list_transactions(
     db: &Database,
     device: Id,
-    event: Id,
-) -> Result<Option<String>, Error> {
-    const FIND: &str = "SELECT txn_id FROM sent_transactions WHERE event = $1 AND device = $2";
-    query_one(db.read(), FIND, values![event, device]).await?.map(|row| row.get(0)).transpose()
+) -> Result<Vec<(String, String, Id)>, Error> {
+    const LIST: &str = "SELECT endpoint, txn_id, event FROM sent_transactions WHERE device = $1";
+    let rows = query_all(db.read(), LIST, values![device]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 
 /// Which children of an event are asked for.

@@ -9,6 +9,12 @@ pub struct Gap {
     pub timeline_order: i64,
 }
 
+/// Whether any history of a room is missing.
+pub async fn has_gaps(db: &Database, room: Id) -> Result<bool, Error> {
+    const FIND: &str = "SELECT 1 FROM backward_extremities WHERE room = $1 LIMIT 1";
+    Ok(query_one(db.read(), FIND, values![room]).await?.is_some())
+}
+
 /// The gaps of a room that lie within `limit` places before `before`, newest first, at most 20.
 pub async fn list_gaps_before(
     db: &Database,

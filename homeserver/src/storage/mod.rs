@@ -6,8 +6,11 @@
 
 mod append;
 mod boots;
+mod changes;
 mod entity;
 mod ids;
+mod insert;
+mod kept;
 mod migration;
 mod names;
 mod open;
@@ -46,11 +49,13 @@ mod server_keys;
 pub mod staging;
 pub mod unread;
 
-pub(crate) use append::insert;
 pub use append::{
     EventBatch, Membership, NewAuth, NewEvent, NewRoom, NewSnapshot, Redaction, Relation,
     RoomUpdate, Thread, TransactionKey, UserAction,
 };
+pub use changes::{Changes, Topic};
+pub(crate) use insert::insert;
+pub use kept::Kept;
 pub use names::{Names, StateKey};
 pub use open::Database;
 pub use sql::{Row, row};

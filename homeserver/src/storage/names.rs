@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-use super::{Database, Error, Id, append::insert, execute, query_all, query_one, values};
+use super::{Database, Error, Id, execute, insert, query_all, query_one, values};
 
 /// Entries a cache holds before it starts afresh; an entry is about 150 bytes.
 const CACHE_MAX: usize = 200_000;

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Id, Txn, execute, insert, query_all, query_one, values};
+use super::{Error, Id, Topic, Txn, execute, insert, query_all, query_one, values};
 
 /// A key to store or as claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub async fn insert_one_time_keys(
     const FORGET: &str =
         "DELETE FROM one_time_keys WHERE user_id = $1 AND device_id = $2 AND epoch <> $3";
     execute(txn.db(), FORGET, values![owner.user, owner.device_id, owner.epoch]).await?;
-    let position = txn.next_position();
+    let position = txn.next_position_of(Topic::Keys(owner.user));
     let rows = keys
         .iter()
         .map(|key| {
@@ -125,6 +125,7 @@ pub async fn upsert_fallback_key(
         key.key_id.as_str(),
         key.json.as_str()
     ];
+    txn.next_position_of(Topic::Keys(owner.user));
     execute(txn.db(), UPSERT, row).await?;
     Ok(())
 }
@@ -142,6 +143,7 @@ pub async fn list_unused_fallback_types(
 
 /// Forgets all of a device's one-time and fallback keys: its identity changed.
 pub async fn delete_one_time_keys(txn: &Txn, user: Id, device_id: &str) -> Result<(), Error> {
+    txn.next_position_of(Topic::Keys(user));
     for table in ["one_time_keys", "fallback_keys"] {
         let sql = format!("DELETE FROM {table} WHERE user_id = $1 AND device_id = $2");
         execute(txn.db(), &sql, values![user, device_id]).await?;

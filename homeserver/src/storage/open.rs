@@ -19,7 +19,7 @@ use sea_orm::{
 };
 
 use super::{
-    Error, EventBatch, Id, Names, Position, Txn, Written,
+    Changes, Error, EventBatch, Id, Names, Position, Txn, Written,
     boots::Boots,
     ids::Ids,
     migration, query_one, says_full, values,
@@ -28,6 +28,9 @@ use super::{
 
 /// Connections that read at the same time.
 const READERS: u32 = 8;
+/// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below.
+const WRITER_CACHE: &str = "-8000";
+const READER_CACHE: &str = "-2000";
 /// A statement that waits longer than this for a lock or a connection fails.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -126,6 +129,11 @@ impl Database {
         &self.0.names
     }
 
+    /// What changed when, since the start.
+    pub fn changes(&self) -> &Changes {
+        self.0.writer.changes()
+    }
+
     /// The newest position whose commit is visible to readers.
     pub fn position(&self) -> Position {
         self.0.writer.position()
@@ -180,8 +188,6 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(WAIT_MAX)
-        .pragma("cache_size", "-16000")
-        .pragma("mmap_size", "268435456")
         .pragma("temp_store", "MEMORY")
         .pragma("journal_size_limit", "67108864");
     let database_error = |error: sea_orm::sqlx::Error| {
@@ -195,18 +201,24 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .acquire_timeout(WAIT_MAX)
         .idle_timeout(None)
         .max_lifetime(None)
+        .test_before_acquire(false)
         .before_acquire(|connection, _| {
             // SQLite ends a transaction by itself when the disk is full; the driver believes it is open, and the next would be a
             // part of it that no commit ever ends.
             Box::pin(async { Ok(!connection.is_in_transaction()) })
         });
+    let writing = options.clone().pragma("cache_size", WRITER_CACHE);
     let writer = writer
-        .connect_with(options.clone().auto_vacuum(SqliteAutoVacuum::Incremental))
+        .connect_with(writing.auto_vacuum(SqliteAutoVacuum::Incremental))
         .await
         .map_err(database_error)?;
-    let reader = SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(WAIT_MAX);
-    let reader =
-        reader.connect_with(options.pragma("query_only", "true")).await.map_err(database_error)?;
+    // A file does not go away as a server does: asking before each use whether it is there would double the cost of a read.
+    let reader = SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(WAIT_MAX)
+        .test_before_acquire(false);
+    let reading = options.pragma("cache_size", READER_CACHE).pragma("query_only", "true");
+    let reader = reader.connect_with(reading).await.map_err(database_error)?;
     Ok((
         SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
         SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),

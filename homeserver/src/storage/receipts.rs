@@ -1,6 +1,6 @@
 //! Receipts: the newest per room, user, kind and thread.
 
-use super::{Database, Error, Id, Position, Row, execute, query_all, values};
+use super::{Database, Error, Id, Position, Row, Topic, execute, query_all, values};
 
 /// A receipt's row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +56,8 @@ pub async fn upsert_receipt(db: &Database, receipt: Receipt) -> Result<bool, Err
         Box::pin(async move {
             let Receipt { room, user, kind, thread, event_id, at_ms, .. } = receipt;
             let waiting = values![room, user, kind.as_str(), thread.as_str(), at_ms];
-            let position = txn.next_position();
+            txn.next_position_of(Topic::Reading(room, user));
+            let position = txn.next_position_of(Topic::Receipts(room));
             let passed = values![user, room, order, thread.as_str()];
             let row = values![room, user, kind, thread, event_id, order, at_ms, position];
             let stored = execute(txn.db(), UPSERT, row).await? == 1;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Database, Error, Id, Position, Row, execute, query_all, query_one, values};
+use super::{Database, Error, Id, Position, Row, Topic, execute, query_all, query_one, values};
 
 /// A room's row.
 #[derive(Debug, Clone)]
@@ -147,7 +147,10 @@ pub async fn find_membership(
 pub async fn forget_room(db: &Database, user: Id, room: Id) -> Result<(), Error> {
     const FORGET: &str = "UPDATE memberships SET forgotten = 1 WHERE user_id = $1 AND room = $2";
     db.write(move |txn| {
-        Box::pin(async move { execute(txn.db(), FORGET, values![user, room]).await.map(|_| ()) })
+        Box::pin(async move {
+            txn.next_position_of(Topic::Memberships(user));
+            execute(txn.db(), FORGET, values![user, room]).await.map(|_| ())
+        })
     })
     .await
 }

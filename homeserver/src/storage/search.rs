@@ -1,8 +1,8 @@
 //! The index of words: which events hold them. Both databases' ways of full text stand here and nowhere else.
 
 use super::{
-    Database, Error, Id, Position, Row, Txn, events::StoredEvent, execute, open::is_sqlite,
-    query_all, query_one, values,
+    Database, Error, Id, Position, Row, Txn, events::StoredEvent, execute,
+    insert::insert_or_replace, open::is_sqlite, query_all, query_one, values,
 };
 
 /// The words of one event.
@@ -90,9 +90,7 @@ pub async fn update_index(
     let sqlite = is_sqlite(db.read());
     db.write(move |txn| {
         Box::pin(async move {
-            for words in added {
-                insert_words(txn, sqlite, words).await?;
-            }
+            insert_words(txn, sqlite, added).await?;
             let column = if sqlite { "rowid" } else { "position" };
             for position in removed {
                 let sql = format!("DELETE FROM search_index WHERE {column} = $1");
@@ -105,13 +103,16 @@ pub async fn update_index(
     .await
 }
 
-async fn insert_words(txn: &Txn, sqlite: bool, words: Words) -> Result<(), Error> {
-    let Words { position, room, body, name, topic } = words;
+async fn insert_words(txn: &Txn, sqlite: bool, added: Vec<Words>) -> Result<(), Error> {
     if sqlite {
-        const INSERT: &str = "INSERT OR REPLACE INTO search_index (rowid, room, body, name, topic) VALUES ($1, $2, $3, $4, $5)";
-        let row = values![position, room_word(room), body, name, topic];
-        execute(txn.db(), INSERT, row).await?;
-    } else {
+        let row = |Words { position, room, body, name, topic }| {
+            values![position, room_word(room), body, name, topic]
+        };
+        let rows = added.into_iter().map(row).collect();
+        let columns = "search_index (rowid, room, body, name, topic)";
+        return insert_or_replace(txn.db(), columns, rows).await;
+    }
+    for Words { position, room, body, name, topic } in added {
         const INSERT: &str = "INSERT INTO search_index (position, room, words) VALUES ($1, $2, \
              setweight(to_tsvector('simple', $3), 'A') || setweight(to_tsvector('simple', $4), 'B') || \
              setweight(to_tsvector('simple', $5), 'C')) ON CONFLICT (position) DO NOTHING";

@@ -2,7 +2,7 @@
 
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Id, Position, Txn, execute, query_all, values};
+use super::{Error, Id, Position, Topic, Txn, execute, query_all, values};
 
 /// A message waiting for a device of ours.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub struct ToDeviceMessage {
 pub async fn insert_to_device(txn: &Txn, device: Id, json: &str) -> Result<Position, Error> {
     const INSERT: &str =
         "INSERT INTO to_device_messages (device, position, json) VALUES ($1, $2, $3)";
-    let position = txn.next_position();
+    let position = txn.next_position_of(Topic::ToDevice(device));
     execute(txn.db(), INSERT, values![device, position, json]).await?;
     Ok(position)
 }

@@ -24,10 +24,12 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Error, EventBatch, Position, append, execute, ids::Ids, values};
+use super::{Changes, Error, EventBatch, Position, Topic, append, execute, ids::Ids, values};
 
 /// Most batches or pieces of work in one commit.
 const GROUP_MAX: usize = 256;
+/// How often others may run before a group is closed.
+const TURNS: usize = 2;
 /// Most requests waiting for the writer before callers have to wait to enqueue.
 const QUEUE_MAX: usize = 16_384;
 
@@ -41,6 +43,7 @@ type Work = Box<dyn for<'t> FnOnce(&'t Txn) -> BoxFuture<'t, Outcome> + Send>;
 pub struct Txn {
     txn: DatabaseTransaction,
     positions: Arc<Positions>,
+    changes: Arc<Changes>,
 }
 
 impl Txn {
@@ -52,6 +55,13 @@ impl Txn {
     /// Takes the next position; it becomes visible with this commit.
     pub fn next_position(&self) -> Position {
         self.positions.take()
+    }
+
+    /// As [`Txn::next_position`], for a change of `topic`.
+    pub fn next_position_of(&self, topic: Topic) -> Position {
+        let position = self.positions.take();
+        self.changes.note(topic, position);
+        position
     }
 }
 
@@ -93,9 +103,14 @@ pub(super) struct Writer {
     /// Batches skip the bounded queue's wait: a room enqueues while it holds its turn.
     batches: mpsc::UnboundedSender<Job>,
     positions: Arc<Positions>,
+    changes: Arc<Changes>,
 }
 
 impl Writer {
+    pub(super) fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     pub(super) fn position(&self) -> Position {
         self.positions.committed.load(Ordering::Acquire)
     }
@@ -155,16 +170,18 @@ pub(super) fn start(db: DatabaseConnection, ids: Arc<Ids>, position: Position) -
         taken: AtomicI64::new(position),
         committed: AtomicI64::new(position),
     });
-    let writing = Loop { db, ids, positions: positions.clone() };
+    let changes = Arc::new(Changes::new(position));
+    let writing = Loop { db, ids, positions: positions.clone(), changes: changes.clone() };
     // The one task that is not in the list of background loops: it ends with the database that owns it.
     tokio::spawn(writing.run(jobs, batch_jobs));
-    Writer { queue, batches, positions }
+    Writer { queue, batches, positions, changes }
 }
 
 struct Loop {
     db: DatabaseConnection,
     ids: Arc<Ids>,
     positions: Arc<Positions>,
+    changes: Arc<Changes>,
 }
 
 type AppendJob = (EventBatch, oneshot::Sender<Result<Written, Error>>);
@@ -178,6 +195,10 @@ impl Loop {
                 Some(job) = jobs.recv() => job,
                 else => break,
             };
+            // Whoever is ready to enqueue comes along: a commit costs the same for one as for many. Nobody is waited for.
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
             let (mut appends, mut works, mut stop) = (Vec::new(), Vec::new(), None);
             let mut sort = |job| match job {
                 Job::Append { batch, answer } => appends.push((*batch, answer)),
@@ -238,7 +259,7 @@ impl Loop {
 
     async fn commit_group(&self, batches: &[EventBatch]) -> Result<Vec<Written>, Error> {
         let txn = self.begin().await?;
-        let written = append::write_batches(&txn, batches, &self.positions).await?;
+        let written = append::write_batches(&txn, batches, &self.positions, &self.changes).await?;
         self.commit(txn).await?;
         Ok(written)
     }
@@ -274,7 +295,8 @@ impl Loop {
                 outcomes.push(Err(error.clone()));
                 continue;
             }
-            let piece = Txn { txn: group.begin().await?, positions: self.positions.clone() };
+            let (positions, changes) = (self.positions.clone(), self.changes.clone());
+            let piece = Txn { txn: group.begin().await?, positions, changes };
             let outcome = work(&piece).await;
             let ended =
                 if outcome.is_ok() { piece.txn.commit().await } else { piece.txn.rollback().await };

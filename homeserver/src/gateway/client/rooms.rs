@@ -24,7 +24,6 @@ use crate::{
         membership::{self, Removal},
         upgrade,
     },
-    storage::rooms,
 };
 
 pub(in crate::gateway) fn routes() -> Router<Server> {
@@ -245,8 +244,9 @@ async fn joined(
     requester: Requester,
     _request: Matrix<joined_rooms::v3::Request>,
 ) -> Result<Matrix<joined_rooms::v3::Response>, ApiError> {
-    let standings = rooms::list_memberships(&engine.app().db, requester.user).await?;
-    let joined = standings.into_iter().filter(|standing| standing.membership == "join");
-    let room_ids = joined.filter_map(|standing| standing.room_id.try_into().ok()).collect();
+    let standings = engine.standings(requester.user).await?;
+    let joined = standings.iter().filter(|standing| standing.membership == "join");
+    let room_ids =
+        joined.filter_map(|standing| standing.room_id.as_str().try_into().ok()).collect();
     Ok(Matrix(joined_rooms::v3::Response::new(room_ids)))
 }

@@ -1,6 +1,9 @@
 //! `POST /keys/claim`: each one-time key is given to one asker, the oldest first; then the fallback key.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use ruma::{
@@ -13,7 +16,7 @@ use super::{Error, is_local, remote};
 use crate::{
     app::App,
     storage::{
-        self, Id,
+        self, Id, Topic,
         one_time_keys::{Owner, StoredKey, claim_fallback_key, claim_one_time_key},
     },
 };
@@ -85,6 +88,7 @@ async fn claim_local(app: &App, claims: Claims) -> Result<ClaimedKeys, Error> {
         return Err(Error::TooLarge(format!("at most {CLAIMS_MAX} keys can be claimed at once")));
     }
     let owners: Vec<Id> = wanted.iter().map(|(user, ..)| *user).collect();
+    let changed: BTreeSet<Id> = owners.iter().copied().collect();
     let epoch = app.db.epoch().to_owned();
     let write = app.db.write(move |txn| {
         Box::pin(async move {
@@ -100,7 +104,9 @@ async fn claim_local(app: &App, claims: Claims) -> Result<ClaimedKeys, Error> {
                 }
             }
             // The owners' counts are part of their sync.
-            txn.next_position();
+            for user in changed {
+                txn.next_position_of(Topic::Keys(user));
+            }
             Ok::<_, storage::Error>(claimed)
         })
     });

@@ -20,7 +20,7 @@ pub use table::{Presence, Shown};
 use super::{Engine, Error};
 use crate::{
     auth::Requester,
-    storage::{Id, mutual_rooms, rooms},
+    storage::{Id, mutual_rooms},
 };
 
 /// Most bytes of a status message.
@@ -222,7 +222,7 @@ async fn audience(
 ) -> Result<(HashSet<Id>, BTreeSet<OwnedServerName>), Error> {
     let app = engine.app();
     let (mut users, mut servers) = (HashSet::new(), BTreeSet::new());
-    let standings = rooms::list_memberships(&app.db, user).await?;
+    let standings = engine.standings(user).await?;
     let joined = standings.iter().rev().filter(|standing| standing.membership == "join");
     for standing in joined.take(ROOMS_MAX) {
         let Ok(room_id) = RoomId::parse(&standing.room_id) else { continue };

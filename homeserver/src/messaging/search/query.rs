@@ -12,7 +12,7 @@ use crate::{
     auth::Requester,
     messaging::{Engine, Error, Membership, Room, event_filter, visibility::Sight},
     storage::{
-        Id, rooms,
+        Id,
         search::{self, Fields, Match, Order, Wanted},
     },
 };
@@ -123,9 +123,9 @@ async fn searched_rooms(
     requester: &Requester,
     filter: &RoomEventFilter,
 ) -> Result<HashMap<Id, OwnedRoomId>, Error> {
-    let standings = rooms::list_memberships(&engine.app().db, requester.user).await?;
+    let standings = engine.standings(requester.user).await?;
     let mut searched = HashMap::new();
-    for standing in standings.into_iter().rev() {
+    for standing in standings.iter().rev() {
         let membership = Membership::parse(&standing.membership);
         let was_in =
             matches!(membership, Some(Membership::Join | Membership::Leave | Membership::Ban));

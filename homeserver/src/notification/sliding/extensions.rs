@@ -15,7 +15,7 @@ use crate::{
     app::App,
     auth::Requester,
     messaging::Membership,
-    notification::{Error, account_data, devices, ephemeral, response::Event},
+    notification::{Error, Sync, account_data, devices, ephemeral, response::Event},
     storage::{Position, unread},
 };
 
@@ -34,11 +34,12 @@ pub(super) fn check(request: &Request) -> Result<(), Error> {
 /// Deletes the messages that the client came back with the cursor of.
 pub(super) async fn acknowledge(
     app: &App,
+    state: &Sync,
     requester: &Requester,
     request: &Request,
 ) -> Result<(), Error> {
     match request.extensions.to_device.as_ref().and_then(|wanted| since(app, wanted)) {
-        Some(since) => devices::acknowledge(app, requester.device, since).await,
+        Some(since) => devices::acknowledge(app, state, requester.device, since).await,
         None => Ok(()),
     }
 }
@@ -140,7 +141,7 @@ async fn to_device(look: &Look<'_>, wanted: &request::ToDevice) -> Result<ToDevi
     let limit =
         wanted.limit.map_or(devices::TO_DEVICE_MAX, |limit| limit.min(devices::TO_DEVICE_MAX));
     let span = (since(app, wanted).unwrap_or(0), look.now.position);
-    let messages = devices::to_device(app, look.requester, span, limit).await?;
+    let messages = devices::to_device(app, look.state, look.requester, span, limit).await?;
     Ok(ToDevice { next_batch: Cursor::write(app, messages.upto), events: messages.events })
 }
 
@@ -149,14 +150,15 @@ async fn end_to_end(look: &Look<'_>) -> Result<EndToEnd, Error> {
     let device_lists = match look.since {
         Some(since) => {
             let span = (since.position, look.now.position);
-            devices::device_lists(app, requester.user, span).await?
+            devices::device_lists(look.engine, requester.user, span).await?
         }
         None => Default::default(),
     };
+    let keys = devices::keys(app, look.state, requester).await?;
     Ok(EndToEnd {
         device_lists,
-        device_one_time_keys_count: devices::one_time_key_counts(app, requester).await?,
-        device_unused_fallback_key_types: devices::unused_fallback_types(app, requester).await?,
+        device_one_time_keys_count: keys.one_time.clone(),
+        device_unused_fallback_key_types: keys.unused_fallback.clone(),
     })
 }
 

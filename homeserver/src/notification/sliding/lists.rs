@@ -45,7 +45,7 @@ const BUMPING: [&str; 9] = [
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub room_id: OwnedRoomId,
-    pub membership: StoredMembership,
+    pub membership: Arc<StoredMembership>,
     pub standing: Membership,
     /// `None`: only known by an invite.
     pub room: Option<Arc<Room>>,
@@ -87,8 +87,8 @@ pub(super) async fn candidates(look: &Look<'_>) -> Result<Vec<Candidate>, Error>
     }
     let (app, user) = (look.engine.app(), look.requester.user);
     let direct = direct_rooms(look).await?;
-    let memberships = rooms::list_memberships(&app.db, user).await?;
-    let is_unknown_gone = |membership: &StoredMembership| {
+    let memberships = look.engine.standings(user).await?;
+    let is_unknown_gone = |membership: &Arc<StoredMembership>| {
         Membership::parse(&membership.membership).is_some_and(is_gone)
             && !membership.forgotten
             && !look.base.rooms.contains_key(&membership.room)
@@ -98,7 +98,7 @@ pub(super) async fn candidates(look: &Look<'_>) -> Result<Vec<Candidate>, Error>
         false => Vec::new(),
     };
     let mut candidates = Vec::new();
-    for membership in memberships {
+    for membership in memberships.iter().cloned() {
         match candidate(look, membership, &removals, &direct).await {
             Ok(found) => candidates.extend(found),
             Err(error) if error.is_passing() => return Err(error),
@@ -111,7 +111,7 @@ pub(super) async fn candidates(look: &Look<'_>) -> Result<Vec<Candidate>, Error>
 
 async fn candidate(
     look: &Look<'_>,
-    membership: StoredMembership,
+    membership: Arc<StoredMembership>,
     removals: &[Id],
     direct: &HashSet<String>,
 ) -> Result<Option<Candidate>, Error> {

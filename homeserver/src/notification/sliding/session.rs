@@ -66,7 +66,7 @@ impl Session {
                 None => return Err(Error::UnknownPos),
             },
         };
-        extensions::acknowledge(engine.app(), requester, &request).await?;
+        extensions::acknowledge(engine.app(), state, requester, &request).await?;
         let since = base.token.clone();
         Ok(Self { key, request, base, since })
     }
@@ -126,7 +126,7 @@ impl Session {
         self.since = self.base.token.clone();
         if let (Some(wanted), Some(cursor)) = (&mut self.request.extensions.to_device, to_device) {
             wanted.since = Some(cursor);
-            extensions::acknowledge(engine.app(), requester, &self.request).await?;
+            extensions::acknowledge(engine.app(), state, requester, &self.request).await?;
         }
         Ok(())
     }

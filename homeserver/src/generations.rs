@@ -9,7 +9,7 @@ use crate::storage::Id;
 
 /// Values with their weights. Cheap to ask; a value is copied out.
 #[derive(Debug)]
-pub(super) struct Generations<V> {
+pub(crate) struct Generations<V> {
     kept: Mutex<Kept<V>>,
     /// What both generations together may weigh.
     weight_max: usize,
@@ -23,12 +23,12 @@ struct Kept<V> {
 }
 
 impl<V: Clone> Generations<V> {
-    pub(super) fn new(weight_max: usize) -> Self {
+    pub(crate) fn new(weight_max: usize) -> Self {
         let kept = Kept { young: HashMap::new(), old: HashMap::new(), young_weight: 0 };
         Self { kept: Mutex::new(kept), weight_max }
     }
 
-    pub(super) fn find(&self, id: Id) -> Option<V> {
+    pub(crate) fn find(&self, id: Id) -> Option<V> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((value, _)) = kept.young.get(&id) {
             return Some(value.clone());
@@ -38,12 +38,12 @@ impl<V: Clone> Generations<V> {
         Some(value)
     }
 
-    pub(super) fn keep(&self, id: Id, value: V, weight: usize) {
+    pub(crate) fn keep(&self, id: Id, value: V, weight: usize) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(id, (value, weight), self.weight_max);
     }
 
-    pub(super) fn forget(&self, ids: &[Id]) {
+    pub(crate) fn forget(&self, ids: &[Id]) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for id in ids {
             kept.young.remove(id);
