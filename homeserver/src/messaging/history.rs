@@ -200,10 +200,17 @@ async fn pdus_before(
     let count = usize::try_from(limit).unwrap_or(usize::MAX);
     {
         let seen = room.seen();
-        let recent = seen.recent.iter().rev().filter(|pdu| pdu.place.order < Some(before));
-        let recent: Vec<_> = recent.take(count).cloned().collect();
-        if recent.len() == count {
-            return Ok(recent);
+        let older = seen.recent.iter().rev().filter(|pdu| pdu.place.order < Some(before));
+        let mut recent = Vec::with_capacity(count.min(seen.recent.len()));
+        for pdu in older {
+            recent.push(pdu.clone());
+            if recent.len() == count {
+                return Ok(recent);
+            }
+            // What was fetched since to go before it is not among them.
+            if pdu.place.is_after_gap() {
+                break;
+            }
         }
     }
     let ids = events::list_ids_before(&engine.app().db, room.id, before, limit).await?;
