@@ -200,10 +200,11 @@ async fn pdus_before(
     let count = usize::try_from(limit).unwrap_or(usize::MAX);
     {
         let seen = room.seen();
-        let older = seen.recent.iter().rev().filter(|pdu| pdu.place.order < Some(before));
         let mut recent = Vec::with_capacity(count.min(seen.recent.len()));
-        for pdu in older {
-            recent.push(pdu.clone());
+        for pdu in seen.recent.iter().rev() {
+            if pdu.place.order < Some(before) {
+                recent.push(pdu.clone());
+            }
             if recent.len() == count {
                 return Ok(recent);
             }
