@@ -80,8 +80,11 @@ async fn children(
     {
         let seen = sight.room.seen();
         let front = seen.recent.front().and_then(|pdu| pdu.place.order);
-        if front.is_some_and(|front| front <= oldest) {
-            for pdu in seen.recent.iter().filter(|pdu| pdu.place.order > Some(oldest)) {
+        // What was fetched since for a gap among them is not there.
+        let newer = || seen.recent.iter().filter(|pdu| pdu.place.order > Some(oldest));
+        let is_whole = !newer().any(|pdu| pdu.place.is_after_gap());
+        if is_whole && front.is_some_and(|front| front <= oldest) {
+            for pdu in newer() {
                 let relation = pdu.relation().and_then(|to| Some((to.rel_type?, to.event_id?)));
                 let Some((rel_type, parent)) = relation else { continue };
                 if pdu.place.redacted_by.is_none() {
