@@ -92,6 +92,7 @@ fn lift_limits(fields: &mut serde_json::Map<String, serde_json::Value>) {
         "rc_3pid_validation",
         "rc_registration_token_validity",
         "rc_joins_per_room",
+        "rc_room_creation",
         "rc_key_requests",
         "rc_presence",
     ];
