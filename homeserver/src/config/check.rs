@@ -112,6 +112,10 @@ impl Config {
             let text = "must be sqlite:FILE or postgres://user:password@host/database";
             problems.add("database.url", text);
         }
+        if self.database.cache_mib == 0 {
+            problems
+                .add("database.cache_mib", "must be 1 or more; 32 is enough for a small server");
+        }
     }
 
     fn check_mail(&self, problems: &mut Problems) {

@@ -18,21 +18,22 @@ use std::{
     },
 };
 
-use ruma::{OwnedRoomId, RoomId, RoomVersionId, UserId};
+use ruma::RoomId;
 use tokio::sync::{Notify, OwnedMutexGuard, mpsc, oneshot};
 
 use super::{
     Error,
     applied::{self, Applying},
-    loaded::{self, Loaded},
+    load::Ahead,
+    loaded::Loaded,
     pdu::{Pdu, Place},
     presence::Presence,
     resolve::Node,
-    room::{Extremity, Head, Member, Membership, RECENT_FIRST, Room, Seen},
+    room::{Extremity, Room},
     sent::Sent,
     serial::Serial,
+    shares::Shares,
     spaces::Walks,
-    state,
     state_at::Snapshot,
     typing::Typing,
     wishes::Known,
@@ -43,22 +44,11 @@ use crate::{
     storage::{
         self, Id, Kept, Position, Topic,
         events::{self, StoredEvent},
-        gaps,
-        rooms::{self, StoredMembership, StoredRoom},
-        threads,
+        gaps, loading,
+        rooms::{self, StoredMembership},
     },
 };
 
-/// Bytes of event JSON that is kept.
-const CACHE_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Names of events that are kept; about 50 bytes each.
-const NAMES_MAX: usize = 40_000;
-/// Entries (16 bytes and their tree) of the snapshots that are kept.
-const SNAPSHOT_ENTRIES_MAX: usize = 400_000;
-/// Nodes of auth graphs that are kept; about 100 bytes each.
-const AUTH_NODES_MAX: usize = 400_000;
-/// Users' standings in rooms that are kept; about 250 bytes each.
-const STANDINGS_MAX: usize = 40_000;
 /// Rooms of which it is kept whether history is missing.
 const ROOMS_MAX: usize = 10_000;
 
@@ -99,19 +89,25 @@ struct Inner {
 impl Engine {
     /// An engine with no room loaded, and its applier.
     pub fn start(app: App) -> Self {
-        Self::with_room_bytes(app, loaded::BYTES_MAX)
+        let shares = Shares::of(app.config.database.cache_mib);
+        Self::with(app, shares)
     }
 
     /// The same with another bound on what the rooms in memory weigh.
-    pub fn with_room_bytes(app: App, bytes_max: usize) -> Self {
+    pub fn with_room_bytes(app: App, room_bytes: usize) -> Self {
+        let shares = Shares { room_bytes, ..Shares::of(app.config.database.cache_mib) };
+        Self::with(app, shares)
+    }
+
+    fn with(app: App, shares: Shares) -> Self {
         let (applying, queue) = mpsc::unbounded_channel();
         let serial = Arc::<Serial>::default();
         let engine = Self(Arc::new(Inner {
             app,
-            rooms: Loaded::new(bytes_max),
+            rooms: Loaded::new(shares.room_bytes),
             loading: tokio::sync::Mutex::default(),
-            pdus: Generations::new(CACHE_BYTES_MAX),
-            names: Generations::new(NAMES_MAX),
+            pdus: Generations::new(shares.event_bytes),
+            names: Generations::new(shares.names),
             hasher: RandomState::new(),
             applying,
             applied: AtomicI64::new(0),
@@ -120,14 +116,14 @@ impl Engine {
             typing: Typing::new(serial.clone()),
             presence: Presence::new(serial.clone()),
             serial,
-            snapshots: Generations::new(SNAPSHOT_ENTRIES_MAX),
-            auth_nodes: Generations::new(AUTH_NODES_MAX),
+            snapshots: Generations::new(shares.snapshot_entries),
+            auth_nodes: Generations::new(shares.auth_nodes),
             wishes: Known::default(),
             walks: Walks::default(),
             indexing: tokio::sync::Mutex::default(),
             created_ms: AtomicI64::default(),
             sent: Sent::default(),
-            standings: Kept::new(STANDINGS_MAX),
+            standings: Kept::new(shares.standings),
             gaps: Kept::new(ROOMS_MAX),
         }));
         // It ends when the last engine handle goes: it holds the queue's receiver and only a weak engine.
@@ -254,13 +250,26 @@ impl Engine {
         if let Some(room) = self.loaded(room_id) {
             return Ok(Some(room));
         }
-        let Some(stored) = rooms::find_room(&self.0.app.db, room_id.as_str()).await? else {
+        let stored = rooms::find_room(&self.0.app.db, room_id.as_str()).await?;
+        let Some(stored) = stored.filter(|stored| stored.snapshot.is_some()) else {
             return Ok(None);
         };
-        let Some(snapshot) = stored.snapshot else { return Ok(None) };
-        let room = Arc::new(self.load(stored, snapshot).await?);
-        self.keep(room.clone());
-        Ok(Some(room))
+        let room = self.load(vec![stored], Ahead::Ends).await?.pop().transpose()?;
+        room.map(Some).ok_or(Error::Storage(storage::Error::Damaged { what: "room" }))
+    }
+
+    /// Loads those of `rooms` that are not in memory, in few statements. One that is damaged is left to who asks for it.
+    pub async fn load_rooms(&self, rooms: &[(Id, &RoomId)], ahead: Ahead) -> Result<(), Error> {
+        let is_missing = |(_, room_id): &&(Id, &RoomId)| self.loaded(room_id).is_none();
+        if rooms.iter().all(|room| !is_missing(&room)) {
+            return Ok(());
+        }
+        let _turn = self.0.loading.lock().await;
+        let ids: Vec<Id> = rooms.iter().filter(is_missing).map(|(id, _)| *id).collect();
+        let mut stored = loading::list_rooms(&self.0.app.db, &ids).await?;
+        stored.retain(|stored| stored.snapshot.is_some());
+        self.load(stored, ahead).await?;
+        Ok(())
     }
 
     /// The room, or [`Error::RoomNotFound`].
@@ -303,57 +312,6 @@ impl Engine {
         if let Some(room) = self.loaded(room_id) {
             self.drop_room(&room);
         }
-    }
-
-    async fn load(&self, stored: StoredRoom, snapshot: Id) -> Result<Room, Error> {
-        let damaged = |what| Error::Storage(storage::Error::Damaged { what });
-        let version = RoomVersionId::try_from(stored.version.as_str())
-            .map_err(|_| damaged("room version"))?;
-        let rules = version.rules().ok_or_else(|| damaged("room version"))?;
-        let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
-        let lineage = self.state_at(Some(snapshot)).await?;
-        let extremities =
-            state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
-        let head = Head {
-            state: lineage.state(),
-            lineage,
-            provisional: None,
-            extremities: Vec::new(),
-            last_order: stored.last_order,
-            first_order: stored.first_order,
-            countable: stored.countable,
-            threads: HashMap::new(),
-        };
-        let mut seen = Seen {
-            state: head.state.clone(),
-            snapshot: Some(snapshot),
-            last_order: stored.last_order,
-            countable: stored.countable,
-            last_thread_order: threads::find_last_thread_order(&self.0.app.db, stored.id).await?,
-            ..Seen::default()
-        };
-        for member in rooms::list_members(&self.0.app.db, stored.id).await? {
-            let user_id = UserId::parse(&member.user_id).map_err(|_| damaged("user id"))?;
-            let membership =
-                Membership::parse(&member.membership).ok_or_else(|| damaged("membership"))?;
-            let is_ours = self.0.app.is_ours(user_id.server_name());
-            let (event, position) = (member.event, member.position);
-            seen.position = seen.position.max(position);
-            seen.set_member(member.user, Member { user_id, membership, event, position }, is_ours);
-        }
-        let room = Room::new(stored.id, room_id, version, rules, head, seen);
-        let recent =
-            events::list_timeline_before(&self.0.app.db, stored.id, i64::MAX, RECENT_FIRST).await?;
-        for event in recent.into_iter().rev() {
-            let pdu = self.read(event, &room)?;
-            let mut seen = room.seen_mut();
-            seen.position = seen.position.max(pdu.place.position.unwrap_or_default());
-            seen.push_recent(pdu);
-        }
-        let ends = self.pdus(&room, &extremities).await?;
-        room.head.lock().await.extremities =
-            ends.iter().map(|pdu| Extremity::from(pdu.as_ref())).collect();
-        Ok(room)
     }
 
     /// One event of `room` by its interned id; cached.
@@ -429,6 +387,11 @@ impl Engine {
 
     fn name_key(&self, event_id: &ruma::EventId) -> Id {
         self.0.hasher.hash_one(event_id.as_str()).cast_signed()
+    }
+
+    /// Whether an event is at hand.
+    pub(super) fn is_cached(&self, id: Id) -> bool {
+        self.0.pdus.find(id).is_some()
     }
 
     /// Turns a row into a [`Pdu`] and keeps it.

@@ -10,9 +10,6 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::room::Room;
 
-/// What the rooms in memory may weigh together, in bytes, as [`Room::weight`] estimates it.
-pub(super) const BYTES_MAX: usize = 256 * 1024 * 1024;
-
 /// The rooms in memory.
 #[derive(Debug)]
 pub(super) struct Loaded {

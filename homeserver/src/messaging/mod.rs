@@ -14,6 +14,7 @@ mod funnel;
 mod import;
 mod inbound;
 mod invite_permission;
+mod load;
 mod loaded;
 mod merge;
 mod readings;
@@ -22,6 +23,7 @@ pub mod remote;
 mod resolve;
 mod sent;
 mod serial;
+mod shares;
 
 pub mod aliases;
 pub mod by_time;
@@ -65,6 +67,7 @@ pub mod wishes;
 pub use build::Building;
 pub use draft::{Draft, Transaction};
 pub use engine::Engine;
+pub use load::Ahead;
 pub use pdu::Pdu;
 pub use room::{Member, Membership, Room};
 

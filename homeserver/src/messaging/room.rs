@@ -24,7 +24,7 @@ use crate::storage::{Id, Position, threads::StoredThread};
 /// Timeline events a room keeps ready in memory.
 pub const RECENT_MAX: usize = 100;
 /// Those it begins with when it is loaded: a sync shows ten and must know whether there are more.
-pub const RECENT_FIRST: u64 = 12;
+pub const RECENT_FIRST: usize = 12;
 
 /// What an empty room takes, a member with their name, a server with its name, a slot of state (in `head`, in `seen` and in the
 /// snapshots both come from), and an event beside its JSON. Measured roughly, rounded up.

@@ -4,6 +4,7 @@
 //! process knows of its clients.
 
 mod account_data;
+mod ahead;
 mod devices;
 mod ephemeral;
 mod filter;

@@ -4,10 +4,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use ruma::{OwnedRoomId, api::client::filter::FilterDefinition};
+use ruma::{OwnedRoomId, RoomId, api::client::filter::FilterDefinition};
 
 use super::{
-    Error, Sync, account_data, devices, ephemeral, filter, presence as told_presence,
+    Error, Sync, account_data, ahead, devices, ephemeral, filter, presence as told_presence,
     response::{InvitedRoom, KnockedRoom, Response},
     room::{self, News},
     wait,
@@ -16,7 +16,7 @@ use crate::{
     account::{self, Wishes},
     auth::Requester,
     messaging::{
-        Engine, Membership, Pdu,
+        Ahead, Engine, Membership, Pdu,
         presence::{self, Status},
         tokens::SyncToken,
         wishes,
@@ -47,28 +47,18 @@ pub async fn sync(
     engine: &Engine,
     state: &Sync,
     requester: &Requester,
-    request: SyncRequest,
-) -> Result<Response, Error> {
-    let app = engine.app();
+    request: Box<SyncRequest>,
+) -> Result<Box<Response>, Error> {
     let _connected = presence::connect(engine, requester, request.set_presence).await;
-    let first = state.now(engine).await;
-    let mut since = request.since.as_deref().and_then(|since| state.known(engine, since, &first));
-    match &since {
-        Some(since) => devices::acknowledge(app, state, requester.device, since.to_device).await?,
-        None => state.0.lazy.forget(requester.device),
-    }
+    // What looks stands on the heap, so that a waiting client does not hold the space of a working one.
+    let mut since = Box::pin(begin(engine, state, requester, &request)).await?;
     let at_once = since.is_none() || request.full_state;
     let timeout = if at_once { Duration::ZERO } else { request.timeout };
-    let poll = wait::Poll::new(&app.bell, requester.user, timeout);
+    let poll = wait::Poll::new(&engine.app().bell, requester.user, timeout);
     loop {
         let turn = poll.turn();
-        let now = state.now(engine).await;
-        let wishes = wishes::of(engine, requester.user).await?;
-        let since_now = since.as_ref();
-        let request = &request;
-        let look = Look { engine, state, requester, request, since: since_now, now, wishes };
-        // On the heap, so that a waiting client does not hold the space of a working one.
-        let (response, told) = Box::pin(look.assemble()).await?;
+        let look = Look::now(engine, state, requester, &request, since.as_ref());
+        let (response, told) = Box::pin(look).await?;
         if turn.is_last || at_once || !response.is_empty() {
             return Ok(response);
         }
@@ -76,6 +66,24 @@ pub async fn sync(
         since = Some(told);
         turn.wait().await;
     }
+}
+
+/// From where on to tell, if what the client says it has is known; that it has it, is noted.
+async fn begin(
+    engine: &Engine,
+    state: &Sync,
+    requester: &Requester,
+    request: &SyncRequest,
+) -> Result<Option<SyncToken>, Error> {
+    let now = state.now(engine).await;
+    let since = request.since.as_deref().and_then(|since| state.known(engine, since, &now));
+    match &since {
+        Some(since) => {
+            devices::acknowledge(engine.app(), state, requester.device, since.to_device).await?;
+        }
+        None => state.0.lazy.forget(requester.device),
+    }
+    Ok(since)
 }
 
 /// One look at everything that may be new to a device.
@@ -104,6 +112,21 @@ impl Look<'_> {
     /// Whether the user wants no such event of its sender: messages of ignored users, not what they change.
     pub(super) fn ignores(&self, pdu: &Pdu) -> bool {
         !pdu.is_state() && self.wishes.as_ref().is_some_and(|wishes| wishes.ignores(&pdu.sender))
+    }
+
+    /// Looks: the answer, and the token it goes up to.
+    async fn now(
+        engine: &Engine,
+        state: &Sync,
+        requester: &Requester,
+        request: &SyncRequest,
+        since: Option<&SyncToken>,
+    ) -> Result<(Box<Response>, SyncToken), Error> {
+        let now = state.now(engine).await;
+        let wishes = wishes::of(engine, requester.user).await?;
+        let look = Look { engine, state, requester, request, since, now, wishes };
+        let (response, told) = look.assemble().await?;
+        Ok((Box::new(response), told))
     }
 
     /// The answer, and the token it goes up to.
@@ -157,19 +180,39 @@ impl Look<'_> {
                 asides.receipts = all.unwrap_or_default();
             }
         }
-        for membership in self.engine.standings(requester.user).await?.iter() {
-            if !self.may_have_news(membership, &asides) {
-                continue;
-            }
-            if let Err(error) = self.add_room(membership, &mut asides, &mut response).await {
-                if error.is_passing() {
-                    return Err(error);
+        let standings = self.engine.standings(requester.user).await?;
+        let told: Vec<&StoredMembership> = standings
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|membership| self.may_have_news(membership, &asides))
+            .collect();
+        for some in told.chunks(ahead::ROOMS_AT_ONCE) {
+            self.load_rooms(some).await?;
+            for membership in some {
+                if let Err(error) = self.add_room(membership, &mut asides, &mut response).await {
+                    if error.is_passing() {
+                        return Err(error);
+                    }
+                    tracing::warn!(room_id = membership.room_id, %error, "a room is left out of a sync");
                 }
-                tracing::warn!(room_id = membership.room_id, %error, "a room is left out of a sync");
             }
         }
         response.next_batch = self.now.to_string();
         Ok((response, self.now))
+    }
+
+    /// Loads the rooms that these are about, together.
+    async fn load_rooms(&self, memberships: &[&StoredMembership]) -> Result<(), Error> {
+        let filter = &self.request.filter.room;
+        let is_taken = |membership: &&StoredMembership| {
+            let room_id = <&RoomId>::try_from(membership.room_id.as_str());
+            room_id.is_ok_and(|room_id| filter::takes_room(filter, room_id))
+        };
+        let taken = memberships.iter().copied().filter(is_taken);
+        // A client that is told everything from the beginning is told the state of each room.
+        let is_whole = self.since.is_none() && filter::lazy(filter).is_none();
+        ahead::load_joined(self.engine, taken, if is_whole { Ahead::State } else { Ahead::Ends })
+            .await
     }
 
     /// Whether there may be news of a room. Nothing is read for one without: a user's rooms are more than those where something happens.

@@ -2,12 +2,14 @@
 
 use std::{
     convert::Infallible,
+    error::Error,
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response};
+use futures_util::future::BoxFuture;
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -23,9 +25,10 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
+use tokio_rustls::server::TlsStream;
 use tower::Service;
 
-use super::listeners::Accepted;
+use super::{listeners::Accepted, tls::Certificate};
 use crate::{
     clock::Clock,
     config::{Listen, parse_network},
@@ -128,30 +131,37 @@ impl Connections {
 }
 
 impl Inner {
+    /// Serves a connection to its end. A waiting client holds one: what it does not need then stands on the heap and goes.
     async fn serve(self: Arc<Self>, accepted: Accepted, watcher: Watcher) {
-        match accepted {
-            Accepted::Unix(stream) => {
-                self.speak(stream, Peer::Local, Version::Unknown, watcher).await;
-            }
+        let spoken = match accepted {
+            Accepted::Unix(stream) => self.speak(stream, Peer::Local, Version::Unknown, watcher),
             Accepted::Tcp(stream, address) => {
-                if first_byte(&stream).await {
-                    self.speak(stream, Peer::Plain(address), Version::Unknown, watcher).await;
+                if !first_byte(&stream).await {
+                    return;
                 }
+                self.speak(stream, Peer::Plain(address), Version::Unknown, watcher)
             }
             Accepted::Tls(stream, address, certificate) => {
-                stream.set_nodelay(true).ok();
-                let handshake = certificate.acceptor().accept(stream);
                 // A failed handshake is the client's affair; scanners do it all day.
-                let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME_MAX, handshake).await else { return };
+                let Some(stream) = Box::pin(shake_hands(stream, certificate)).await else { return };
                 let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let version = if two { Version::Two } else { Version::One };
-                self.speak(stream, Peer::Tls(address), version, watcher).await;
+                self.speak(stream, Peer::Tls(address), version, watcher)
             }
+        };
+        if let Err(error) = spoken.await {
+            tracing::debug!(error, "a connection ended");
         }
     }
 
     /// Speaks HTTP until the connection ends.
-    async fn speak<S>(self: &Arc<Self>, stream: S, peer: Peer, version: Version, watcher: Watcher)
+    fn speak<S>(
+        self: &Arc<Self>,
+        stream: S,
+        peer: Peer,
+        version: Version,
+        watcher: Watcher,
+    ) -> BoxFuture<'static, Result<(), Box<dyn Error + Send + Sync>>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -166,9 +176,7 @@ impl Inner {
             Version::Unknown => self.http.clone(),
         };
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
-            tracing::debug!(error, "a connection ended");
-        }
+        Box::pin(watcher.watch(connection.into_owned()))
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
@@ -204,6 +212,16 @@ impl Inner {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies.iter().any(|network| network.contains(&address))
     }
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    certificate: Arc<Certificate>,
+) -> Option<Box<TlsStream<TcpStream>>> {
+    stream.set_nodelay(true).ok();
+    let handshake = certificate.acceptor().accept(stream);
+    let stream = timeout(HANDSHAKE_TIME_MAX, handshake).await.ok()?.ok()?;
+    Some(Box::new(stream))
 }
 
 /// Waits for the first byte: hyper's guess of the HTTP version knows no time limit.

@@ -29,6 +29,7 @@ pub mod events;
 pub mod gaps;
 pub mod jobs;
 pub mod key_backup;
+pub mod loading;
 pub mod media;
 pub mod mutual_rooms;
 pub mod one_time_keys;

@@ -19,9 +19,9 @@ pub struct StoredRoom {
     pub countable: i64,
 }
 
-const ROOM: &str = "SELECT id, room_id, version, snapshot, extremities, last_order, first_order, countable FROM rooms";
+pub(super) const ROOM: &str = "SELECT id, room_id, version, snapshot, extremities, last_order, first_order, countable FROM rooms";
 
-fn room(row: &Row) -> Result<StoredRoom, Error> {
+pub(super) fn room(row: &Row) -> Result<StoredRoom, Error> {
     Ok(StoredRoom {
         id: row.get(0)?,
         room_id: row.get(1)?,
@@ -73,13 +73,16 @@ pub struct StoredSnapshot {
 /// The snapshot with this id.
 pub async fn find_snapshot(db: &Database, id: Id) -> Result<Option<StoredSnapshot>, Error> {
     const FIND: &str = "SELECT id, version, parent, delta FROM state_snapshots WHERE id = $1";
-    let Some(row) = query_one(db.read(), FIND, values![id]).await? else { return Ok(None) };
-    Ok(Some(StoredSnapshot {
+    query_one(db.read(), FIND, values![id]).await?.as_ref().map(snapshot).transpose()
+}
+
+pub(super) fn snapshot(row: &Row) -> Result<StoredSnapshot, Error> {
+    Ok(StoredSnapshot {
         id: row.get(0)?,
         version: row.get(1)?,
         parent: row.get(2)?,
         delta: row.get(3)?,
-    }))
+    })
 }
 
 /// A user's standing in a room.
@@ -96,10 +99,10 @@ pub struct StoredMembership {
     pub forgotten: bool,
 }
 
-const MEMBERSHIP: &str = "SELECT m.user_id, u.user_id, m.room, r.room_id, m.membership, m.event, m.position, \
+pub(super) const MEMBERSHIP: &str = "SELECT m.user_id, u.user_id, m.room, r.room_id, m.membership, m.event, m.position, \
      m.stripped_state, m.forgotten FROM memberships m JOIN users u ON u.id = m.user_id JOIN rooms r ON r.id = m.room";
 
-fn membership(row: &Row) -> Result<StoredMembership, Error> {
+pub(super) fn membership(row: &Row) -> Result<StoredMembership, Error> {
     Ok(StoredMembership {
         user: row.get(0)?,
         user_id: row.get(1)?,

@@ -2,7 +2,7 @@
 
 use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
 
-use super::Error;
+use super::{Error, Id};
 
 /// Builds the `Vec<Value>` of a statement from expressions.
 macro_rules! values {
@@ -54,3 +54,18 @@ pub(crate) async fn query_all(
     let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
     Ok(db.query_all_raw(statement).await?.into_iter().map(Row).collect())
 }
+
+/// How many ids one statement names at most.
+pub(crate) const ID_CHUNK: usize = 64;
+
+/// The marks of an `IN` list and its values. They are filled up with an id that nothing has to a power of two, so that few
+/// statements differ and they stay prepared.
+pub(crate) fn id_list(ids: &[Id]) -> (String, Vec<Value>) {
+    let count = ids.len().next_power_of_two();
+    let marks: Vec<String> = (1..=count).map(|mark| format!("${mark}")).collect();
+    let values = ids.iter().copied().chain(std::iter::repeat(NO_ID)).take(count);
+    (marks.join(", "), values.map(Value::from).collect())
+}
+
+/// No row has it: ids are counted from 1.
+const NO_ID: Id = -1;

@@ -33,15 +33,6 @@ pub async fn find_thread_by_id(
     Ok(Some((row.get(3)?, thread(&row)?)))
 }
 
-/// Where in a room's timeline a thread last went on.
-pub async fn find_last_thread_order(db: &Database, room: Id) -> Result<Option<i64>, Error> {
-    const FIND: &str = "SELECT MAX(last_order) FROM threads WHERE room = $1";
-    match query_one(db.read(), FIND, values![room]).await? {
-        Some(row) => row.get(0),
-        None => Ok(None),
-    }
-}
-
 /// How far a user has read a room, as orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Marks {

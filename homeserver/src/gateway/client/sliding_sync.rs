@@ -23,32 +23,35 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
 }
 
 /// `POST /_matrix/client/v4/sync`
-async fn stable(
+///
+/// Not `async`, nor is the other: the request moves to the heap before anything waits.
+fn stable(
     State(engine): State<Engine>,
     State(state): State<Sync>,
     requester: Requester,
     JsonBody(body): JsonBody<wire::stable::Body>,
-) -> Result<Response, ApiError> {
-    let request = body.into_request(&requester.user_id)?;
-    answer(&engine, &state, &requester, request).await
+) -> impl Future<Output = Result<Response, ApiError>> {
+    let request = body.into_request(&requester.user_id).map(Box::new);
+    async move { answer(&engine, &state, &requester, request?).await }
 }
 
 /// `POST /_matrix/client/unstable/org.matrix.simplified_msc3575/sync`
-async fn deployed(
+fn deployed(
     State(engine): State<Engine>,
     State(state): State<Sync>,
     requester: Requester,
     Matrix(request): Matrix<v5::Request>,
-) -> Result<Response, ApiError> {
-    answer(&engine, &state, &requester, request.into()).await
+) -> impl Future<Output = Result<Response, ApiError>> {
+    let request = Box::new(SlidingRequest::from(request));
+    async move { answer(&engine, &state, &requester, request).await }
 }
 
 async fn answer(
     engine: &Engine,
     state: &Sync,
     requester: &Requester,
-    request: SlidingRequest,
+    request: Box<SlidingRequest>,
 ) -> Result<Response, ApiError> {
     let answer = notification::sliding_sync(engine, state, requester, request).await?;
-    Ok(Json(answer).into_response())
+    Ok(Json(*answer).into_response())
 }

@@ -25,23 +25,36 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
 }
 
 /// `GET /_matrix/client/v3/sync`
-async fn sync(
+///
+/// Not `async`, so that the request moves to the heap before anything waits: a waiting client holds no copies of it.
+fn sync(
     State(engine): State<Engine>,
     State(state): State<Sync>,
     requester: Requester,
     Matrix(request): Matrix<Request>,
-) -> Result<Response, ApiError> {
-    let filter = filter(&engine, &requester, request.filter).await?;
-    let request = SyncRequest {
+) -> impl Future<Output = Result<Response, ApiError>> {
+    let request = Box::new(request);
+    async move {
+        let request = Box::pin(read(&engine, &requester, request)).await?;
+        let response = notification::sync(&engine, &state, &requester, request).await?;
+        Ok(Json(*response).into_response())
+    }
+}
+
+/// What is asked for.
+async fn read(
+    engine: &Engine,
+    requester: &Requester,
+    request: Box<Request>,
+) -> Result<Box<SyncRequest>, ApiError> {
+    Ok(Box::new(SyncRequest {
         since: request.since.filter(|since| !since.is_empty()),
-        filter,
+        filter: filter(engine, requester, request.filter).await?,
         full_state: request.full_state,
         use_state_after: request.use_state_after,
         timeout: request.timeout.unwrap_or_default(),
         set_presence: Status::from(&request.set_presence),
-    };
-    let response = notification::sync(&engine, &state, &requester, request).await?;
-    Ok(Json(response).into_response())
+    }))
 }
 
 /// The filter as the client wrote it, or as it keeps it here.

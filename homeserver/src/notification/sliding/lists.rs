@@ -17,8 +17,8 @@ use super::{
     wanted::{LIMIT_MAX, Rules, Wanted},
 };
 use crate::{
-    messaging::{Membership, Room, sync_view},
-    notification::{Error, room},
+    messaging::{Ahead, Membership, Room, sync_view},
+    notification::{Error, ahead, room},
     storage::{
         Id, Position, account_data,
         rooms::{self, StoredMembership},
@@ -98,11 +98,14 @@ pub(super) async fn candidates(look: &Look<'_>) -> Result<Vec<Candidate>, Error>
         false => Vec::new(),
     };
     let mut candidates = Vec::new();
-    for membership in memberships.iter().cloned() {
-        match candidate(look, membership, &removals, &direct).await {
-            Ok(found) => candidates.extend(found),
-            Err(error) if error.is_passing() => return Err(error),
-            Err(error) => tracing::warn!(%error, "a room is left out of a sliding sync"),
+    for some in memberships.chunks(ahead::ROOMS_AT_ONCE) {
+        ahead::load_joined(look.engine, some.iter().map(AsRef::as_ref), Ahead::Ends).await?;
+        for membership in some.iter().cloned() {
+            match candidate(look, membership, &removals, &direct).await {
+                Ok(found) => candidates.extend(found),
+                Err(error) if error.is_passing() => return Err(error),
+                Err(error) => tracing::warn!(%error, "a room is left out of a sliding sync"),
+            }
         }
     }
     candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.activity));

@@ -39,21 +39,34 @@ pub async fn sliding_sync(
     engine: &Engine,
     state: &Sync,
     requester: &Requester,
-    request: Request,
-) -> Result<Answer, Error> {
+    request: Box<Request>,
+) -> Result<Box<Answer>, Error> {
     let viewer = Viewer { engine, state, requester };
     let timeout = request.timeout;
     let _connected = presence::connect(engine, requester, request.set_presence).await;
-    let mut session = Session::begin(viewer, request).await?;
+    // What looks stands on the heap, so that a waiting client does not hold the space of a working one.
+    let mut session = Box::pin(Session::begin(viewer, *request)).await?;
     let timeout = if session.is_new() { Duration::ZERO } else { timeout };
     let poll = wait::Poll::new(&engine.app().bell, requester.user, timeout);
     loop {
         let turn = poll.turn();
-        let found = session.look(viewer).await?;
-        if turn.is_last || !found.answer.is_empty() {
-            return Ok(session.answer(state, found));
+        if let Some(answer) = Box::pin(look(&mut session, viewer, turn.is_last)).await? {
+            return Ok(answer);
         }
-        session.pass(&found);
         turn.wait().await;
     }
+}
+
+/// The answer, where there is reason for one.
+async fn look(
+    session: &mut Session,
+    viewer: Viewer<'_>,
+    is_last: bool,
+) -> Result<Option<Box<Answer>>, Error> {
+    let found = session.look(viewer).await?;
+    if is_last || !found.answer.is_empty() {
+        return Ok(Some(Box::new(session.answer(viewer.state, found))));
+    }
+    session.pass(&found);
+    Ok(None)
 }

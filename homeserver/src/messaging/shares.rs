@@ -1,0 +1,33 @@
+//! How the memory for what was read lately is shared out (`database.cache_mib`).
+
+/// What each cache of the engine may hold, in its own unit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shares {
+    /// What the rooms in memory may weigh, as [`super::Room::weight`] estimates it.
+    pub room_bytes: usize,
+    /// Bytes of events, as they are estimated.
+    pub event_bytes: usize,
+    /// Names of events; about 50 bytes each.
+    pub names: usize,
+    /// Entries of state snapshots; about 40 bytes each, their tree counted.
+    pub snapshot_entries: usize,
+    /// Nodes of auth graphs; about 100 bytes each.
+    pub auth_nodes: usize,
+    /// Users' standings in rooms; about 250 bytes each.
+    pub standings: usize,
+}
+
+impl Shares {
+    /// The shares of `mib` mebibytes: half for rooms, a quarter for events, the rest for what both are found by.
+    pub(super) fn of(mib: u32) -> Self {
+        let bytes = usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
+        Self {
+            room_bytes: bytes / 2,
+            event_bytes: bytes / 4,
+            names: bytes / 32 / 50,
+            snapshot_entries: bytes / 16 / 40,
+            auth_nodes: bytes / 16 / 100,
+            standings: bytes / 16 / 250,
+        }
+    }
+}
