@@ -44,7 +44,7 @@ fn figure(results: &Value, scenario: &str, column: &str, line: &str) -> f64 {
 
 #[test]
 fn scenarios_on_a_real_server_time_what_was_asked_and_their_figures_fit_together() {
-    let scenarios = "create,join,send-many-rooms,fan-out,incremental-sync-v3,pages,idle,storage";
+    let scenarios = "create,join,send-many-rooms,fan-out,fan-out-socket,incremental-sync-v3,pages,idle,idle-socket,storage";
 
     let (results, page) = bench(&["run", "--count", "20", "--only", scenarios]);
 
@@ -55,6 +55,7 @@ fn scenarios_on_a_real_server_time_what_was_asked_and_their_figures_fit_together
     }
     // Three followers each.
     assert_eq!(of("fan-out", "timed"), 21.0);
+    assert_eq!(of("fan-out-socket", "timed"), 21.0);
     for scenario in ["create", "send-many-rooms", "fan-out", "pages"] {
         let [p50, p99, max] = ["p50", "p99", "max"].map(|line| of(scenario, line));
         assert!(of(scenario, "rate") > 0.0);
@@ -64,6 +65,7 @@ fn scenarios_on_a_real_server_time_what_was_asked_and_their_figures_fit_together
     assert_eq!(of("idle", "connections"), 20.0);
     // Two of the four people that the connections belong to.
     assert_eq!(of("idle", "connections woken by a message"), 10.0);
+    assert_eq!(of("idle-socket", "connections woken by a message"), 10.0);
     assert!(of("storage", "database bytes per message") >= 0.0);
     assert!(run["machine"]["cores"].as_f64().unwrap() >= 1.0);
     assert!(page.contains("### Send, many rooms") && page.contains("/s"), "{page}");

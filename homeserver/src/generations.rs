@@ -52,13 +52,34 @@ impl<V: Clone> Generations<V> {
     }
 }
 
+impl<V> Generations<V> {
+    /// Called now and then: while all weighs more than an eighth of what it may, what was not used since the call before last goes.
+    pub(crate) fn age(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let weigh = |values: &HashMap<Id, (V, usize)>| -> usize {
+            values.values().map(|(_, weight)| *weight).sum()
+        };
+        if weigh(&kept.young) + weigh(&kept.old) > self.weight_max / SLACK {
+            kept.turn();
+        }
+    }
+}
+
+/// What part of its bound a cache may fill with what nobody uses.
+pub(crate) const SLACK: usize = 8;
+
 impl<V> Kept<V> {
+    /// The young are the old ones from here on.
+    fn turn(&mut self) {
+        self.old = std::mem::take(&mut self.young);
+        self.young_weight = 0;
+    }
+
     fn insert(&mut self, id: Id, value: (V, usize), weight_max: usize) {
         self.young_weight += value.1;
         self.young.insert(id, value);
         if self.young_weight > weight_max / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.young_weight = 0;
+            self.turn();
         }
     }
 }
@@ -66,6 +87,23 @@ impl<V> Kept<V> {
 #[cfg(test)]
 mod tests {
     use super::Generations;
+
+    #[test]
+    fn what_nobody_uses_goes_with_time_unless_it_is_little() {
+        let cache = Generations::new(80);
+        for id in 0..20 {
+            cache.keep(id, (), 1);
+        }
+        for _ in 0..3 {
+            cache.age();
+            assert!(cache.find(7).is_some(), "used between two calls");
+        }
+        assert!(cache.find(8).is_none());
+        for _ in 0..3 {
+            cache.age();
+        }
+        assert!(cache.find(7).is_some(), "little is left");
+    }
 
     #[test]
     fn what_is_used_stays_and_what_is_not_goes() {

@@ -8,7 +8,7 @@ use common::{
 };
 use ruma::{CanonicalJsonObject, RoomId, UserId};
 use serde_json::json;
-use tern_homeserver::messaging::{Draft, Engine, send::send_event};
+use tern_homeserver::messaging::{Ahead, Draft, Engine, Room, send::send_event};
 
 #[tokio::test]
 async fn rooms_go_by_their_bytes_and_work_when_they_are_loaded_again() {
@@ -50,4 +50,51 @@ async fn rooms_go_by_their_bytes_and_work_when_they_are_loaded_again() {
     assert!(stored.is_some_and(|pdu| pdu.place.order.is_some()));
     let after = sync(&server, &bob, &format!("since={since}")).await;
     assert!(after["next_batch"].is_string(), "{after}");
+}
+
+/// A room as those who read it find it.
+fn seen(room: &Room) -> String {
+    let seen = room.seen();
+    let recent: Vec<_> = seen.recent.iter().map(|pdu| (&pdu.event_id, pdu.place)).collect();
+    let counts = (seen.position, seen.last_order, seen.last_thread_order, seen.countable);
+    format!("{:?} {:?} {:?} {counts:?} {recent:?}", seen.state, seen.snapshot, seen.members)
+}
+
+#[tokio::test]
+async fn rooms_loaded_together_are_as_rooms_loaded_alone() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let mut ids = Vec::new();
+    // Unlike in size, with a thread, and more than the statements of one chunk take.
+    for number in 0..70 {
+        let id = room(&server, &alice, if number % 2 == 0 { &[&bob] } else { &[] }).await;
+        for _ in 0..number % 4 {
+            send(&server, &alice, &id, "hello").await;
+        }
+        ids.push(id);
+    }
+    let root = send(&server, &alice, &ids[0], "root").await;
+    let content = json!({ "msgtype": "m.text", "body": "in the thread",
+        "m.relates_to": { "rel_type": "m.thread", "event_id": root } });
+    let path = format!("/_matrix/client/v3/rooms/{}/send/m.room.message/thread", ids[0]);
+    assert_eq!(server.put(&path, &alice.token, content).await.0, 200);
+
+    let alone = Engine::start(server.app.clone());
+    let (mut wanted, mut named) = (Vec::new(), Vec::new());
+    for id in &ids {
+        let room_id = <&RoomId>::try_from(id.as_str()).unwrap();
+        let loaded = alone.room(room_id).await.unwrap();
+        wanted.push((seen(&loaded), loaded.head.lock().await.extremities.clone()));
+        named.push((loaded.id, room_id));
+    }
+    for ahead in [Ahead::Ends, Ahead::State] {
+        let together = Engine::start(server.app.clone());
+        together.load_rooms(&named, ahead).await.unwrap();
+        assert_eq!(together.rooms_in_memory().0, ids.len());
+        for ((_, room_id), (wanted, ends)) in named.iter().zip(&wanted) {
+            let loaded = together.room(room_id).await.unwrap();
+            assert_eq!(seen(&loaded), *wanted);
+            assert_eq!(loaded.head.lock().await.extremities, *ends);
+        }
+    }
 }

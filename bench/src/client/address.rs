@@ -74,17 +74,21 @@ impl Address {
         &self.host
     }
 
+    /// A new connection for HTTP.
     pub(crate) async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
+        speak(TokioIo::new(self.stream().await?)).await
+    }
+
+    /// A new connection.
+    pub(crate) async fn stream(&self) -> Result<Box<dyn Stream>> {
         let stream = TcpStream::connect(self.socket)
             .await
             .with_context(|| format!("cannot connect to {}", self.socket))?;
         stream.set_nodelay(true)?;
-        match &self.tls {
-            None => speak(TokioIo::new(stream)).await,
-            Some((tls, name)) => {
-                speak(TokioIo::new(tls.connect(name.clone(), stream).await?)).await
-            }
-        }
+        Ok(match &self.tls {
+            None => Box::new(stream),
+            Some((tls, name)) => Box::new(tls.connect(name.clone(), stream).await?),
+        })
     }
 }
 

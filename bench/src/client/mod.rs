@@ -3,6 +3,7 @@
 //! It shares the machine with the server it measures, so what it does not do matters.
 
 mod address;
+mod socket;
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +19,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 pub(crate) use address::{Address, Trust};
+pub(crate) use socket::{Socket, all_rooms};
 
 /// How long an answer may take before a run fails: longer than any long poll here.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -59,6 +61,11 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(address: &Arc<Address>) -> Self {
         Self { address: Arc::clone(address), sender: None }
+    }
+
+    /// Where it connects to.
+    pub(crate) fn address(&self) -> &Arc<Address> {
+        &self.address
     }
 
     /// `count` of them.

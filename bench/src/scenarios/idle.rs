@@ -9,10 +9,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use memchr::memmem;
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    client::Client,
+    client::{Client, Socket, all_rooms},
     figures::{Line, count, millis, number},
     matrix::{self, Follower, Person, Room},
     measure::{Meter, Samples, pass, until_quiet},
@@ -39,10 +40,33 @@ struct Crowd {
     in_vain: Arc<AtomicU64>,
 }
 
+/// How somebody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    LongPoll,
+    Socket,
+}
+
+/// Most sockets of one device: a server need not keep more connections of sliding sync.
+const SOCKETS_OF_ONE: usize = 8;
+
 /// Long polls of v3.
 pub(super) async fn long_polls(site: &mut Site) -> Result<Vec<Line>> {
+    waiting(site, Way::LongPoll).await
+}
+
+/// The notification socket.
+pub(super) async fn sockets(site: &mut Site) -> Result<Vec<Line>> {
+    waiting(site, Way::Socket).await
+}
+
+async fn waiting(site: &mut Site, way: Way) -> Result<Vec<Line>> {
     proc::raise_file_limit()?;
-    let people = site.crowd(site.plan.idle_people).await?;
+    let people = match way {
+        Way::LongPoll => site.plan.idle_people,
+        Way::Socket => site.plan.idle_people.max(site.plan.idle.div_ceil(SOCKETS_OF_ONE)),
+    };
+    let people = site.crowd(people).await?;
     let village = site.village().await?;
     let sender = turn(&village.people, 0)?;
     let each = site.plan.idle.div_ceil(people.len());
@@ -59,8 +83,18 @@ pub(super) async fn long_polls(site: &mut Site) -> Result<Vec<Line>> {
     for connection in 0..site.plan.idle {
         // Each is open before the next, so that no backlog of a listener overflows.
         let mut client = site.server.client();
-        client.open().await?;
-        crowd.add(client, turn(&people, connection)?, turn(&positions, connection)?, connection)?;
+        let person = turn(&people, connection)?;
+        match way {
+            Way::LongPoll => {
+                client.open().await?;
+                crowd.poll(client, person, turn(&positions, connection)?, connection)?;
+            }
+            Way::Socket => {
+                let request = all_rooms(&format!("idle{connection}"), 1);
+                let socket = Socket::open(client.address(), &person.bearer, request).await?;
+                crowd.listen(socket);
+            }
+        }
     }
     until_quiet(&pids, PATIENCE).await?;
     crowd.in_vain.store(0, Ordering::Relaxed);
@@ -103,8 +137,8 @@ fn resident(pids: &[u32]) -> Result<u64> {
 }
 
 impl Crowd {
-    /// One more connection, which begins to wait as soon as others let it.
-    fn add(&mut self, client: Client, person: &Person, since: &str, number: usize) -> Result<()> {
+    /// One more long poll, which begins to wait as soon as others let it.
+    fn poll(&mut self, client: Client, person: &Person, since: &str, number: usize) -> Result<()> {
         let wait = WAIT + Duration::from_millis(u64::try_from(number)?);
         let mut follower =
             Follower { client, person: person.clone(), since: since.to_owned(), wait };
@@ -118,6 +152,20 @@ impl Crowd {
             }
         });
         Ok(())
+    }
+
+    /// One more socket.
+    fn listen(&mut self, mut socket: Socket) {
+        let in_vain = Arc::clone(&self.in_vain);
+        self.waiting.spawn(async move {
+            loop {
+                let delta = socket.delta().await?;
+                if memmem::find(&delta, MARK.as_bytes()).is_some() {
+                    return Ok(Instant::now());
+                }
+                in_vain.fetch_add(1, Ordering::Relaxed);
+            }
+        });
     }
 
     /// Waits until `expected` connections have the message.

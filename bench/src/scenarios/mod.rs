@@ -18,7 +18,7 @@ mod sync;
 use anyhow::Result;
 use clap::ValueEnum;
 
-use crate::{figures::Line, site::Site};
+use crate::{client::Socket, figures::Line, site::Site};
 
 /// The scenarios, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +29,7 @@ pub(crate) enum Scenario {
     SendManyRooms,
     SendOneRoom,
     FanOut,
+    FanOutSocket,
     InitialSyncV3,
     InitialSyncSliding,
     IncrementalSyncV3,
@@ -37,6 +38,7 @@ pub(crate) enum Scenario {
     FederatedSend,
     FederatedJoin,
     Idle,
+    IdleSocket,
     Storage,
     Restart,
 }
@@ -67,6 +69,7 @@ impl Scenario {
             Self::SendManyRooms => "Send, many rooms",
             Self::SendOneRoom => "Send, one room",
             Self::FanOut => "Send to everybody's `/sync`",
+            Self::FanOutSocket => "Send to everybody's socket",
             Self::InitialSyncV3 => "Initial sync, v3",
             Self::InitialSyncSliding => "Initial sync, sliding",
             Self::IncrementalSyncV3 => "Incremental sync, v3",
@@ -75,6 +78,7 @@ impl Scenario {
             Self::FederatedSend => "Federated send to remote `/sync`",
             Self::FederatedJoin => "Federated join",
             Self::Idle => "Idle long polls",
+            Self::IdleSocket => "Idle sockets",
             Self::Storage => "Database",
             Self::Restart => "Start",
         }
@@ -104,6 +108,9 @@ impl Scenario {
             Self::FanOut => {
                 "From the beginning of a `PUT …/send` to the answer of each other member's long poll. One message at a time; each delivery counts as one."
             }
+            Self::FanOutSocket => {
+                "The same to listeners on the socket `chat.tern.socket`, which acknowledge each delta; only `ternd` has it."
+            }
             Self::InitialSyncV3 => {
                 "`GET /v3/sync` without a token, one after the other, of people who are in all rooms of the village. Each request differs in its timeout, so that none is answered from a cache of responses."
             }
@@ -126,6 +133,9 @@ impl Scenario {
             Self::Idle => {
                 "Long polls that wait for something new in a room where nothing happens; then one message to a room of few of them."
             }
+            Self::IdleSocket => {
+                "The same on the socket `chat.tern.socket`, whose connections the server keeps the place of; only `ternd` has it."
+            }
             Self::Storage => {
                 "The growth of the database's files, closed before and after, over messages sent to the rooms of the village."
             }
@@ -135,8 +145,12 @@ impl Scenario {
         }
     }
 
-    /// Does it.
+    /// Does it; without lines where the server does not have what it needs.
     pub(crate) async fn run(self, site: &mut Site) -> Result<Vec<Line>> {
+        let needs_socket = matches!(self, Self::FanOutSocket | Self::IdleSocket);
+        if needs_socket && !Socket::is_offered(site.server.client()).await? {
+            return Ok(Vec::new());
+        }
         match self {
             Self::Register => people::register(site).await,
             Self::Create => rooms::create(site).await,
@@ -144,6 +158,7 @@ impl Scenario {
             Self::SendManyRooms => send::many_rooms(site).await,
             Self::SendOneRoom => send::one_room(site).await,
             Self::FanOut => fan_out::long_polls(site).await,
+            Self::FanOutSocket => fan_out::sockets(site).await,
             Self::InitialSyncV3 => sync::initial(site).await,
             Self::InitialSyncSliding => sliding::initial(site).await,
             Self::IncrementalSyncV3 => sync::incremental(site).await,
@@ -152,6 +167,7 @@ impl Scenario {
             Self::FederatedSend => federation::send(site).await,
             Self::FederatedJoin => federation::join(site).await,
             Self::Idle => idle::long_polls(site).await,
+            Self::IdleSocket => idle::sockets(site).await,
             Self::Storage => storage::bytes_per_event(site).await,
             Self::Restart => restart::starts(site).await,
         }

@@ -87,13 +87,13 @@ pub struct TlsListener {
 pub struct DatabaseConfig {
     /// `sqlite:FILE` or `postgres://user:password@host/database`.
     pub url: String,
-    /// Mebibytes of memory for rooms, events and states that were used lately.
+    /// Mebibytes of memory that rooms, events and states in use may take.
     pub cache_mib: u32,
 }
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: "sqlite:tern.db".to_owned(), cache_mib: 32 }
+        Self { url: "sqlite:tern.db".to_owned(), cache_mib: 256 }
     }
 }
 

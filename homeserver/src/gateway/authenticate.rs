@@ -21,7 +21,8 @@ impl FromRequestParts<Server> for Requester {
                 "an access token is needed",
             ));
         };
-        authenticate(parts, server, &token).await
+        // On the heap: a handler may wait for long with the space of what came before it.
+        Box::pin(authenticate(parts, server, &token)).await
     }
 }
 
@@ -34,7 +35,7 @@ impl OptionalFromRequestParts<Server> for Requester {
         server: &Server,
     ) -> Result<Option<Self>, ApiError> {
         let Some(token) = access_token(parts) else { return Ok(None) };
-        Ok(Some(authenticate(parts, server, &token).await?))
+        Ok(Some(Box::pin(authenticate(parts, server, &token)).await?))
     }
 }
 

@@ -26,7 +26,7 @@ impl<T: DeserializeOwned> FromRequest<Server> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
-        let object = read_object(request, server).await?;
+        let object = Box::pin(read_object(request, server)).await?;
         decode(object).map(Self)
     }
 }

@@ -31,7 +31,9 @@ impl<T: IncomingRequest> FromRequest<Server> for Matrix<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, server: &Server) -> Result<Self, ApiError> {
-        MatrixAndBody::from_request(request, server).await.map(|request| Self(request.0))
+        // On the heap: a handler may wait for long with the space of what came before it.
+        let decoded = Box::pin(MatrixAndBody::from_request(request, server));
+        decoded.await.map(|request| Self(request.0))
     }
 }
 

@@ -296,6 +296,16 @@ impl Engine {
         self.0.rooms.size()
     }
 
+    /// Lets go of what nobody used for a while.
+    pub(super) fn age(&self) {
+        self.0.rooms.age();
+        self.0.pdus.age();
+        self.0.names.age();
+        self.0.snapshots.age();
+        self.0.auth_nodes.age();
+        self.0.standings.age();
+    }
+
     /// The turn of who joins a room by way of another server; users of ours who do at once wait for each other.
     pub(super) async fn joining(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
         self.0.rooms.joining(room_id).await

@@ -9,6 +9,7 @@ use ruma::{OwnedRoomId, RoomId};
 use tokio::sync::OwnedMutexGuard;
 
 use super::room::Room;
+use crate::generations::SLACK;
 
 /// The rooms in memory.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ struct Rooms {
     bytes: usize,
     /// Counts uses: the higher a room's, the more recent its last.
     uses: u64,
+    /// How many there were when rooms that nobody uses were last let go.
+    uses_before: u64,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,14 @@ impl Loaded {
         self.lock().remove(room_id);
     }
 
+    /// Called now and then: while the rooms weigh more than an eighth of what they may, those that were not used since the last call go.
+    pub(super) fn age(&self) {
+        let mut rooms = self.lock();
+        let before = rooms.uses_before;
+        rooms.uses_before = rooms.uses;
+        rooms.let_go(self.bytes_max / SLACK, before);
+    }
+
     /// How many rooms are here, and what they weigh together.
     pub(super) fn size(&self) -> (usize, usize) {
         let rooms = self.lock();
@@ -110,18 +121,26 @@ impl Rooms {
         }
     }
 
-    /// Lets the least recently used idle rooms go until there is some air again. A room that somebody holds is writing, waiting or being
-    /// read, and must stay the only one; one that nobody holds can be loaded again.
+    /// Lets rooms go until there is some air again, if they are too many.
     fn shrink(&mut self, bytes_max: usize) {
-        if self.bytes <= bytes_max {
+        if self.bytes > bytes_max {
+            self.let_go(bytes_max / 10 * 9, u64::MAX);
+        }
+    }
+
+    /// Lets the least recently used idle rooms go down to `bytes`, as far as their last use is none after `used_before`. A room that
+    /// somebody holds is writing, waiting or being read, and must stay the only one; one that nobody holds can be loaded again.
+    fn let_go(&mut self, bytes: usize, used_before: u64) {
+        if self.bytes <= bytes {
             return;
         }
-        let idle = self.by_id.values().filter(|kept| Arc::strong_count(&kept.room) == 1);
+        let is_idle = |kept: &&Kept| Arc::strong_count(&kept.room) == 1 && kept.used <= used_before;
+        let idle = self.by_id.values().filter(is_idle);
         let mut idle: Vec<(u64, OwnedRoomId)> =
             idle.map(|kept| (kept.used, kept.room.room_id.clone())).collect();
         idle.sort_unstable();
         for (_, room_id) in idle {
-            if self.bytes <= bytes_max / 10 * 9 {
+            if self.bytes <= bytes {
                 return;
             }
             self.remove(&room_id);
@@ -169,5 +188,23 @@ mod tests {
             bytes <= one * 4 + one / 2 && bytes == count * one,
             "{count} rooms of {bytes} bytes"
         );
+    }
+
+    #[test]
+    fn rooms_that_nobody_uses_go_with_time_unless_they_are_few() {
+        let one = room("0").weight();
+        let loaded = Loaded::new(one * 8 * 2);
+        for name in ["0", "1", "2", "3"] {
+            loaded.keep(room(name));
+        }
+        loaded.age();
+        assert_eq!(loaded.size().0, 4, "used since the last call");
+        loaded.find(&id("0"));
+        loaded.age();
+        assert!(loaded.find(&id("0")).is_some(), "used meanwhile");
+        assert_eq!(loaded.size().0, 2, "as many as may stay unused");
+        loaded.age();
+        loaded.age();
+        assert_eq!(loaded.size().0, 2);
     }
 }

@@ -23,7 +23,6 @@ pub mod remote;
 mod resolve;
 mod sent;
 mod serial;
-mod shares;
 
 pub mod aliases;
 pub mod by_time;
@@ -48,6 +47,7 @@ pub mod resident;
 pub mod room;
 pub mod search;
 pub mod send;
+pub mod shares;
 mod signed;
 pub mod spaces;
 pub mod state;

@@ -1,4 +1,11 @@
-//! How the memory for what was read lately is shared out (`database.cache_mib`).
+//! How the memory for what was read lately is shared out (`database.cache_mib`), and that what nobody uses leaves it.
+
+use std::time::Duration;
+
+use super::Engine;
+
+/// What was used longer ago than this goes, but for an eighth of what there may be.
+const UNUSED_FOR: Duration = Duration::from_secs(60);
 
 /// What each cache of the engine may hold, in its own unit.
 #[derive(Debug, Clone, Copy)]
@@ -29,5 +36,13 @@ impl Shares {
             auth_nodes: bytes / 16 / 100,
             standings: bytes / 16 / 250,
         }
+    }
+}
+
+/// Lets go of what nobody used for a minute: a busy hour does not hold its memory for good.
+pub async fn run(engine: Engine) {
+    loop {
+        engine.app().clock.sleep(UNUSED_FOR).await;
+        engine.age();
     }
 }

@@ -128,6 +128,7 @@ fn start_loops(server: &Server, tasks: &Tasks) {
     tasks.start_interruptible("jobs", server.jobs().run());
     let (db, clock) = (server.app.db.clone(), server.app.clock.clone());
     tasks.start_interruptible("retention", storage::retention::run(db, clock));
+    tasks.start_interruptible("memory", messaging::shares::run(server.engine.clone()));
     tasks.start_interruptible("typing", messaging::typing::expire(server.engine.clone()));
     if server.app.config.presence.enabled {
         tasks.start_interruptible("presence", messaging::presence::watch(server.engine.clone()));

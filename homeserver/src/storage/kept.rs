@@ -36,6 +36,11 @@ impl<V: Clone> Kept<V> {
         Ok(value)
     }
 
+    /// As [`Generations::age`].
+    pub fn age(&self) {
+        self.0.age();
+    }
+
     /// The value of `id` is no longer the kept one.
     pub fn forget(&self, id: Id) {
         self.0.forget(&[id]);
