@@ -1,9 +1,11 @@
 //! What comes from the terminal, and keys as the table writes them (`ctrl-k`, `alt-enter`, `G`, `pageup`).
 
+use crate::terminal;
 use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream::poll_fn};
 use std::fmt;
 use std::future::ready;
+use std::task::Poll;
 
 /// One thing the terminal said.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,13 @@ pub struct Key {
 
 /// The terminal's input; ends when the terminal is gone.
 pub fn from_terminal() -> impl Stream<Item = Input> {
-    let events = EventStream::new().take_while(|event| ready(event.is_ok()));
+    let mut events = EventStream::new();
+    // Reading from a terminal that is gone gives nothing, and crossterm would try for ever.
+    let events = poll_fn(move |context| match terminal::is_gone() {
+        true => Poll::Ready(None),
+        false => events.poll_next_unpin(context),
+    });
+    let events = events.take_while(|event| ready(event.is_ok()));
     events.filter_map(|event| ready(event.ok().and_then(Input::from_event)))
 }
 

@@ -6,27 +6,43 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::io::{self, Write};
+use std::time::Duration;
 
 /// Title kept, other screen, bracketed paste, focus reports.
 const ENTER: &str = "\x1b[22;2t\x1b[?1049h\x1b[?2004h\x1b[?1004h\x1b[2J";
 /// The same undone; ends a frame that a panic cut short, shows the cursor.
 const LEAVE: &str = "\x1b[?2026l\x1b[0m\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;2t";
 
+/// How long the client may take to end after its terminal is gone.
+const LAST_WORK: Duration = Duration::from_secs(5);
+
 /// Ends when the terminal behind stdout is gone. SIGHUP tells only the session that owned it, and reading from a terminal that is
-/// gone does not end. Where nobody can tell, it waits for ever.
+/// gone does not end: who was reading at that moment would read nothing for ever, so the process ends in any case a little later.
+/// Where nobody can tell, it waits for ever.
 pub async fn gone() {
     let (sender, gone) = tokio::sync::oneshot::channel();
     std::thread::spawn(move || {
         if waits_for_hang_up() {
             sender.send(()).ok();
+            std::thread::sleep(LAST_WORK);
+            std::process::exit(1);
         }
     });
     if gone.await.is_err() {
         std::future::pending::<()>().await;
     }
+}
+
+/// Whether the terminal behind stdout is gone.
+pub fn is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let told = poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    let [watched] = watched;
+    told.is_ok() && watched.revents().intersects(PollFlags::HUP | PollFlags::ERR)
 }
 
 /// Blocks until the terminal hangs up. `false`: it can't be watched, which says nothing about whether it is there.

@@ -17,6 +17,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use url::Url;
 
+use super::Stream;
+
 /// Which certificates are believed.
 #[derive(Clone)]
 pub(crate) struct Trust(TlsConnector);

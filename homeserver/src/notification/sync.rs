@@ -180,25 +180,33 @@ impl Look<'_> {
                 asides.receipts = all.unwrap_or_default();
             }
         }
-        let standings = self.engine.standings(requester.user).await?;
+        self.add_rooms(&mut asides, &mut response).await?;
+        response.next_batch = self.now.to_string();
+        Ok((response, self.now))
+    }
+
+    /// Adds the rooms that have news.
+    async fn add_rooms(&self, asides: &mut Asides, response: &mut Response) -> Result<(), Error> {
+        let standings = self.engine.standings(self.requester.user).await?;
         let told: Vec<&StoredMembership> = standings
             .iter()
             .map(AsRef::as_ref)
-            .filter(|membership| self.may_have_news(membership, &asides))
+            .filter(|membership| self.may_have_news(membership, asides))
             .collect();
         for some in told.chunks(ahead::ROOMS_AT_ONCE) {
             self.load_rooms(some).await?;
             for membership in some {
-                if let Err(error) = self.add_room(membership, &mut asides, &mut response).await {
-                    if error.is_passing() {
-                        return Err(error);
+                match self.add_room(membership, asides, response).await {
+                    Ok(()) => {}
+                    Err(error) if error.is_passing() => return Err(error),
+                    Err(error) => {
+                        let room_id = &membership.room_id;
+                        tracing::warn!(room_id, %error, "a room is left out of a sync");
                     }
-                    tracing::warn!(room_id = membership.room_id, %error, "a room is left out of a sync");
                 }
             }
         }
-        response.next_batch = self.now.to_string();
-        Ok((response, self.now))
+        Ok(())
     }
 
     /// Loads the rooms that these are about, together.
