@@ -20,11 +20,13 @@ struct Kept<V> {
     young: HashMap<Id, (V, usize)>,
     old: HashMap<Id, (V, usize)>,
     young_weight: usize,
+    old_weight: usize,
 }
 
 impl<V: Clone> Generations<V> {
     pub(crate) fn new(weight_max: usize) -> Self {
-        let kept = Kept { young: HashMap::new(), old: HashMap::new(), young_weight: 0 };
+        let (young, old) = (HashMap::new(), HashMap::new());
+        let kept = Kept { young, old, young_weight: 0, old_weight: 0 };
         Self { kept: Mutex::new(kept), weight_max }
     }
 
@@ -34,6 +36,7 @@ impl<V: Clone> Generations<V> {
             return Some(value.clone());
         }
         let (value, weight) = kept.old.remove(&id)?;
+        kept.old_weight -= weight;
         kept.insert(id, (value.clone(), weight), self.weight_max);
         Some(value)
     }
@@ -46,38 +49,41 @@ impl<V: Clone> Generations<V> {
     pub(crate) fn forget(&self, ids: &[Id]) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for id in ids {
-            kept.young.remove(id);
-            kept.old.remove(id);
+            if let Some((_, weight)) = kept.young.remove(id) {
+                kept.young_weight -= weight;
+            }
+            if let Some((_, weight)) = kept.old.remove(id) {
+                kept.old_weight -= weight;
+            }
         }
     }
 }
 
 impl<V> Generations<V> {
-    /// Called now and then: while all weighs more than an eighth of what it may, what was not used since the call before last goes.
+    /// Called now and then: while all weighs more than [`SLACK`] of what it may, what was not used since the call before last goes.
     pub(crate) fn age(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let weigh = |values: &HashMap<Id, (V, usize)>| -> usize {
-            values.values().map(|(_, weight)| *weight).sum()
-        };
-        if weigh(&kept.young) + weigh(&kept.old) > self.weight_max / SLACK {
+        if kept.young_weight + kept.old_weight > self.weight_max / SLACK {
             kept.turn();
         }
     }
 }
 
-/// What part of its bound a cache may fill with what nobody uses.
-pub(crate) const SLACK: usize = 8;
+/// Which part of its bound a cache may fill with what nobody uses: a sixteenth.
+pub(crate) const SLACK: usize = 16;
 
 impl<V> Kept<V> {
     /// The young are the old ones from here on.
     fn turn(&mut self) {
         self.old = std::mem::take(&mut self.young);
-        self.young_weight = 0;
+        self.old_weight = std::mem::take(&mut self.young_weight);
     }
 
     fn insert(&mut self, id: Id, value: (V, usize), weight_max: usize) {
         self.young_weight += value.1;
-        self.young.insert(id, value);
+        if let Some((_, weight)) = self.young.insert(id, value) {
+            self.young_weight -= weight;
+        }
         if self.young_weight > weight_max / 2 {
             self.turn();
         }
@@ -86,11 +92,11 @@ impl<V> Kept<V> {
 
 #[cfg(test)]
 mod tests {
-    use super::Generations;
+    use super::{Generations, SLACK};
 
     #[test]
     fn what_nobody_uses_goes_with_time_unless_it_is_little() {
-        let cache = Generations::new(80);
+        let cache = Generations::new(10 * SLACK);
         for id in 0..20 {
             cache.keep(id, (), 1);
         }
@@ -99,6 +105,10 @@ mod tests {
             assert!(cache.find(7).is_some(), "used between two calls");
         }
         assert!(cache.find(8).is_none());
+        // The same once more weighs no more.
+        for _ in 0..20 {
+            cache.keep(7, (), 1);
+        }
         for _ in 0..3 {
             cache.age();
         }

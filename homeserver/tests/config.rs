@@ -105,6 +105,7 @@ fn an_error_names_file_line_and_key() {
             "tern.toml:3: listen.trusted_proxies: \"proxy\"",
         ),
         ("[database]\nurl = \"mysql://x\"", "tern.toml:3: database.url: must be"),
+        ("[database]\ncache_mib = 0", "tern.toml:3: database.cache_mib: must be"),
         ("[rooms]\ndefault_version = \"5\"", "tern.toml:3: rooms.default_version: \"5\" is not"),
         ("[rooms]\ndefault_version = \"13\"", "tern.toml:3: rooms.default_version: \"13\" is not"),
         ("[mail]\nfrom = \"nobody\"", "tern.toml:3: mail.from: \"nobody\""),

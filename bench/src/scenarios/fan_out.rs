@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use memchr::memmem;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinSet,
     time::timeout,
 };
 
+use super::listener::{Listener, Way};
 use crate::{
-    client::{Client, Socket, all_rooms},
+    client::Client,
     figures::{Line, timed},
-    matrix::{self, Follower, Person, Room},
+    matrix::{self, Person, Room},
     measure::{Meter, Samples},
     site::Site,
 };
@@ -25,21 +25,16 @@ type Arrival = Result<Instant>;
 
 /// By long polls of v3.
 pub(super) async fn long_polls(site: &mut Site) -> Result<Vec<Line>> {
-    let village = site.village().await?;
-    let (sender, others) = village.people.split_first().context("nobody")?;
-    let room = village.rooms.first().context("no room")?;
-    let messages = site.plan.count.div_ceil(others.len());
-    let (arrived, mut arrivals) = unbounded_channel();
-    let mut followers = JoinSet::new();
-    for person in others {
-        let follower = Follower::begin(site.server.client(), person).await?;
-        followers.spawn(follow(follower, messages, arrived.clone()));
-    }
-    deliveries(site, (sender, room), others.len(), &mut arrivals).await
+    deliveries(site, Way::LongPoll).await
 }
 
 /// By sockets.
 pub(super) async fn sockets(site: &mut Site) -> Result<Vec<Line>> {
+    deliveries(site, Way::Socket).await
+}
+
+/// Sends messages, each when all have the one before.
+async fn deliveries(site: &mut Site, way: Way) -> Result<Vec<Line>> {
     let village = site.village().await?;
     let (sender, others) = village.people.split_first().context("nobody")?;
     let room = village.rooms.first().context("no room")?;
@@ -48,29 +43,17 @@ pub(super) async fn sockets(site: &mut Site) -> Result<Vec<Line>> {
     let mut listeners = JoinSet::new();
     for person in others {
         let client = site.server.client();
-        let request = all_rooms("fan-out", village.rooms.len());
-        let socket = Socket::open(client.address(), &person.bearer, request).await?;
-        listeners.spawn(listen(socket, messages, arrived.clone()));
+        let listener = Listener::begin(way, client, person, village.rooms.len()).await?;
+        listeners.spawn(listen(listener, messages, arrived.clone()));
     }
-    deliveries(site, (sender, room), others.len(), &mut arrivals).await
-}
-
-/// Sends messages, each when all have the one before.
-async fn deliveries(
-    site: &Site,
-    (sender, room): (&Person, &Room),
-    others: usize,
-    arrivals: &mut UnboundedReceiver<Arrival>,
-) -> Result<Vec<Line>> {
-    let messages = site.plan.count.div_ceil(others);
     let mut client = site.server.client();
-    let mut post = Post { sender, room, client: &mut client, arrivals };
+    let mut post = Post { sender, room, client: &mut client, arrivals: &mut arrivals };
     let pids = site.server.pids();
     let meter = Meter::start(&pids)?;
     let deadline = Instant::now() + site.plan.limit;
     let mut samples = Samples::default();
     for number in 0..messages {
-        post.deliver(number, others, &mut samples).await?;
+        post.deliver(number, others.len(), &mut samples).await?;
         if Instant::now() > deadline {
             break;
         }
@@ -83,31 +66,12 @@ fn mark(number: usize) -> String {
     format!("fan-out number {number}.")
 }
 
-async fn follow(mut follower: Follower, messages: usize, arrived: UnboundedSender<Arrival>) {
+async fn listen(mut listener: Listener, messages: usize, arrived: UnboundedSender<Arrival>) {
     for number in 0..messages {
-        let arrival = follower.until(&mark(number)).await;
+        let arrival = listener.until(&mark(number)).await;
         // Whoever listened has ended, or has heard of the error.
         if arrival.is_err() | arrived.send(arrival).is_err() {
             return;
-        }
-    }
-}
-
-async fn listen(mut socket: Socket, messages: usize, arrived: UnboundedSender<Arrival>) {
-    for number in 0..messages {
-        let arrival = until(&mut socket, &mark(number)).await;
-        if arrival.is_err() | arrived.send(arrival).is_err() {
-            return;
-        }
-    }
-}
-
-/// Waits until a delta holds `mark`.
-async fn until(socket: &mut Socket, mark: &str) -> Arrival {
-    loop {
-        let delta = socket.delta().await?;
-        if memmem::find(&delta, mark.as_bytes()).is_some() {
-            return Ok(Instant::now());
         }
     }
 }

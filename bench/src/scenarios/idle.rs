@@ -9,11 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use memchr::memmem;
 use tokio::{task::JoinSet, time::timeout};
 
+use super::listener::{Listener, Way};
 use crate::{
-    client::{Client, Socket, all_rooms},
     figures::{Line, count, millis, number},
     matrix::{self, Follower, Person, Room},
     measure::{Meter, Samples, pass, until_quiet},
@@ -38,13 +37,6 @@ struct Crowd {
     waiting: JoinSet<Result<Instant>>,
     /// Answers without the message that wakes.
     in_vain: Arc<AtomicU64>,
-}
-
-/// How somebody waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    LongPoll,
-    Socket,
 }
 
 /// Most sockets of one device: a server need not keep more connections of sliding sync.
@@ -84,17 +76,17 @@ async fn waiting(site: &mut Site, way: Way) -> Result<Vec<Line>> {
         // Each is open before the next, so that no backlog of a listener overflows.
         let mut client = site.server.client();
         let person = turn(&people, connection)?;
-        match way {
+        let listener = match way {
             Way::LongPoll => {
                 client.open().await?;
-                crowd.poll(client, person, turn(&positions, connection)?, connection)?;
+                let since = turn(&positions, connection)?.clone();
+                // No two requests of a person are the same.
+                let wait = WAIT + Duration::from_millis(u64::try_from(connection)?);
+                Listener::LongPoll(Follower { client, person: person.clone(), since, wait })
             }
-            Way::Socket => {
-                let request = all_rooms(&format!("idle{connection}"), 1);
-                let socket = Socket::open(client.address(), &person.bearer, request).await?;
-                crowd.listen(socket);
-            }
-        }
+            Way::Socket => Listener::open(&client, person, &format!("idle{connection}"), 1).await?,
+        };
+        crowd.add(listener);
     }
     until_quiet(&pids, PATIENCE).await?;
     crowd.in_vain.store(0, Ordering::Relaxed);
@@ -137,31 +129,13 @@ fn resident(pids: &[u32]) -> Result<u64> {
 }
 
 impl Crowd {
-    /// One more long poll, which begins to wait as soon as others let it.
-    fn poll(&mut self, client: Client, person: &Person, since: &str, number: usize) -> Result<()> {
-        let wait = WAIT + Duration::from_millis(u64::try_from(number)?);
-        let mut follower =
-            Follower { client, person: person.clone(), since: since.to_owned(), wait };
+    /// One more, who begins to wait as soon as others let it.
+    fn add(&mut self, mut listener: Listener) {
         let in_vain = Arc::clone(&self.in_vain);
         self.waiting.spawn(async move {
             loop {
-                if let Some(arrived) = follower.poll(MARK).await? {
+                if let Some(arrived) = listener.hear(MARK).await? {
                     return Ok(arrived);
-                }
-                in_vain.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        Ok(())
-    }
-
-    /// One more socket.
-    fn listen(&mut self, mut socket: Socket) {
-        let in_vain = Arc::clone(&self.in_vain);
-        self.waiting.spawn(async move {
-            loop {
-                let delta = socket.delta().await?;
-                if memmem::find(&delta, MARK.as_bytes()).is_some() {
-                    return Ok(Instant::now());
                 }
                 in_vain.fetch_add(1, Ordering::Relaxed);
             }

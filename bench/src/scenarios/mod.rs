@@ -6,6 +6,7 @@
 mod fan_out;
 mod federation;
 mod idle;
+mod listener;
 mod pages;
 mod people;
 mod restart;

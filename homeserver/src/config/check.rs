@@ -113,7 +113,7 @@ impl Config {
             problems.add("database.url", text);
         }
         if self.database.cache_mib == 0 {
-            problems.add("database.cache_mib", "must be 1 or more; 256 is usual");
+            problems.add("database.cache_mib", "must be 1 or more; 384 is usual");
         }
     }
 

@@ -93,7 +93,7 @@ pub struct DatabaseConfig {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: "sqlite:tern.db".to_owned(), cache_mib: 256 }
+        Self { url: "sqlite:tern.db".to_owned(), cache_mib: 384 }
     }
 }
 

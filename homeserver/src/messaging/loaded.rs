@@ -87,7 +87,7 @@ impl Loaded {
         self.lock().remove(room_id);
     }
 
-    /// Called now and then: while the rooms weigh more than an eighth of what they may, those that were not used since the last call go.
+    /// Called now and then: while the rooms weigh more than [`SLACK`] of what they may, those that were not used since the last call go.
     pub(super) fn age(&self) {
         let mut rooms = self.lock();
         let before = rooms.uses_before;
@@ -154,7 +154,7 @@ mod tests {
 
     use ruma::{OwnedRoomId, RoomVersionId};
 
-    use super::Loaded;
+    use super::{Loaded, SLACK};
     use crate::messaging::room::{Head, Room, Seen};
 
     fn room(name: &str) -> Arc<Room> {
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn rooms_that_nobody_uses_go_with_time_unless_they_are_few() {
         let one = room("0").weight();
-        let loaded = Loaded::new(one * 8 * 2);
+        let loaded = Loaded::new(one * SLACK * 2);
         for name in ["0", "1", "2", "3"] {
             loaded.keep(room(name));
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Engine;
 
-/// What was used longer ago than this goes, but for an eighth of what there may be.
+/// What was used longer ago than this goes, but for a sixteenth of what there may be.
 const UNUSED_FOR: Duration = Duration::from_secs(60);
 
 /// What each cache of the engine may hold, in its own unit.
@@ -25,16 +25,17 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    /// The shares of `mib` mebibytes: half for rooms, a quarter for events, the rest for what both are found by.
+    /// The shares of `mib` mebibytes: two thirds for rooms, each of which holds its newest events; the rest for other events and
+    /// what both are found by.
     pub(super) fn of(mib: u32) -> Self {
         let bytes = usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(1024 * 1024);
         Self {
-            room_bytes: bytes / 2,
-            event_bytes: bytes / 4,
-            names: bytes / 32 / 50,
-            snapshot_entries: bytes / 16 / 40,
-            auth_nodes: bytes / 16 / 100,
-            standings: bytes / 16 / 250,
+            room_bytes: bytes / 3 * 2,
+            event_bytes: bytes / 12,
+            names: bytes / 128 / 50,
+            snapshot_entries: bytes / 24 / 40,
+            auth_nodes: bytes / 12 / 100,
+            standings: bytes / 32 / 250,
         }
     }
 }

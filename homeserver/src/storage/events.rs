@@ -1,6 +1,6 @@
 //! Reading events. Writing them is `append`'s.
 
-use super::{Database, Error, Id, Position, Row, query_all, query_one, values};
+use super::{Database, Error, Id, Position, Row, query_all, query_one, sql::query_ids, values};
 
 /// Breaks the authorization rules: never in the timeline, never in state. Sticky.
 pub const REJECTED: i64 = 1;
@@ -85,18 +85,8 @@ pub async fn find_event(db: &Database, event_id: &str) -> Result<Option<StoredEv
 
 /// The events with these interned ids, in no particular order; unknown ones are left out.
 pub async fn list_events(db: &Database, ids: &[Id]) -> Result<Vec<StoredEvent>, Error> {
-    let mut events = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(500) {
-        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
-        let sql = format!("{EVENT} WHERE id IN ({})", marks.join(", "));
-        let rows =
-            query_all(db.read(), &sql, chunk.iter().map(|id| sea_orm::Value::from(*id)).collect())
-                .await?;
-        for row in &rows {
-            events.push(event(row)?);
-        }
-    }
-    Ok(events)
+    let sql = |marks: &[String]| format!("{EVENT} WHERE id IN ({})", marks.join(", "));
+    query_ids(db.read(), ids, sql, event).await
 }
 
 /// What authorises a state event.
@@ -111,20 +101,17 @@ pub struct StoredAuth {
 
 /// What authorises these state events, in no particular order; unknown ones and messages are left out.
 pub async fn list_auth(db: &Database, ids: &[Id]) -> Result<Vec<StoredAuth>, Error> {
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(500) {
-        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
-        let sql = format!(
+    let sql = |marks: &[String]| {
+        format!(
             "SELECT id, state_key, auth_rank, auth FROM events WHERE state_key IS NOT NULL AND id IN ({})",
             marks.join(", ")
-        );
-        let values = chunk.iter().map(|id| sea_orm::Value::from(*id)).collect();
-        for row in &query_all(db.read(), &sql, values).await? {
-            let (rank, auth): (Option<i64>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
-            found.push(StoredAuth { id: row.get(0)?, slot: row.get(1)?, auth: rank.zip(auth) });
-        }
-    }
-    Ok(found)
+        )
+    };
+    let read = |row: &Row| {
+        let (rank, auth): (Option<i64>, Option<Vec<u8>>) = (row.get(2)?, row.get(3)?);
+        Ok(StoredAuth { id: row.get(0)?, slot: row.get(1)?, auth: rank.zip(auth) })
+    };
+    query_ids(db.read(), ids, sql, read).await
 }
 
 /// The events with these ids as text, in no particular order; unknown ones are left out.

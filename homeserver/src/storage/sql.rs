@@ -55,17 +55,27 @@ pub(crate) async fn query_all(
     Ok(db.query_all_raw(statement).await?.into_iter().map(Row).collect())
 }
 
-/// How many ids one statement names at most.
-pub(crate) const ID_CHUNK: usize = 64;
-
-/// The marks of an `IN` list and its values. They are filled up with an id that nothing has to a power of two, so that few
-/// statements differ and they stay prepared.
-pub(crate) fn id_list(ids: &[Id]) -> (String, Vec<Value>) {
-    let count = ids.len().next_power_of_two();
-    let marks: Vec<String> = (1..=count).map(|mark| format!("${mark}")).collect();
-    let values = ids.iter().copied().chain(std::iter::repeat(NO_ID)).take(count);
-    (marks.join(", "), values.map(Value::from).collect())
-}
-
+/// How many ids one statement names at most: fewer than the parts of a UNION that SQLite takes.
+const ID_CHUNK: usize = 256;
 /// No row has it: ids are counted from 1.
 const NO_ID: Id = -1;
+
+/// Everything that is found of `ids`, many in a statement; `sql` writes it around their marks. The marks are filled up with an id that
+/// nothing has to a power of two, so that few statements differ and they stay prepared.
+pub(crate) async fn query_ids<T>(
+    db: &impl ConnectionTrait,
+    ids: &[Id],
+    sql: impl Fn(&[String]) -> String,
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(ID_CHUNK) {
+        let count = chunk.len().next_power_of_two();
+        let marks: Vec<String> = (1..=count).map(|mark| format!("${mark}")).collect();
+        let values = chunk.iter().copied().chain(std::iter::repeat(NO_ID)).take(count);
+        for row in &query_all(db, &sql(&marks), values.map(Value::from).collect()).await? {
+            found.push(read(row)?);
+        }
+    }
+    Ok(found)
+}
