@@ -18,6 +18,7 @@ pub mod key_ring;
 pub mod media;
 pub mod network;
 pub mod outbound;
+pub mod pages;
 mod parallel;
 pub mod signing;
 #[cfg(feature = "testing")]
@@ -37,6 +38,7 @@ pub use self::{
     outbound::{
         Batch, Cursor, EphemeralKey, Outbox, OutboxError, Owed, Retry, Sender, SenderConfig,
     },
+    pages::{OpenPage, PageError, PageRules, Pages},
     parallel::{Interrupted, on_all_cores},
     signing::{SigningError, SigningKey},
 };

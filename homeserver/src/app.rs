@@ -9,7 +9,8 @@ use std::{
 
 use ruma::{OwnedServerName, ServerName};
 use tern_federation::{
-    AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, Sender, SenderConfig, SigningKey,
+    AddressPolicy, Client, ClientConfig, KeyRing, KeyRingConfig, PageRules, Pages, Sender,
+    SenderConfig, SigningKey,
 };
 
 use crate::{
@@ -48,6 +49,8 @@ pub struct Tools {
     pub signing: Arc<SigningKey>,
     /// Signed requests to other servers.
     pub federation: Arc<Client>,
+    /// Fetches pages for link previews.
+    pub pages: Pages,
     /// Other servers' keys.
     pub key_ring: Arc<KeyRing>,
     /// Sends other servers what they are owed; `wake` it for a destination when there is more.
@@ -82,24 +85,15 @@ impl App {
         let signing = Arc::new(SigningKey::load_or_create(&config.data_dir.join("signing.key"))?);
         let db =
             Database::open(&config.database.url, &config.data_dir, &config.server_name).await?;
-        let allow = config
-            .federation
-            .allow_networks
-            .iter()
-            .map(|network| {
-                network
-                    .parse()
-                    .map_err(|error| setting("federation.allow_networks", format!("{error}")))
-            })
-            .collect::<Result<_, _>>()?;
         let client = ClientConfig {
-            policy: AddressPolicy::new(allow),
+            policy: policy("federation.allow_networks", &config.federation.allow_networks)?,
             extra_ca_pems: extra_ca(&config)?,
             plain_http_to_loopback: config.federation.plain_http_to_loopback,
             enabled: config.federation.enabled,
             ..ClientConfig::new(server_name.clone())
         };
         let federation = Arc::new(Client::new(client, signing.clone())?);
+        let pages = Pages::new(page_rules(&config)?)?;
         let key_ring = Arc::new(KeyRing::new(
             KeyRingConfig { notaries: Vec::new() },
             signing.clone(),
@@ -131,6 +125,7 @@ impl App {
             tasks: Tasks::default(),
             signing,
             federation,
+            pages,
             key_ring,
             outbound,
         })))
@@ -160,6 +155,24 @@ impl tern_federation::Clock for Clock {
     async fn sleep(&self, duration: Duration) {
         Self::sleep(self, duration).await;
     }
+}
+
+/// The addresses that may be connected to: public ones and `networks`, the value of `key`.
+fn policy(key: &'static str, networks: &[String]) -> Result<AddressPolicy, AppError> {
+    let parse = |network: &String| {
+        network.parse().map_err(|error| AppError::Setting { key, problem: format!("{error}") })
+    };
+    Ok(AddressPolicy::new(networks.iter().map(parse).collect::<Result<_, _>>()?))
+}
+
+fn page_rules(config: &Config) -> Result<PageRules, AppError> {
+    let previews = &config.previews;
+    Ok(PageRules {
+        policy: policy("previews.allow_networks", &previews.allow_networks)?,
+        ports: previews.ports.clone(),
+        allow_hosts: previews.allow_hosts.clone(),
+        deny_hosts: previews.deny_hosts.clone(),
+    })
 }
 
 /// The certificates of `federation.extra_ca`.

@@ -114,6 +114,14 @@ fn an_error_names_file_line_and_key() {
             "[federation]\nallow_networks = [\"10.0.0.0/33\"]",
             "tern.toml:3: federation.allow_networks:",
         ),
+        (
+            "[previews]\nallow_networks = [\"here\"]",
+            "tern.toml:3: previews.allow_networks: \"here\" is no network",
+        ),
+        (
+            "[previews]\ndeny_hosts = [\"https://example.org\"]",
+            "tern.toml:3: previews.deny_hosts: \"https://example.org\" is no host",
+        ),
         ("[client]\nbase_url = \"matrix.example.org\"", "tern.toml:3: client.base_url: must be"),
         ("[admin]\nemail = \"alice\"", "tern.toml:3: admin.email: \"alice\""),
     ] {

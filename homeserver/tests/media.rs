@@ -161,9 +161,14 @@ async fn a_file_at_the_limit_passes_and_one_byte_more_does_not() {
     assert_refused(&(status, serde_json::from_slice(&body).unwrap()), 413, "M_TOO_LARGE");
     // The same without a length said before.
     let chunks = (0..11).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b'a'; 100])));
-    let (status, _, body) =
+    let (status, headers, body) =
         server.send(post().body(Body::from_stream(stream::iter(chunks))).unwrap()).await;
     assert_refused(&(status, serde_json::from_slice(&body).unwrap()), 413, "M_TOO_LARGE");
+    assert_eq!(
+        headers[header::CONNECTION],
+        "close",
+        "the rest of a file would be the next request"
+    );
     assert_eq!(stored(&server), files, "something was left behind");
     let (_, config) = server.get("/_matrix/client/v1/media/config", &alice.token).await;
     assert_eq!(config["m.upload.size"], 1_000);

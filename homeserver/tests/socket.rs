@@ -379,3 +379,57 @@ async fn a_plain_request_is_told_that_this_is_a_socket() {
     let (_, versions) = server.get("/_matrix/client/versions", "").await;
     assert_eq!(versions["unstable_features"]["chat.tern.socket"], true);
 }
+
+#[tokio::test]
+async fn the_deployed_form_is_spoken_too_and_shares_its_connections_with_the_long_poll() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    let room_id = room(&server, &alice, &[&bob]).await;
+    let address = server.listen().await;
+    let mut socket = Socket::connect(address, "").await;
+    socket.say(json!({ "type": "open", "access_token": bob.token })).await;
+    assert_eq!(socket.hear().await["type"], "opened");
+    let list = json!({
+        "timeline_limit": 10, "ranges": [[0, 99]], "required_state": [["m.room.create", ""]],
+    });
+    let mut wanted = json!({ "conn_id": "one", "lists": { "all": list } });
+    let form = "org.matrix.simplified_msc3575";
+    socket.say(json!({ "type": "request", "form": form, "request": wanted })).await;
+    let first = socket.take_delta().await;
+    let told = &first["rooms"][&room_id];
+    assert_eq!((&told["initial"], &told["membership"]), (&json!(true), &Value::Null), "{first}");
+    assert!(told["notification_count"].is_number(), "{first}");
+    send(&server, &alice, &room_id, "one").await;
+    let delta = socket.delta().await;
+    assert_eq!(bodies(&delta, &room_id), ["one"], "{delta}");
+    // Over HTTP it goes on where the socket was, and the other way round.
+    send(&server, &alice, &room_id, "two").await;
+    let path = format!(
+        "/_matrix/client/unstable/{form}/sync?timeout=0&pos={}",
+        delta["pos"].as_str().unwrap()
+    );
+    let (status, polled) = server.post(&path, &bob.token, wanted.clone()).await;
+    assert_eq!(status, 200, "{polled}");
+    assert_eq!(bodies(&polled, &room_id), ["two"], "{polled}");
+    send(&server, &alice, &room_id, "three").await;
+    wanted["pos"] = polled["pos"].clone();
+    wanted["set_presence"] = json!("offline");
+    socket.say(json!({ "type": "request", "id": "2", "form": form, "request": wanted })).await;
+    let next = socket.take_delta().await;
+    assert_eq!(bodies(&next, &room_id), ["three"], "{next}");
+}
+
+#[tokio::test]
+async fn a_form_that_is_not_known_and_a_request_of_another_form_are_not_understood() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let address = server.listen().await;
+    let deployed = json!({ "all": { "timeline_limit": 1, "required_state": [["*", "*"]] } });
+    for (form, lists) in [("v9", json!({})), ("v4", deployed)] {
+        let mut socket = Socket::open(address, &alice, request(None)).await;
+        socket.take_delta().await;
+        let asked = json!({ "lists": lists });
+        socket.say(json!({ "type": "request", "form": form, "request": asked })).await;
+        socket.is_refused("M_BAD_JSON", 4400).await;
+    }
+}

@@ -292,6 +292,32 @@ async fn a_transaction_id_is_told_to_the_sending_device_only() {
 }
 
 #[tokio::test]
+async fn a_device_finds_its_transaction_ids_again_after_a_restart() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room_id = room(&server, &alice, &[]).await;
+    let (one, two) = (
+        send(&server, &alice, &room_id, "one").await,
+        send(&server, &alice, &room_id, "two").await,
+    );
+    let server = server.restarted().await;
+    // As the first thing that is asked of the device, and as a later one.
+    assert_eq!(send(&server, &alice, &room_id, "one").await, one);
+    let three = send(&server, &alice, &room_id, "three").await;
+    assert_eq!(send(&server, &alice, &room_id, "two").await, two);
+    assert_eq!(send(&server, &alice, &room_id, "three").await, three);
+    let server = server.restarted().await;
+    send(&server, &alice, &room_id, "four").await;
+    let answer = sync(&server, &alice, "").await;
+    let events =
+        answer["rooms"]["join"][&room_id]["timeline"]["events"].as_array().unwrap().clone();
+    let told = events.iter().filter_map(|event| event["unsigned"]["transaction_id"].as_str());
+    let told: Vec<&str> =
+        told.filter_map(|txn_id| txn_id.rsplit_once('-')).map(|it| it.1).collect();
+    assert_eq!(told, ["one", "two", "three", "four"]);
+}
+
+#[tokio::test]
 async fn a_token_of_another_database_means_a_full_sync() {
     let server = TestServer::start().await;
     let alice = server.register("alice").await;

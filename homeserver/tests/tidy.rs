@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, where a panic is a failure")]
 
 use std::{
-    fs,
+    collections::BTreeSet,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The staircase: a floor may use only the floors before it.
@@ -142,6 +144,27 @@ fn the_crates_know_each_other_in_one_direction() {
     for (path, text) in rust_files("homeserver/src") {
         assert!(!code(&text).contains("tern_tui"), "{path} may not use the client");
     }
+}
+
+/// The features of ruma that a build of these packages has.
+fn ruma_features(packages: &[&str]) -> BTreeSet<String> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments =
+        ["tree", "--offline", "-e", "features,no-dev", "--prefix", "none", "-i", "ruma"];
+    let told =
+        Command::new(cargo).args(arguments).args(packages).current_dir(root()).output().unwrap();
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let told = String::from_utf8(told.stdout).unwrap();
+    let features =
+        told.lines().filter_map(|line| line.strip_prefix("ruma feature ")?.split('"').nth(1));
+    features.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_server_built_alone_takes_the_same_events_as_one_built_with_the_client() {
+    let mut together = ruma_features(&["--workspace"]);
+    assert!(together.remove("markdown"), "bodies in Markdown are the client's");
+    assert_eq!(ruma_features(&["-p", "tern-homeserver"]), together);
 }
 
 #[test]

@@ -63,16 +63,36 @@ impl fmt::Debug for Transport {
     }
 }
 
+/// What connections are made with.
+pub(crate) struct TransportConfig<'a> {
+    pub(crate) policy: &'a AddressPolicy,
+    pub(crate) extra_ca_pems: &'a [Vec<u8>],
+    pub(crate) user_agent: &'a str,
+    pub(crate) connect_timeout: Duration,
+}
+
+impl<'a> From<&'a super::ClientConfig> for TransportConfig<'a> {
+    fn from(config: &'a super::ClientConfig) -> Self {
+        Self {
+            policy: &config.policy,
+            extra_ca_pems: &config.extra_ca_pems,
+            user_agent: &config.user_agent,
+            connect_timeout: config.connect_timeout,
+        }
+    }
+}
+
 impl Transport {
-    pub(crate) fn new(
-        config: &super::ClientConfig,
+    pub(crate) fn new<'a>(
+        config: impl Into<TransportConfig<'a>>,
         dns: Arc<dyn Dns>,
     ) -> Result<Self, ClientError> {
+        let config = config.into();
         Ok(Self {
-            tls: tls_config(&config.extra_ca_pems)?,
+            tls: tls_config(config.extra_ca_pems)?,
             policy: Arc::new(config.policy.clone()),
             dns,
-            user_agent: config.user_agent.clone(),
+            user_agent: config.user_agent.to_owned(),
             connect_timeout: config.connect_timeout,
             pools: Mutex::default(),
         })

@@ -140,6 +140,24 @@ impl Config {
                 problems.add("federation.allow_networks", text);
             }
         }
+        for network in &self.previews.allow_networks {
+            if parse_network(network).is_none() {
+                let text = format!("{network:?} is no network; 127.0.0.0/8 is");
+                problems.add("previews.allow_networks", text);
+            }
+        }
+        let lists = [
+            ("previews.allow_hosts", &self.previews.allow_hosts),
+            ("previews.deny_hosts", &self.previews.deny_hosts),
+        ];
+        for (key, hosts) in lists {
+            for host in hosts {
+                // Compared with what is in a URL, where a name is in its ASCII form.
+                if host.is_empty() || !host.is_ascii() || host.contains([':', '/', ' ', '*']) {
+                    problems.add(key, format!("{host:?} is no host; example.org is"));
+                }
+            }
+        }
         let domains = &self.registration.email_domains;
         for domain in domains.allow.iter().chain(&domains.deny) {
             if domain.is_empty() || domain.contains(['@', ' ', '*']) {

@@ -40,6 +40,8 @@ pub struct Config {
     #[serde(default)]
     pub federation: Federation,
     #[serde(default)]
+    pub previews: Previews,
+    #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
     pub client: Client,
@@ -240,6 +242,33 @@ impl Default for Federation {
     }
 }
 
+/// Fetching pages for the previews of links.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Previews {
+    pub enabled: bool,
+    /// If not empty, only these hosts and those below them.
+    pub allow_hosts: Vec<String>,
+    /// Never these hosts and those below them.
+    pub deny_hosts: Vec<String>,
+    /// Ports that pages are fetched from. Empty: any.
+    pub ports: Vec<u16>,
+    /// Private networks that may be asked all the same; those of federation are not.
+    pub allow_networks: Vec<String>,
+}
+
+impl Default for Previews {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            allow_hosts: Vec::new(),
+            deny_hosts: Vec::new(),
+            ports: vec![80, 443],
+            allow_networks: Vec::new(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RateLimits {
@@ -254,7 +283,7 @@ pub enum RateLimits {
 pub struct Limits {
     pub rate: RateLimits,
     pub upload_bytes_max: u64,
-    /// Room for other servers' files; those not asked for longest go first.
+    /// Room for other servers' files and the pictures of link previews; those not asked for longest go first.
     pub remote_media_bytes_max: u64,
 }
 
@@ -296,6 +325,7 @@ impl Config {
             rooms: Rooms::default(),
             presence: Presence::default(),
             federation: Federation::default(),
+            previews: Previews::default(),
             limits: Limits::default(),
             client: Client::default(),
             admin: Admin::default(),

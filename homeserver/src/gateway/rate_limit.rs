@@ -46,6 +46,8 @@ pub(super) enum Class {
     Search,
     Upload,
     Download,
+    /// What makes this server fetch a page.
+    Preview,
     /// Telling the administrators something.
     Report,
     /// What makes this server ask another one.
@@ -72,6 +74,8 @@ impl Class {
             Self::Login
         } else if path.ends_with("/upload") && has("/media/") || has("/media/v1/create") {
             Self::Upload
+        } else if path.ends_with("/preview_url") {
+            Self::Preview
         } else if has("/media/") {
             Self::Download
         } else if has("/send/") || has("/redact/") || has("/state/") || has("/sendToDevice/") {
@@ -107,6 +111,8 @@ impl Class {
             Self::Search => (rate(200, 10.0), rate(50, 2.0)),
             Self::Upload => (rate(200, 10.0), rate(60, 2.0)),
             Self::Download => (rate(2_000, 200.0), rate(1_000, 100.0)),
+            // A screen of a chat has a dozen links at most.
+            Self::Preview => (rate(200, 5.0), rate(60, 1.0)),
             Self::Report => (rate(60, 0.5), rate(20, 0.05)),
             Self::Remote => (rate(100, 2.0), rate(200, 5.0)),
             // (not by address, per server): a busy neighbour sends a few transactions a second and fetches a room at a time.
@@ -354,6 +360,7 @@ mod tests {
             ("/_matrix/client/v3/publicRooms", Class::Search),
             ("/_matrix/media/v3/upload", Class::Upload),
             ("/_matrix/client/v1/media/download/{server_name}/{media_id}", Class::Download),
+            ("/_matrix/client/v1/media/preview_url", Class::Preview),
             ("/_matrix/client/v3/rooms/{room_id}/report/{event_id}", Class::Report),
             ("/_matrix/client/v3/keys/upload", Class::Other),
         ] {

@@ -1,10 +1,11 @@
-//! Files: uploaded by users, fetched from other servers, thumbnails of both; kept once per content.
+//! Files: uploaded by users, fetched from other servers, thumbnails of both; kept once per content. And previews of links.
 //!
 //! Not here: how a file is answered safely to a browser (`gateway::client::media`). Spec:
 //! <https://spec.matrix.org/v1.19/client-server-api/#content-repository>.
 
 mod check;
 mod download;
+mod preview;
 mod remote;
 mod store;
 mod thumbnail;
@@ -18,11 +19,12 @@ use tokio::sync::{Notify, RwLock, Semaphore};
 
 pub use check::check;
 pub use download::{ByteRange, Content, Want, open, open_local};
+pub use preview::{Preview, PreviewError, preview};
 pub use remote::fetch_remote;
 pub use thumbnail::{Method, ThumbnailSize, open_thumbnail};
 pub use upload::{Upload, create, put, upload};
 
-use self::{remote::Fetching, store::Store};
+use self::{preview::Previews, remote::Fetching, store::Store};
 use crate::{app::App, storage};
 
 /// The bytes of a file as they come.
@@ -43,6 +45,7 @@ struct Inner {
     /// Rung when a reserved id got its content.
     uploaded: Notify,
     fetching: Fetching,
+    previews: Previews,
     decoders: Semaphore,
 }
 
@@ -93,6 +96,7 @@ impl Media {
             placing: RwLock::default(),
             uploaded: Notify::new(),
             fetching: Fetching::default(),
+            previews: Previews::default(),
             decoders: Semaphore::new(DECODERS_MAX),
         })))
     }

@@ -134,8 +134,8 @@ fn refusal(error: RequestError) -> MediaError {
     }
 }
 
-/// Removes other servers' files until they fit into the budget again.
-async fn evict(app: &App, media: &Media) -> Result<(), MediaError> {
+/// Removes other servers' files and the pictures of link previews until they fit into the budget again.
+pub(super) async fn evict(app: &App, media: &Media) -> Result<(), MediaError> {
     let own = app.db.server(app.server_name.as_str()).await?;
     let budget = i64::try_from(app.config.limits.remote_media_bytes_max).unwrap_or(i64::MAX);
     let mut over = media::sum_remote_bytes(&app.db, own).await? - budget;

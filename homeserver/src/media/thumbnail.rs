@@ -144,30 +144,44 @@ async fn make(
     shrunk.map_err(|error| MediaError::NoThumbnail(error.to_string()))?
 }
 
-/// Decodes by what the bytes are, not by what their uploader called them.
-fn shrink(
-    bytes: &[u8],
-    size: ThumbnailSize,
-) -> Result<Option<(Vec<u8>, &'static str)>, MediaError> {
-    let refused = |error: &dyn std::fmt::Display| MediaError::NoThumbnail(error.to_string());
+fn refused(error: &dyn std::fmt::Display) -> MediaError {
+    MediaError::NoThumbnail(error.to_string())
+}
+
+/// What kind of picture this is, by its bytes, its width and its height. Nothing but its head is read.
+pub(super) fn measure(bytes: &[u8]) -> Result<(&'static str, u32, u32), MediaError> {
+    let (decoder, format) = open_decoder(bytes)?;
+    let (width, height) = decoder.dimensions();
+    Ok((format.to_mime_type(), width, height))
+}
+
+/// A decoder by what the bytes are, not by what their uploader called them, for kinds and sizes that are decoded.
+fn open_decoder(bytes: &[u8]) -> Result<(impl ImageDecoder, ImageFormat), MediaError> {
     let mut reader = ImageReader::new(Cursor::new(bytes))
         .with_guessed_format()
         .map_err(|error| refused(&error))?;
     let allowed = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif, ImageFormat::WebP];
-    if !reader.format().is_some_and(|format| allowed.contains(&format)) {
-        return Err(refused(&"only PNG, JPEG, GIF and WebP images have thumbnails"));
-    }
-    let is_png = reader.format() == Some(ImageFormat::Png);
+    let format = reader.format().filter(|format| allowed.contains(format));
+    let format =
+        format.ok_or_else(|| refused(&"only PNG, JPEG, GIF and WebP images have thumbnails"))?;
     let mut limits = Limits::default();
     limits.max_image_width = Some(SIDE_MAX);
     limits.max_image_height = Some(SIDE_MAX);
     limits.max_alloc = Some(ALLOCATION_MAX);
     reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(|error| refused(&error))?;
+    let decoder = reader.into_decoder().map_err(|error| refused(&error))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > PIXELS_MAX {
         return Err(refused(&"the image has too many pixels"));
     }
+    Ok((decoder, format))
+}
+
+fn shrink(
+    bytes: &[u8],
+    size: ThumbnailSize,
+) -> Result<Option<(Vec<u8>, &'static str)>, MediaError> {
+    let (mut decoder, format) = open_decoder(bytes)?;
     let orientation = decoder.orientation().map_err(|error| refused(&error))?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(|error| refused(&error))?;
     image.apply_orientation(orientation);
@@ -178,7 +192,7 @@ fn shrink(
         Method::Scale => image.resize(size.width, size.height, FilterType::Triangle),
         Method::Crop => image.resize_to_fill(size.width, size.height, FilterType::Triangle),
     };
-    encode(&small, is_png).map(Some).map_err(|error| refused(&error))
+    encode(&small, format == ImageFormat::Png).map(Some).map_err(|error| refused(&error))
 }
 
 /// As PNG what is see-through or was PNG, drawings mostly; else as JPEG.

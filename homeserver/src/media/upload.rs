@@ -120,7 +120,7 @@ async fn keep(app: &App, media: &Media, upload: Upload) -> Result<ContentRow, Me
     Ok(ContentRow { hash, size, content_type: upload.content_type.map(shorten) })
 }
 
-async fn new_key(app: &App) -> Result<MediaKey, MediaError> {
+pub(super) async fn new_key(app: &App) -> Result<MediaKey, MediaError> {
     let media_id = app.random.characters(LETTERS, MEDIA_ID_LENGTH);
     let server = app.db.server(app.server_name.as_str()).await?;
     Ok(MediaKey { server, media_id })

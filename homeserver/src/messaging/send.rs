@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, RoomId, events::TimelineEventType};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, presence, sent,
+    Building, Draft, Engine, Error, Pdu, Room, Transaction, merge, presence, sent, sent::Seen,
     signed::PREV_EVENTS_MAX, threads,
 };
 use crate::storage::{self, events};
@@ -24,7 +24,10 @@ pub async fn send_event(
     check_thread(engine, &room, &draft).await?;
     let mut building = begin(engine, &room).await?;
     // Again in the room's turn: two copies of one request may have waited for it side by side.
-    if let Some(event_id) = repeated(engine, &draft).await? {
+    if let Some(transaction) = &draft.transaction
+        && sent::is_noted(engine, transaction)
+        && let Some(event_id) = committed(engine, transaction).await?
+    {
         return Ok(event_id);
     }
     if let Some(same) = unchanged(&building, &draft).await? {
@@ -74,16 +77,28 @@ async fn joined_room(engine: &Engine, room_id: &RoomId, draft: &Draft) -> Result
     if is_member_event || room.seen().is_joined(user) { Ok(room) } else { Err(not_in()) }
 }
 
+/// The event that the device sent by the same request before.
 async fn repeated(engine: &Engine, draft: &Draft) -> Result<Option<OwnedEventId>, Error> {
     let Some(transaction) = &draft.transaction else { return Ok(None) };
-    if !sent::may_repeat(engine, transaction).await? {
-        return Ok(None);
+    match sent::look(engine, transaction).await? {
+        Seen::New => Ok(None),
+        Seen::Again => committed(engine, transaction).await,
+        Seen::NotLately => find(engine, transaction).await,
     }
-    // It may be one that is on its way: what is queued behind it is answered after its commit.
-    let db = &engine.app().db;
-    db.write(|_| Box::pin(async { Ok::<_, storage::Error>(()) })).await?;
+}
+
+/// The same of a request whose event may be on its way: what is queued behind it is answered after its commit.
+async fn committed(
+    engine: &Engine,
+    transaction: &Transaction,
+) -> Result<Option<OwnedEventId>, Error> {
+    engine.app().db.write(|_| Box::pin(async { Ok::<_, storage::Error>(()) })).await?;
+    find(engine, transaction).await
+}
+
+async fn find(engine: &Engine, transaction: &Transaction) -> Result<Option<OwnedEventId>, Error> {
     let Transaction { device, endpoint, txn_id } = transaction;
-    let sent = events::find_transaction(db, *device, endpoint, txn_id).await?;
+    let sent = events::find_transaction(&engine.app().db, *device, endpoint, txn_id).await?;
     Ok(sent.and_then(|event_id| event_id.try_into().ok()))
 }
 

@@ -248,14 +248,27 @@ pub async fn find_transaction(
     row.map(|row| row.get(0)).transpose()
 }
 
-/// What `device` sent, in no order: to which endpoint, under which transaction id, which event. No limit: it is read once, and what
-/// is old is forgotten.
+/// The transaction id under which `device` sent the event, if it did.
+pub async fn find_transaction_id(
+    db: &Database,
+    device: Id,
+    event: Id,
+) -> Result<Option<String>, Error> {
+    const FIND: &str = "SELECT txn_id FROM sent_transactions WHERE event = $1 AND device = $2";
+    let row = query_one(db.read(), FIND, values![event, device]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// What `device` sent, in no order, as far as `limit`: to which endpoint, under which transaction id, which event.
 pub async fn list_transactions(
     db: &Database,
     device: Id,
+    limit: usize,
 ) -> Result<Vec<(String, String, Id)>, Error> {
-    const LIST: &str = "SELECT endpoint, txn_id, event FROM sent_transactions WHERE device = $1";
-    let rows = query_all(db.read(), LIST, values![device]).await?;
+    const LIST: &str =
+        "SELECT endpoint, txn_id, event FROM sent_transactions WHERE device = $1 LIMIT $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = query_all(db.read(), LIST, values![device, limit]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
 }
 

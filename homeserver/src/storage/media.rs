@@ -174,21 +174,33 @@ pub async fn insert_thumbnail(
     .await
 }
 
-/// The bytes that other servers' files take, thumbnails left out.
+/// The picture of a link preview with these bytes: a file of our own that nobody uploaded.
+pub async fn find_preview_picture(
+    db: &Database,
+    own_server: Id,
+    hash: &ContentHash,
+) -> Result<Option<String>, Error> {
+    const FIND: &str =
+        "SELECT media_id FROM media WHERE hash = $1 AND server = $2 AND uploader IS NULL LIMIT 1";
+    let row = query_one(db.read(), FIND, values![hash.clone(), own_server]).await?;
+    row.map(|row| row.get(0)).transpose()
+}
+
+/// The bytes that other servers' files and the pictures of link previews take, thumbnails left out.
 pub async fn sum_remote_bytes(db: &Database, own_server: Id) -> Result<i64, Error> {
     // PostgreSQL sums to NUMERIC.
-    const SUM: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM media WHERE server <> $1";
+    const SUM: &str = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM media WHERE server <> $1 OR uploader IS NULL";
     let row = query_one(db.read(), SUM, values![own_server]).await?;
     row.ok_or(Error::Damaged { what: "sum" })?.get(0)
 }
 
-/// Other servers' files, those not asked for longest first, with their sizes.
+/// Other servers' files and the pictures of link previews, those not asked for longest first, with their sizes.
 pub async fn list_remote_unused(
     db: &Database,
     own_server: Id,
     limit: u32,
 ) -> Result<Vec<(MediaKey, i64)>, Error> {
-    const LIST: &str = "SELECT server, media_id, size FROM media WHERE server <> $1 ORDER BY used_ms, media_id LIMIT $2";
+    const LIST: &str = "SELECT server, media_id, size FROM media WHERE server <> $1 OR uploader IS NULL ORDER BY used_ms, media_id LIMIT $2";
     let rows = query_all(db.read(), LIST, values![own_server, i64::from(limit)]).await?;
     let key = |row: Row| Ok((MediaKey { server: row.get(0)?, media_id: row.get(1)? }, row.get(2)?));
     rows.into_iter().map(key).collect()

@@ -7,6 +7,7 @@
 mod append;
 mod boots;
 mod changes;
+mod checkpoint;
 mod entity;
 mod ids;
 mod insert;

@@ -21,6 +21,7 @@ use sea_orm::{
 use super::{
     Changes, Error, EventBatch, Id, Names, Position, Txn, Written,
     boots::Boots,
+    checkpoint::Checkpoints,
     ids::Ids,
     migration, query_one, says_full, values,
     writer::{self, BoxFuture, Writer},
@@ -31,6 +32,8 @@ const READERS: u32 = 8;
 /// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below.
 const WRITER_CACHE: &str = "-8000";
 const READER_CACHE: &str = "-2000";
+/// After how many pages a commit brings the log back into the database itself: 32 MiB, of which [`Checkpoints`] has left little.
+const CHECKPOINT_PAGES: &str = "8000";
 /// A statement that waits longer than this for a lock or a connection fails.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -79,7 +82,7 @@ impl Database {
         let epoch = migration::claim(&writer, server_name).await?;
         let ids = Arc::new(Ids::starting_at(counter(&writer, "id").await?));
         let position = counter(&writer, "position").await?;
-        let writer = writer::start(writer, ids.clone(), position);
+        let writer = writer::start(writer, Checkpoints::of(&reader), ids.clone(), position);
         Ok(Self(Arc::new(Inner {
             reader,
             writer,
@@ -189,6 +192,7 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .foreign_keys(true)
         .busy_timeout(WAIT_MAX)
         .pragma("temp_store", "MEMORY")
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .pragma("journal_size_limit", "67108864");
     let database_error = |error: sea_orm::sqlx::Error| {
         let text = error.to_string();

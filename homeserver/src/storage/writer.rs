@@ -1,9 +1,8 @@
 //! The one writer: everything that changes the database passes here, in groups, and is answered after its commit.
 //!
 //! ```text
-//! append(batch) ─┐                 ┌─ BEGIN · all batches · COMMIT ─▶ answers, position published
-//! write(work) ───┴▶ queue ▶ loop ──┤
-//!                                  └─ BEGIN · SAVEPOINT work … RELEASE · COMMIT ─▶ answers
+//! append(batch) ─┐
+//! write(work) ───┴▶ queue ▶ loop ─▶ BEGIN · all batches · SAVEPOINT work … RELEASE · COMMIT ─▶ position published, answers
 //! ```
 //!
 //! A group takes what is waiting, never waits for more. When a group of batches fails it is replayed one by one, so that
@@ -24,7 +23,10 @@ use sea_orm::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Changes, Error, EventBatch, Position, Topic, append, execute, ids::Ids, values};
+use super::{
+    Changes, Error, EventBatch, Position, Topic, append, checkpoint::Checkpoints, execute,
+    ids::Ids, values,
+};
 
 /// Most batches or pieces of work in one commit.
 const GROUP_MAX: usize = 256;
@@ -163,7 +165,12 @@ impl Writer {
 }
 
 /// Starts the writer on its one connection, going on after `position`.
-pub(super) fn start(db: DatabaseConnection, ids: Arc<Ids>, position: Position) -> Writer {
+pub(super) fn start(
+    db: DatabaseConnection,
+    checkpoints: Checkpoints,
+    ids: Arc<Ids>,
+    position: Position,
+) -> Writer {
     let (queue, jobs) = mpsc::channel(QUEUE_MAX);
     let (batches, batch_jobs) = mpsc::unbounded_channel();
     let positions = Arc::new(Positions {
@@ -171,7 +178,8 @@ pub(super) fn start(db: DatabaseConnection, ids: Arc<Ids>, position: Position) -
         committed: AtomicI64::new(position),
     });
     let changes = Arc::new(Changes::new(position));
-    let writing = Loop { db, ids, positions: positions.clone(), changes: changes.clone() };
+    let (to_publish, to_note) = (positions.clone(), changes.clone());
+    let writing = Loop { db, checkpoints, ids, positions: to_publish, changes: to_note };
     // The one task that is not in the list of background loops: it ends with the database that owns it.
     tokio::spawn(writing.run(jobs, batch_jobs));
     Writer { queue, batches, positions, changes }
@@ -179,6 +187,7 @@ pub(super) fn start(db: DatabaseConnection, ids: Arc<Ids>, position: Position) -
 
 struct Loop {
     db: DatabaseConnection,
+    checkpoints: Checkpoints,
     ids: Arc<Ids>,
     positions: Arc<Positions>,
     changes: Arc<Changes>,
@@ -212,8 +221,7 @@ impl Loop {
                     Err(_) => break,
                 }
             }
-            self.commit_batches(appends).await;
-            self.commit_works(works).await;
+            self.commit_all(appends, works).await;
             if let Some(answer) = stop {
                 if let Err(error) = self.db.close_by_ref().await {
                     tracing::warn!(%error, "closing the writer");
@@ -224,19 +232,39 @@ impl Loop {
         }
     }
 
-    async fn commit_batches(&self, jobs: Vec<AppendJob>) {
-        if jobs.is_empty() {
+    /// Commits what came in one transaction: the disk is waited for once, whatever is in it. Where that fails, the batches are tried one
+    /// by one.
+    async fn commit_all(&self, appends: Vec<AppendJob>, works: Vec<WorkJob>) {
+        if appends.is_empty() && works.is_empty() {
             return;
         }
-        let (batches, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        match self.commit_group(&batches).await {
-            Ok(written) => {
-                for (answer, written) in answers.into_iter().zip(written) {
+        let (batches, appended): (Vec<_>, Vec<_>) = appends.into_iter().unzip();
+        let (txn, written) = match self.begin_with(&batches).await {
+            Ok(begun) => begun,
+            Err(error) if batches.is_empty() => {
+                for (_, answer) in works {
+                    answer.send(Err(error.clone())).ok();
+                }
+                return;
+            }
+            Err(_) => {
+                self.replay(batches, appended).await;
+                return Box::pin(self.commit_all(Vec::new(), works)).await;
+            }
+        };
+        let (works, worked): (Vec<_>, Vec<_>) = works.into_iter().unzip();
+        let (outcomes, committed) = self.run_and_commit(txn, works).await;
+        for (answer, outcome) in worked.into_iter().zip(outcomes) {
+            answer.send(outcome).ok();
+        }
+        match committed {
+            Ok(()) => {
+                for (answer, written) in appended.into_iter().zip(written) {
                     answer.send(Ok(written)).ok();
                 }
             }
             // Replaying a single batch tries it once more, which a passing fault of the database deserves.
-            Err(_) => self.replay(batches, answers).await,
+            Err(_) => self.replay(batches, appended).await,
         }
     }
 
@@ -258,36 +286,29 @@ impl Loop {
     }
 
     async fn commit_group(&self, batches: &[EventBatch]) -> Result<Vec<Written>, Error> {
-        let txn = self.begin().await?;
-        let written = append::write_batches(&txn, batches, &self.positions, &self.changes).await?;
+        let (txn, written) = self.begin_with(batches).await?;
         self.commit(txn).await?;
         Ok(written)
     }
 
-    async fn commit_works(&self, jobs: Vec<WorkJob>) {
-        if jobs.is_empty() {
-            return;
-        }
-        let (works, answers): (Vec<_>, Vec<_>) = jobs.into_iter().unzip();
-        match self.run_works(works).await {
-            Ok(outcomes) => {
-                for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    answer.send(outcome).ok();
-                }
-            }
-            Err(error) => {
-                for answer in answers {
-                    answer.send(Err(error.clone())).ok();
-                }
-            }
-        }
+    /// Begins a transaction and writes the batches in it.
+    async fn begin_with(
+        &self,
+        batches: &[EventBatch],
+    ) -> Result<(DatabaseTransaction, Vec<Written>), Error> {
+        let txn = self.begin().await?;
+        let written = append::write_batches(&txn, batches, &self.positions, &self.changes).await?;
+        Ok((txn, written))
     }
 
-    /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits them together. Where a savepoint
+    /// Runs each piece in its own savepoint, so that a failing piece undoes only itself, and commits all there is. Where a savepoint
     /// does not end as it should, the piece took the whole transaction with it (a full disk does that) and nothing is done of the rest;
     /// the piece is still told its own error.
-    async fn run_works(&self, works: Vec<Work>) -> Result<Vec<Result<Outcome, Error>>, Error> {
-        let group = self.begin().await?;
+    async fn run_and_commit(
+        &self,
+        group: DatabaseTransaction,
+        works: Vec<Work>,
+    ) -> (Vec<Result<Outcome, Error>>, Result<(), Error>) {
         let mut outcomes = Vec::with_capacity(works.len());
         let mut lost: Option<Error> = None;
         for work in works {
@@ -295,8 +316,17 @@ impl Loop {
                 outcomes.push(Err(error.clone()));
                 continue;
             }
+            let txn = match group.begin().await {
+                Ok(txn) => txn,
+                Err(error) => {
+                    let error = Error::from(error);
+                    lost = Some(error.clone());
+                    outcomes.push(Err(error));
+                    continue;
+                }
+            };
             let (positions, changes) = (self.positions.clone(), self.changes.clone());
-            let piece = Txn { txn: group.begin().await?, positions, changes };
+            let piece = Txn { txn, positions, changes };
             let outcome = work(&piece).await;
             let ended =
                 if outcome.is_ok() { piece.txn.commit().await } else { piece.txn.rollback().await };
@@ -307,12 +337,12 @@ impl Loop {
             None => self.commit(group).await,
             Some(error) => Err(error),
         };
-        if let Err(error) = committed {
+        if let Err(error) = &committed {
             for outcome in outcomes.iter_mut().filter(|outcome| matches!(outcome, Ok(Ok(_)))) {
                 *outcome = Err(error.clone());
             }
         }
-        Ok(outcomes)
+        (outcomes, committed)
     }
 
     /// Takes SQLite's write lock at once: a transaction that reads first and writes later is refused when anybody else has
@@ -341,6 +371,7 @@ impl Loop {
             self.ids.limit_written(limit);
         }
         self.positions.committed.store(taken, Ordering::Release);
+        self.checkpoints.committed();
         Ok(())
     }
 }

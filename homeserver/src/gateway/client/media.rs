@@ -7,8 +7,8 @@ use axum::{
     Router,
     body::Body,
     extract::{Path, Query, Request, State},
-    http::{HeaderMap, StatusCode, header},
-    response::Response,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
     routing::get,
 };
 use futures_util::TryStreamExt;
@@ -17,6 +17,7 @@ use ruma::{
     api::client::{
         authenticated_media::{
             get_content, get_content_as_filename, get_content_thumbnail, get_media_config,
+            get_media_preview,
         },
         media::{create_content, create_content_async, create_mxc_uri},
     },
@@ -24,6 +25,7 @@ use ruma::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use tern_federation::PageError;
 
 use super::super::content::{content_response, range_of};
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
     auth::Requester,
     disk,
     gateway::{ApiError, Matrix, MatrixRoutes, Server},
-    media::{self, MediaError, Method, ThumbnailSize, Upload, Want},
+    media::{self, MediaError, Method, PreviewError, ThumbnailSize, Upload, Want},
     storage,
 };
 
@@ -47,6 +49,9 @@ pub(in crate::gateway) fn routes() -> Router<Server> {
         .serve::<get_content_as_filename::v1::Request, _, _>(download_as)
         .serve::<get_content_thumbnail::v1::Request, _, _>(thumbnail)
         .serve::<get_media_config::v1::Request, _, _>(config)
+        .serve::<get_media_preview::v1::Request, _, _>(preview)
+        .limited("/_matrix/media/v3/preview_url", get(preview))
+        .limited("/_matrix/media/r0/preview_url", get(preview))
         .route("/_matrix/media/v3/config", get(config_v3))
         .route("/_matrix/media/r0/config", get(config_v3))
 }
@@ -56,13 +61,31 @@ struct UploadQuery {
     filename: Option<String>,
 }
 
+/// Refused while some of the file may still be on its way. That has nowhere to go, so the connection ends, and the answer says so:
+/// a client that sent its next request there would get none.
+struct RefusedUpload(ApiError);
+
+impl<E: Into<ApiError>> From<E> for RefusedUpload {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for RefusedUpload {
+    fn into_response(self) -> Response {
+        let mut response = self.0.into_response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        response
+    }
+}
+
 /// `POST /_matrix/media/v3/upload`, streamed to the disk.
 async fn upload(
     State(server): State<Server>,
     requester: Requester,
     Query(query): Query<UploadQuery>,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Result<Response, RefusedUpload> {
     let upload = incoming(request, query.filename);
     let media_id = media::upload(&server.app, &server.media, &requester, upload).await?;
     Ok(json_response(&json!({ "content_uri": uri(&server.app, &media_id) })))
@@ -88,9 +111,10 @@ async fn upload_reserved(
     Path((server_name, media_id)): Path<(String, String)>,
     Query(query): Query<UploadQuery>,
     request: Request,
-) -> Result<Response, ApiError> {
+) -> Result<Response, RefusedUpload> {
     if server_name != server.app.server_name.as_str() {
-        return Err(ApiError::not_found("files are uploaded to their own server only"));
+        let error = ApiError::not_found("files are uploaded to their own server only");
+        return Err(error.into());
     }
     let upload = incoming(request, query.filename);
     media::put(&server.app, &server.media, &requester, &media_id, upload).await?;
@@ -162,6 +186,24 @@ async fn config_v3(State(app): State<App>, _requester: Requester) -> Response {
     json_response(&json!({ "m.upload.size": upload_max(&app) }))
 }
 
+#[derive(Deserialize)]
+struct PreviewQuery {
+    url: Option<String>,
+}
+
+/// `GET /_matrix/client/v1/media/preview_url`, and its deprecated forms. `ts` is not looked at: what a page said once is not kept.
+async fn preview(
+    State(server): State<Server>,
+    _requester: Requester,
+    Query(query): Query<PreviewQuery>,
+) -> Result<Response, ApiError> {
+    let url = query.url.ok_or_else(|| {
+        ApiError::new(StatusCode::BAD_REQUEST, "M_MISSING_PARAM", "url is missing")
+    })?;
+    let preview = media::preview(&server.app, &server.media, &url).await?;
+    Ok(json_response(&serde_json::Value::Object((*preview).clone())))
+}
+
 fn upload_max(app: &App) -> ruma::UInt {
     ruma::UInt::try_from(app.config.limits.upload_bytes_max).unwrap_or(ruma::UInt::MAX)
 }
@@ -174,7 +216,7 @@ fn uri(app: &App, media_id: &str) -> OwnedMxcUri {
 fn incoming(request: Request, filename: Option<String>) -> Upload {
     let (parts, body) = request.into_parts();
     let text = |name| {
-        let value: &header::HeaderValue = parts.headers.get(name)?;
+        let value: &HeaderValue = parts.headers.get(name)?;
         value.to_str().ok().map(str::to_owned)
     };
     let size = text(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
@@ -184,9 +226,28 @@ fn incoming(request: Request, filename: Option<String>) -> Upload {
 
 fn json_response(body: &serde_json::Value) -> Response {
     let mut response = Response::new(Body::from(body.to_string()));
-    let json = header::HeaderValue::from_static("application/json");
+    let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response
+}
+
+impl From<PreviewError> for ApiError {
+    fn from(error: PreviewError) -> Self {
+        let text = error.to_string();
+        match error {
+            // As a server that has no previews at all.
+            PreviewError::Off => Self::unrecognized(),
+            PreviewError::Url(_) | PreviewError::Page(PageError::NoPage) => {
+                Self::invalid_param(text)
+            }
+            PreviewError::Page(PageError::Denied) => {
+                Self::new(StatusCode::FORBIDDEN, "M_FORBIDDEN", text)
+            }
+            PreviewError::Page(_) | PreviewError::Stopped => {
+                Self::new(StatusCode::BAD_GATEWAY, "M_UNKNOWN", text)
+            }
+        }
+    }
 }
 
 impl From<MediaError> for ApiError {

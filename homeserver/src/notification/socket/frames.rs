@@ -3,18 +3,33 @@
 use bytes::Bytes;
 use ruma::{DeviceId, UserId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{FRAME_BYTES_MAX, Limits, Why};
-use crate::notification::{SlidingAnswer, wire::stable};
+use crate::notification::{
+    Error, SlidingAnswer, SlidingRequest,
+    wire::{deployed, stable},
+};
 
 /// A frame from the client. Not `Debug`: there are tokens in it.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientFrame {
     /// The first frame.
-    Open { access_token: Option<String>, id: Option<String>, request: Option<Box<stable::Body>> },
+    Open {
+        access_token: Option<String>,
+        id: Option<String>,
+        #[serde(default)]
+        form: Form,
+        request: Option<Value>,
+    },
     /// From now on this is wanted.
-    Request { id: Option<String>, request: Box<stable::Body> },
+    Request {
+        id: Option<String>,
+        #[serde(default)]
+        form: Form,
+        request: Value,
+    },
     /// The delta with this `pos` has been dealt with.
     Ack { pos: String },
     /// The session goes on under a new access token.
@@ -29,6 +44,41 @@ impl ClientFrame {
             serde_json::error::Category::Data => Why::BadJson(error.to_string()),
             _ => Why::NotJson(error.to_string()),
         })
+    }
+}
+
+/// How a request is written, and the deltas that answer it.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub(super) enum Form {
+    /// As at `/v4/sync`.
+    #[default]
+    #[serde(rename = "v4")]
+    Stable,
+    /// As at the path with this in it, with what stands in the query there in the body.
+    #[serde(rename = "org.matrix.simplified_msc3575")]
+    Deployed,
+}
+
+/// A request that is written as its form has it.
+pub(super) enum Asked {
+    Stable(Box<stable::Body>),
+    Deployed(Box<SlidingRequest>),
+}
+
+impl Asked {
+    pub(super) fn read(form: Form, request: Value) -> Result<Self, Why> {
+        let read = match form {
+            Form::Stable => serde_json::from_value(request).map(Self::Stable),
+            Form::Deployed => deployed::read(request).map(Box::new).map(Self::Deployed),
+        };
+        read.map_err(|error| Why::BadJson(error.to_string()))
+    }
+
+    pub(super) fn into_request(self, me: &UserId) -> Result<SlidingRequest, Error> {
+        match self {
+            Self::Stable(body) => body.into_request(me),
+            Self::Deployed(request) => Ok(*request),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     Close, Fault, Heard, Limits, Refusal, Said, Why,
-    frames::{ClientFrame, ServerFrame},
+    frames::{Asked, ClientFrame, ServerFrame},
     say::{refuse, refuse_and_close, send, turn_away},
     seats::Seat,
 };
@@ -21,7 +21,6 @@ use crate::{
     notification::{
         Error, Sync,
         sliding::{Session, Viewer},
-        wire::stable,
     },
 };
 
@@ -99,7 +98,7 @@ async fn converse<W: Wire>(door: &Door, wire: &mut W) -> Result<Never, End> {
     let bell = &door.engine.app().bell;
     let waiter = bell.wait_for(talk.requester.user);
     if let Some((id, request)) = first {
-        Box::pin(talk.stand(wire, id, *request)).await?;
+        Box::pin(talk.stand(wire, id, request)).await?;
     }
     let mut patience = Patience::new(&door.limits);
     let mut rung = pin!(waiter.rung());
@@ -143,7 +142,7 @@ async fn converse<W: Wire>(door: &Door, wire: &mut W) -> Result<Never, End> {
 async fn meet<'d, W: Wire>(
     door: &'d Door,
     wire: &mut W,
-) -> Result<(Talk<'d>, Option<(Option<String>, Box<stable::Body>)>), End> {
+) -> Result<(Talk<'d>, Option<(Option<String>, Asked)>), End> {
     let app = door.engine.app();
     let deadline = Instant::now() + door.limits.open;
     let stopping = &door.sync.0.sockets.stopping;
@@ -161,8 +160,12 @@ async fn meet<'d, W: Wire>(
         Ok(frame) => frame,
         Err(why) => return refuse_and_close(&door.limits, wire, why, Close::BAD_FRAME).await,
     };
-    let ClientFrame::Open { access_token: Some(token), id, request } = frame else {
+    let ClientFrame::Open { access_token: Some(token), id, form, request } = frame else {
         return refuse_and_close(&door.limits, wire, Why::NotOpened, Close::UNAUTHORIZED).await;
+    };
+    let request = match request.map(|request| Asked::read(form, request)).transpose() {
+        Ok(request) => request,
+        Err(why) => return refuse_and_close(&door.limits, wire, why, Close::BAD_FRAME).await,
     };
     let (requester, token) = match auth::authenticate_to_hold(app, &door.auth, &token).await {
         Ok(known) => known,
@@ -318,9 +321,10 @@ impl Talk<'_> {
             Heard::Text(text) => text,
         };
         match ClientFrame::parse(&text) {
-            Ok(ClientFrame::Request { id, request }) => {
-                self.stand(wire, id, *request).await.map(|()| true)
-            }
+            Ok(ClientFrame::Request { id, form, request }) => match Asked::read(form, request) {
+                Ok(asked) => self.stand(wire, id, asked).await.map(|()| true),
+                Err(why) => refuse_and_close(self.limits(), wire, why, Close::BAD_FRAME).await,
+            },
             Ok(ClientFrame::Ack { pos }) => self.acknowledge(wire, &pos).await,
             Ok(ClientFrame::Auth { access_token }) => {
                 self.renew(wire, &access_token).await.map(|()| false)
@@ -342,10 +346,10 @@ impl Talk<'_> {
         &mut self,
         wire: &mut W,
         id: Option<String>,
-        body: stable::Body,
+        asked: Asked,
     ) -> Result<(), End> {
         self.standing = None;
-        let begun = match body.into_request(&self.requester.user_id) {
+        let begun = match asked.into_request(&self.requester.user_id) {
             Ok(request) => {
                 if self.seat.serve(&request.conn_id) {
                     self.door.engine.app().bell.ring_users([self.requester.user]);

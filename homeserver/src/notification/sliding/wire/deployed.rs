@@ -5,12 +5,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use ruma::{
     OwnedRoomId, UInt,
-    api::client::sync::sync_events::v5::{self, request as asked},
+    api::{
+        IncomingRequest as _,
+        client::sync::sync_events::v5::{self, request as asked},
+    },
     directory::RoomTypeFilter,
     events::StateEventType,
+    exports::http,
+    presence::PresenceState,
 };
-use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize, de::Error as _};
+use serde_json::{Value, value::RawValue};
 
 use crate::{
     messaging::Membership,
@@ -53,6 +58,29 @@ impl From<v5::Request> for Request {
             extensions: extensions_of(extensions),
         }
     }
+}
+
+/// What stands in the query of this form's path, and on the socket in the body. `timeout` means nothing there.
+#[derive(Deserialize)]
+struct Query {
+    pos: Option<String>,
+    #[serde(default)]
+    set_presence: PresenceState,
+}
+
+/// Reads a request all of which is in its body.
+///
+/// # Errors
+/// When it is none.
+pub fn read(body: Value) -> Result<Request, serde_json::Error> {
+    let Query { pos, set_presence } = Query::deserialize(&body)?;
+    let request = http::Request::post("/").body(serde_json::to_vec(&body)?);
+    let request = request.map_err(serde_json::Error::custom)?;
+    let mut request = v5::Request::try_from_http_request(request, &[] as &[&str])
+        .map_err(serde_json::Error::custom)?;
+    request.pos = pos;
+    request.set_presence = set_presence;
+    Ok(request.into())
 }
 
 fn list(list: asked::List) -> List {
