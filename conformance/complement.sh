@@ -44,6 +44,10 @@ allow_networks = ["0.0.0.0/0", "::/0"]
 extra_ca = ["/complement/ca/ca.crt"]
 share_device_names = true
 
+[previews]
+ports = []
+allow_networks = ["0.0.0.0/0", "::/0"]
+
 [limits]
 rate = "off"
 END

@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Measure a server, fill it with history, and measure it again.
     Grow(Grow),
+    /// Measure the terminal client on an account with many rooms, in terminals of the bench's own.
+    Tui(Tui),
     /// Put the results of earlier runs (`--json`) together into one page.
     Report(Report),
     /// Measure the load generator alone, against a server that does nothing.
@@ -70,6 +72,31 @@ pub(crate) struct Grow {
     /// How many events, those that make the rooms not counted.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) events: usize,
+}
+
+/// `bench tui`.
+#[derive(Debug, Args)]
+pub(crate) struct Tui {
+    /// The client.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) tern: PathBuf,
+    /// iamb, to be measured on the same account.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) iamb: Option<PathBuf>,
+    /// The server that the account is on.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) ternd: PathBuf,
+    /// How many rooms the account is in.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) rooms: usize,
+    /// How many keys and messages are timed.
+    #[arg(long, default_value_t = 200)]
+    pub(crate) count: usize,
+    /// How many starts.
+    #[arg(long, default_value_t = 20)]
+    pub(crate) starts: usize,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// `bench report`.
@@ -127,6 +154,9 @@ pub(crate) struct Size {
     /// How many connections wait in the scenario `idle`.
     #[arg(long, default_value_t = 500)]
     pub(crate) idle: usize,
+    /// How many people are on the server in the scenario `quiet-user`, which is left out without them.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) neighbours: usize,
     /// The version of the rooms.
     #[arg(long, default_value = "12")]
     pub(crate) room_version: String,
@@ -143,6 +173,7 @@ impl Size {
             idle: self.idle,
             idle_people: 100,
             idle_window: Duration::from_secs(10),
+            neighbours: self.neighbours,
             federated_joins: 100,
             restarts: 5,
             room_version: self.room_version.clone(),

@@ -17,6 +17,7 @@ mod report;
 mod scenarios;
 mod server;
 mod site;
+mod tui;
 
 use std::process::ExitCode;
 

@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) idle_people: usize,
     /// How long their CPU is watched.
     pub(crate) idle_window: Duration,
+    /// People of the scenario `quiet-user`; none: it is left out.
+    pub(crate) neighbours: usize,
     /// Rooms joined from another server.
     pub(crate) federated_joins: usize,
     /// How often a server is started again.
@@ -42,6 +44,7 @@ impl Plan {
             idle: self.idle.min(20),
             idle_people: 4,
             idle_window: Duration::from_secs(1),
+            neighbours: 4,
             federated_joins: 2,
             restarts: 1,
             ..self

@@ -67,6 +67,17 @@ pub(crate) fn resident(pid: u32) -> Result<u64> {
     }
 }
 
+/// How often the threads of a process have gone to sleep of their own accord, all together.
+pub(crate) fn voluntary_switches(pid: u32) -> Result<u64> {
+    let mut sum = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // One that ended meanwhile has nothing to say.
+        let status = fs::read_to_string(thread?.path().join("status")).unwrap_or_default();
+        sum += kib(&status, "voluntary_ctxt_switches:").unwrap_or(0);
+    }
+    Ok(sum)
+}
+
 /// The number after `field` in lines such as `VmRSS:     1234 kB`.
 pub(crate) fn kib(text: &str, field: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(field))?;

@@ -107,7 +107,11 @@ impl Loopback {
         self.synapse_builder().mail(sink).start().await
     }
 
-    pub(crate) fn http_client(&self) -> Result<reqwest::Client> {
+    /// An HTTP client that trusts the authority here and sends every name to loopback.
+    ///
+    /// # Errors
+    /// When the authority's certificate is none.
+    pub fn http_client(&self) -> Result<reqwest::Client> {
         Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(self.authority.client_config()?)
             .dns_resolver(OnlyLoopback)

@@ -12,7 +12,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use tokio::{sync::watch, time::timeout};
 
-use crate::patience::{PATIENCE, until};
+use crate::{
+    patience::{PATIENCE, until},
+    svg,
+    terminal::{Manners, Terminal},
+};
 
 /// Columns and rows of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +51,13 @@ pub struct Chunk {
 
 /// What the reader thread and the test share.
 struct Received {
-    parser: vt100::Parser,
+    terminal: Terminal,
     bytes: Vec<u8>,
     chunks: Vec<Chunk>,
 }
+
+/// What the program reads: keys, and what the terminal answers.
+type Keys = Arc<Mutex<Box<dyn Write + Send>>>;
 
 /// A terminal with a program in it. Dropping it ends the program.
 pub struct Screen {
@@ -58,7 +65,7 @@ pub struct Screen {
     received: Arc<Mutex<Received>>,
     /// Ticks at every read; closed when the program is gone.
     news: watch::Receiver<usize>,
-    writer: Box<dyn Write + Send>,
+    writer: Keys,
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
 }
@@ -69,6 +76,21 @@ impl Screen {
     /// # Errors
     /// When the system gives no terminal or the program cannot be started.
     pub fn open(
+        program: &Path,
+        args: &[&str],
+        envs: &[(&str, &str)],
+        folder: &Path,
+        size: Size,
+    ) -> Result<Self> {
+        Self::open_on(Manners::default(), program, args, envs, folder, size)
+    }
+
+    /// The same in a terminal with such manners.
+    ///
+    /// # Errors
+    /// As [`Screen::open`].
+    pub fn open_on(
+        manners: Manners,
         program: &Path,
         args: &[&str],
         envs: &[(&str, &str)],
@@ -91,15 +113,15 @@ impl Screen {
         // Held open here, the terminal would never report its end.
         drop(pair.slave);
         let reader = pair.master.try_clone_reader()?;
-        let writer = pair.master.take_writer()?;
+        let writer: Keys = Arc::new(Mutex::new(pair.master.take_writer()?));
         let received = Arc::new(Mutex::new(Received {
-            parser: vt100::Parser::new(size.rows, size.columns, 0),
+            terminal: Terminal::new(size.rows, size.columns, manners),
             bytes: Vec::new(),
             chunks: Vec::new(),
         }));
         let (bell, news) = watch::channel(0);
-        let shared = Arc::clone(&received);
-        thread::spawn(move || read_all(reader, &shared, &bell));
+        let (shared, keys) = (Arc::clone(&received), Arc::clone(&writer));
+        thread::spawn(move || read_all(reader, &shared, &keys, &bell));
         Ok(Self { name, received, news, writer, master: pair.master, child })
     }
 
@@ -108,8 +130,7 @@ impl Screen {
     /// # Errors
     /// When the program is gone.
     pub fn type_text(&mut self, text: &str) -> Result<()> {
-        self.writer.write_all(text.as_bytes())?;
-        Ok(self.writer.flush()?)
+        type_bytes(&self.writer, text.as_bytes())
     }
 
     /// Presses one key: `Enter`, `Esc`, `Tab`, `BackTab`, `Backspace`, `Delete`, `Up`, `PageUp`, `F1`, `Space`, `Ctrl+K`, `Alt+A`,
@@ -119,8 +140,7 @@ impl Screen {
     /// When there is no such key or the program is gone.
     pub fn press(&mut self, key: &str) -> Result<()> {
         let bytes = key_bytes(key).with_context(|| format!("no key is called {key}"))?;
-        self.writer.write_all(&bytes)?;
-        Ok(self.writer.flush()?)
+        type_bytes(&self.writer, &bytes)
     }
 
     /// Pastes `text` as a terminal with bracketed paste does.
@@ -199,16 +219,23 @@ impl Screen {
 
     /// What stands on the screen, rows separated by newlines, without colours.
     pub fn text(&self) -> String {
-        self.received().parser.screen().contents()
+        self.received().terminal.parser.screen().contents()
     }
 
     /// One row, counted from 0, without the spaces at its end.
     pub fn row(&self, row: u16) -> String {
         let received = self.received();
-        let screen = received.parser.screen();
+        let screen = received.terminal.parser.screen();
         let (_, columns) = screen.size();
         let text = screen.rows(0, columns).nth(usize::from(row)).unwrap_or_default();
         text.trim_end().to_owned()
+    }
+
+    /// What stands in a row between two columns, both from 0 and both included.
+    pub fn part(&self, row: u16, from: u16, to: u16) -> String {
+        let received = self.received();
+        let screen = received.terminal.parser.screen();
+        screen.contents_between(row, from, row, to.saturating_add(1))
     }
 
     /// The row that contains `text`, if any.
@@ -219,13 +246,13 @@ impl Screen {
     /// Row and column of the cursor, from 0; `None` while it is hidden.
     pub fn cursor(&self) -> Option<(u16, u16)> {
         let received = self.received();
-        let screen = received.parser.screen();
+        let screen = received.terminal.parser.screen();
         (!screen.hide_cursor()).then(|| screen.cursor_position())
     }
 
     /// Whether the program has switched to the alternate screen.
     pub fn alternate(&self) -> bool {
-        self.received().parser.screen().alternate_screen()
+        self.received().terminal.parser.screen().alternate_screen()
     }
 
     /// How many bytes the program has written.
@@ -248,13 +275,32 @@ impl Screen {
     /// # Errors
     /// When the terminal is gone.
     pub fn resize(&self, size: Size) -> Result<()> {
-        self.received().parser.screen_mut().set_size(size.rows, size.columns);
+        self.received().terminal.parser.screen_mut().set_size(size.rows, size.columns);
         self.master.resize(size.into())
     }
 
     /// The program's process id.
     pub fn pid(&self) -> Option<u32> {
         self.child.process_id()
+    }
+
+    /// Sends a signal, such as the SIGHUP of a terminal that is closed.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.and_then(rustix::process::Pid::from_raw).context("the program is gone")?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// Presses and lets go of the left button of the mouse at a column and row, both from 0.
+    ///
+    /// # Errors
+    /// When the program is gone.
+    pub fn click(&mut self, column: u16, row: u16) -> Result<()> {
+        let (x, y) = (column + 1, row + 1);
+        self.type_text(&format!("\x1b[<0;{x};{y}M\x1b[<0;{x};{y}m"))
     }
 
     /// SIGKILL.
@@ -286,10 +332,15 @@ impl Screen {
         }
     }
 
+    /// The screen as an SVG.
+    pub fn svg(&self) -> String {
+        svg::picture(self.received().terminal.parser.screen())
+    }
+
     /// The screen in a frame, for errors.
     pub fn picture(&self) -> String {
         let received = self.received();
-        let screen = received.parser.screen();
+        let screen = received.terminal.parser.screen();
         let (_, columns) = screen.size();
         let edge = format!("+{}+", "-".repeat(usize::from(columns)));
         let rows: Vec<String> = screen.rows(0, columns).map(|row| format!("|{row}")).collect();
@@ -307,10 +358,17 @@ impl Drop for Screen {
     }
 }
 
+fn type_bytes(keys: &Keys, bytes: &[u8]) -> Result<()> {
+    let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+    keys.write_all(bytes)?;
+    Ok(keys.flush()?)
+}
+
 /// Feeds the terminal until the program is gone.
 fn read_all(
     mut reader: Box<dyn Read + Send>,
     shared: &Mutex<Received>,
+    keys: &Keys,
     bell: &watch::Sender<usize>,
 ) {
     let start = Instant::now();
@@ -318,11 +376,14 @@ fn read_all(
     while let Ok(count) = reader.read(&mut buffer) {
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { return };
         let mut received = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        received.parser.process(bytes);
+        let answers = received.terminal.process(bytes);
         received.bytes.extend_from_slice(bytes);
         let bytes_until = received.bytes.len();
         received.chunks.push(Chunk { at: start.elapsed(), bytes_until });
         drop(received);
+        if !answers.is_empty() {
+            type_bytes(keys, &answers).ok();
+        }
         bell.send_replace(bytes_until);
     }
 }

@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Result, ensure};
 
 use crate::{
+    cas::Cas,
     http::Api,
     loopback::{Loopback, free_port},
     patience::PATIENCE,
@@ -49,6 +50,7 @@ impl<'a> SynapseBuilder<'a> {
                 log_level: "INFO".to_owned(),
                 plain_port: None,
                 mail: None,
+                cas: None,
             },
         }
     }
@@ -99,6 +101,13 @@ impl<'a> SynapseBuilder<'a> {
     #[must_use]
     pub fn mail(mut self, sink: &SmtpSink) -> Self {
         self.choices.mail = Some(sink.address());
+        self
+    }
+
+    /// `cas` vouches for people, too.
+    #[must_use]
+    pub fn cas(mut self, cas: &Cas) -> Self {
+        self.choices.cas = Some(cas.url());
         self
     }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::Path};
 
 use serde_json::json;
 
-use crate::certificates::ServerCertificate;
+use crate::{cas::Cas, certificates::ServerCertificate};
 
 /// Where one Synapse differs from another.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct Choices {
     pub(crate) plain_port: Option<u16>,
     /// A mail server: people register by email only. Without it anybody may register.
     pub(crate) mail: Option<SocketAddr>,
+    /// Where somebody vouches for people.
+    pub(crate) cas: Option<String>,
 }
 
 /// `homeserver.yaml`.
@@ -73,6 +75,10 @@ pub(crate) fn config(
     });
     if let Some(fields) = config.as_object_mut() {
         lift_limits(fields);
+        if let Some(url) = &choices.cas {
+            let cas = json!({ "enabled": true, "server_url": url, "idp_name": Cas::NAME });
+            fields.insert("cas_config".to_owned(), cas);
+        }
         if let Some(address) = choices.mail {
             fields.remove("enable_registration_without_verification");
             fields.insert("registrations_require_3pid".to_owned(), json!(["email"]));

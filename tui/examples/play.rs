@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use tern_tui::app::App;
 use tern_tui::backend::fake::Fake;
 use tern_tui::backend::{
-    Body, Chat, ChatKind, Connection, Encryption, Message, Preview, Profile, Recovery, Report,
-    Request, Secret, ServerInfo, Ticks,
+    AccountId, Body, Chat, ChatKind, Connection, Encryption, Message, Preview, Profile, Recovery,
+    Relations, Report, Request, Secret, ServerInfo, Ticks,
 };
 use tern_tui::state::State;
 use tern_tui::state::welcome::Welcome;
@@ -36,6 +36,7 @@ fn message(key: usize, own: bool, text: &str, at_ms: u64) -> Message {
         ticks: own.then_some(Ticks::Read),
         read_by: Vec::new(),
         warning: None,
+        relations: Relations::default(),
     }
 }
 
@@ -99,6 +100,7 @@ fn answer(messages: &Mutex<Vec<Message>>, request: &Request) -> Vec<Report> {
             wants_token: false,
             takes_email: true,
             password_login: true,
+            sso: Vec::new(),
         })],
         Request::Register { email, .. } => {
             vec![Report::RegistrationStep(tern_tui::backend::MailStep::MailSent {
@@ -146,7 +148,7 @@ async fn main() -> std::io::Result<()> {
             &Mutex::new(Vec::new()),
             &Request::LogIn { user: String::new(), password: Secret(String::new()) },
         ) {
-            drop(sender.send(report));
+            drop(sender.send((AccountId::FIRST, report)));
         }
     }
     let state = State {
@@ -158,7 +160,7 @@ async fn main() -> std::io::Result<()> {
     screen.enter()?;
     let mut app = App::new(state, screen, None);
     app.attach(Box::new(fake));
-    let ran = app.run(tern_tui::input::from_terminal(), &mut reports, stream::pending()).await;
+    let ran = app.run(tern_tui::input::from_terminal()?, &mut reports, stream::pending()).await;
     app.screen_mut().leave()?;
     ran
 }

@@ -1,11 +1,22 @@
 //! What comes from the terminal, and keys as the table writes them (`ctrl-k`, `alt-enter`, `G`, `pageup`).
 
-use crate::terminal;
-use crossterm::event::{Event, EventStream, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use futures_util::{Stream, StreamExt, stream::poll_fn};
+use crate::decode::Decoder;
+use crossterm::event::{KeyCode, KeyModifiers};
+use futures_util::Stream;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use std::fmt;
-use std::future::ready;
-use std::task::Poll;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// One thing the terminal said.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,9 +26,27 @@ pub enum Input {
     Paste(String),
     /// Columns and rows.
     Resized(u16, u16),
+    Mouse(Mouse),
     /// The terminal window got or lost the focus.
     Focused,
     Unfocused,
+    /// Where the cursor stands, which was asked for: column and row.
+    Cursor(u16, u16),
+}
+
+/// What the mouse did, and where: column and row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mouse {
+    pub what: MouseKind,
+    pub at: (u16, u16),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseKind {
+    Click,
+    RightClick,
+    WheelUp,
+    WheelDown,
 }
 
 /// A key with what was held down. Letters carry their case, never Shift.
@@ -27,54 +56,142 @@ pub struct Key {
     pub modifiers: KeyModifiers,
 }
 
-/// The terminal's input; ends when the terminal is gone.
-pub fn from_terminal() -> impl Stream<Item = Input> {
-    let mut events = EventStream::new();
-    // Reading from a terminal that is gone gives nothing, and crossterm would try for ever.
-    let events = poll_fn(move |context| match terminal::is_gone() {
-        true => Poll::Ready(None),
-        false => events.poll_next_unpin(context),
-    });
-    let events = events.take_while(|event| ready(event.is_ok()));
-    events.filter_map(|event| ready(event.ok().and_then(Input::from_event)))
+/// The terminal's input; ends when the terminal is gone. Nobody else may read the terminal meanwhile, unless the gate is closed.
+#[derive(Clone)]
+pub struct Gate(Arc<Mutex<Reading>>);
+
+struct Reading {
+    reader: Option<Reader>,
+    /// Another program has the terminal.
+    closed: bool,
+    /// `None`: the terminal is gone.
+    said: UnboundedReceiver<Option<Input>>,
+    say: UnboundedSender<Option<Input>>,
+    resized: Signal,
 }
 
-impl Input {
-    /// `None` for what the client does not use (releases, mouse).
-    pub fn from_event(event: Event) -> Option<Input> {
-        match event {
-            Event::Key(key) if key.kind != KeyEventKind::Release => {
-                Some(Input::Key(Key::from_event(key)))
+/// Reads the terminal until it is dropped.
+struct Reader {
+    stop: UnixStream,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// The terminal's input. Reading begins when somebody waits for it; new sizes are noticed from now on.
+pub fn from_terminal() -> io::Result<Gate> {
+    let (say, said) = unbounded_channel();
+    let resized = signal(SignalKind::window_change())?;
+    let reading = Reading { reader: None, closed: false, said, say, resized };
+    Ok(Gate(Arc::new(Mutex::new(reading))))
+}
+
+/// What the keys come from.
+pub(crate) fn terminal() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    match stdin.is_terminal() {
+        true => stdin.as_fd().try_clone_to_owned(),
+        false => Ok(File::open("/dev/tty")?.into()),
+    }
+}
+
+impl Gate {
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stops reading: another program has the terminal.
+    pub fn close(&self) {
+        let mut reading = self.reading();
+        reading.closed = true;
+        reading.reader = None;
+    }
+
+    /// Reads again.
+    pub fn open(&self) {
+        let mut reading = self.reading();
+        reading.closed = false;
+        reading.begin();
+    }
+}
+
+impl Reading {
+    fn begin(&mut self) {
+        if self.reader.is_some() || self.closed {
+            return;
+        }
+        match Reader::start(self.say.clone()) {
+            Ok(reader) => self.reader = Some(reader),
+            Err(error) => {
+                tracing::error!(%error, "the terminal can't be read");
+                drop(self.say.send(None));
             }
-            Event::Paste(text) => Some(Input::Paste(text)),
-            Event::Resize(columns, rows) => Some(Input::Resized(columns, rows)),
-            Event::FocusGained => Some(Input::Focused),
-            Event::FocusLost => Some(Input::Unfocused),
-            Event::Key(_) | Event::Mouse(_) => None,
         }
     }
 }
 
-impl Key {
-    fn from_event(key: KeyEvent) -> Key {
-        let mut modifiers =
-            key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
-        let code = match key.code {
-            KeyCode::Char(c) => {
-                modifiers -= KeyModifiers::SHIFT;
-                // Terminals send Ctrl with a letter in one case only; caps lock must not make another key of it.
-                let held = modifiers.contains(KeyModifiers::CONTROL);
-                KeyCode::Char(if held { c.to_ascii_lowercase() } else { c })
-            }
-            KeyCode::BackTab => {
-                modifiers -= KeyModifiers::SHIFT;
-                KeyCode::BackTab
-            }
-            code => code,
-        };
-        Key { code, modifiers }
+impl Reader {
+    fn start(say: UnboundedSender<Option<Input>>) -> io::Result<Reader> {
+        let terminal = terminal()?;
+        let (stop, stopped) = UnixStream::pair()?;
+        let thread = std::thread::Builder::new()
+            .name("keys".to_owned())
+            .spawn(move || read(&terminal, &stopped, &say))?;
+        Ok(Reader { stop, thread: Some(thread) })
     }
+}
 
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // Whoever reads next must not share the terminal with this one.
+        drop(self.stop.shutdown(Shutdown::Both));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn read(terminal: &OwnedFd, stopped: &UnixStream, say: &UnboundedSender<Option<Input>>) {
+    let mut decoder = Decoder::default();
+    let mut buffer = [0; 4096];
+    loop {
+        let mut watched =
+            [PollFd::new(terminal, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+        match poll(&mut watched, None) {
+            Err(Errno::INTR) => continue,
+            Err(_) => break,
+            Ok(_) => {}
+        }
+        let [_, stopped] = watched;
+        if !stopped.revents().is_empty() {
+            return;
+        }
+        let count = match rustix::io::read(terminal, &mut buffer) {
+            Err(Errno::INTR | Errno::AGAIN) => continue,
+            Ok(0) | Err(_) => break,
+            Ok(count) => count,
+        };
+        for input in decoder.take(buffer.get(..count).unwrap_or_default()) {
+            drop(say.send(Some(input)));
+        }
+    }
+    drop(say.send(None));
+}
+
+impl Stream for Gate {
+    type Item = Input;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Input>> {
+        let mut reading = self.reading();
+        reading.begin();
+        while let Poll::Ready(Some(())) = reading.resized.poll_recv(context) {
+            if let Ok((columns, rows)) = crossterm::terminal::size() {
+                return Poll::Ready(Some(Input::Resized(columns, rows)));
+            }
+        }
+        reading.said.poll_recv(context).map(Option::flatten)
+    }
+}
+
+impl Key {
     /// The character this key types, if it types one.
     pub fn typed(self) -> Option<char> {
         match self.code {
@@ -172,14 +289,7 @@ pub fn script(keys: &str) -> Option<Vec<Input>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Input, Key};
-    use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
-
-    #[test]
-    fn a_shifted_letter_is_that_letter() {
-        let event = Event::Key(KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT));
-        assert_eq!(Input::from_event(event), Key::parse("G").map(Input::Key));
-    }
+    use super::Key;
 
     #[test]
     fn keys_are_shown_as_people_write_them() {

@@ -1,7 +1,8 @@
 //! The one table of keys. The help screen, the hint line, the keys after the leader and `docs/keys.md` are printed from it.
 
 use crate::action::Command;
-use crate::input::Key;
+pub use crate::bindings::{command_for, document, hints, pages, rows};
+pub use crate::letters::{LETTERS, letter};
 
 /// Where a row of the table holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +18,11 @@ pub enum Focus {
     Leader,
     /// A form or question, first-run screens included.
     Form,
+    /// The words offered above the composer.
+    Completion,
     Switcher,
+    /// A list to choose from.
+    Picker,
     Help,
 }
 
@@ -25,7 +30,7 @@ pub enum Focus {
 #[derive(Debug, Clone, Copy)]
 pub struct Binding {
     pub focus: Focus,
-    /// As [`Key::parse`] reads it.
+    /// As [`Key::parse`](crate::input::Key::parse) reads it.
     pub key: &'static str,
     pub command: Command,
     /// What it does, in a few words.
@@ -59,6 +64,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Chats, "ctrl-6", Command::LastChat, "the chat before this one"),
     bind(Focus::Chats, "alt-a", Command::NextUnread, "next unread chat"),
     bind(Focus::Chats, "alt-m", Command::NextMention, "next chat that mentions you"),
+    bind(Focus::Chats, "alt-l", Command::Lock, "lock the screen"),
+    bind(Focus::Chats, "alt-0", Command::SavedMessages, "Saved Messages"),
+    bind(Focus::Chats, "alt-j", Command::FindPeople, "find people"),
     bind(Focus::Chats, "ctrl-r", Command::MarkRead, "mark the chat read"),
     bind(
         Focus::Chats,
@@ -74,6 +82,7 @@ pub const BINDINGS: &[Binding] = &[
         "about this chat, and what can be done with it",
     ),
     bind(Focus::Chats, "ctrl-w", Command::CloseChat, "close the chat"),
+    bind(Focus::Chats, "ctrl-f", Command::SearchChat, "search in this chat"),
     bind(Focus::Chats, "ctrl-o", Command::SendFile, "send a file"),
     bind(Focus::Chats, "tab", Command::NextPane, "next pane"),
     bind(Focus::Chats, "backtab", Command::PreviousPane, "previous pane"),
@@ -95,6 +104,19 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::List, "a", Command::JoinRoom, "join by address"),
     bind(Focus::List, "i", Command::ChatInfo, "about this chat"),
     bind(Focus::List, "u", Command::NextUnread, "next unread chat"),
+    bind(Focus::List, "p", Command::PinChat, "pin the chat on top, or no longer"),
+    bind(Focus::List, "K", Command::PinUp, "move the pinned chat up"),
+    bind(Focus::List, "J", Command::PinDown, "move the pinned chat down"),
+    bind(Focus::List, "A", Command::ArchiveChat, "into the archive, or back"),
+    bind(Focus::List, "M", Command::Notify, "mute: what to hear of the chat"),
+    bind(Focus::List, "U", Command::MarkUnread, "mark the chat unread"),
+    bind(
+        Focus::List,
+        ">",
+        Command::NextFilter,
+        "next tab: unread, people, groups, spaces, archive",
+    ),
+    bind(Focus::List, "<", Command::PreviousFilter, "tab before"),
     hint(Focus::List, "/", Command::Switcher, "find"),
     hint(Focus::List, "space", Command::Leader, "more"),
     hint(Focus::List, "?", Command::Help, "help"),
@@ -108,8 +130,22 @@ pub const BINDINGS: &[Binding] = &[
     hint(Focus::History, "d", Command::Delete, "delete"),
     hint(Focus::History, "y", Command::Copy, "copy"),
     hint(Focus::History, "+", Command::React, "react"),
+    bind(Focus::History, "q", Command::Quote, "quote a part"),
+    hint(Focus::History, "f", Command::Forward, "forward"),
+    bind(Focus::History, "v", Command::Choose, "mark, to act on several together"),
+    bind(Focus::History, "V", Command::ChooseAlbum, "mark all pictures of the album"),
+    bind(Focus::History, "p", Command::Pin, "pin or unpin"),
+    bind(Focus::History, "t", Command::OpenThread, "thread"),
+    bind(Focus::History, "J", Command::GoToReplied, "to the message this answers"),
+    bind(Focus::History, "backspace", Command::GoBack, "back to where you came from"),
+    bind(Focus::History, "x", Command::Unfold, "show what is hidden"),
+    bind(Focus::History, "z", Command::Undo, "take back a deletion, or what was just sent"),
+    bind(Focus::History, "U", Command::FirstUnread, "first unread message"),
     bind(Focus::History, "u", Command::Retry, "try again (sending or decrypting)"),
     bind(Focus::History, "i", Command::MessageInfo, "seen by, sent at"),
+    bind(Focus::History, "s", Command::SaveFile, "save the file"),
+    bind(Focus::History, "o", Command::OpenContent, "open the file, or the link"),
+    bind(Focus::History, "!", Command::ReportMessage, "report to the server's owner"),
     bind(Focus::History, "pageup", Command::PageUp, "a page up"),
     bind(Focus::History, "pagedown", Command::PageDown, "a page down"),
     bind(Focus::History, "g", Command::First, "oldest loaded message"),
@@ -118,7 +154,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::History, "end", Command::Last, "newest message"),
     bind(Focus::History, "]", Command::NextChat, "next chat"),
     bind(Focus::History, "[", Command::PreviousChat, "previous chat"),
-    bind(Focus::History, "/", Command::Switcher, "find a chat or command"),
+    bind(Focus::History, "/", Command::SearchChat, "search in this chat"),
     hint(Focus::History, "enter", Command::GoToComposer, "write"),
     bind(Focus::History, "h", Command::GoToList, "to the chat list"),
     bind(Focus::History, "left", Command::GoToList, "to the chat list"),
@@ -158,31 +194,71 @@ pub const BINDINGS: &[Binding] = &[
     ),
     bind(Focus::Composer, "alt-backspace", Command::DeleteWord, "delete a word"),
     bind(Focus::Composer, "ctrl-u", Command::DeleteToStart, "delete to the start of the line"),
+    bind(Focus::Composer, "ctrl-v", Command::Paste, "paste a picture or copied files"),
+    bind(Focus::Composer, "ctrl-g", Command::Editor, "write in your editor"),
     hint(Focus::Composer, "ctrl-space", Command::Leader, "more"),
+    hint(Focus::Completion, "tab", Command::Complete, "take it"),
+    bind(Focus::Completion, "enter", Command::Complete, "take it"),
+    bind(Focus::Completion, "down", Command::Next, "next"),
+    bind(Focus::Completion, "ctrl-n", Command::Next, "next"),
+    bind(Focus::Completion, "up", Command::Previous, "previous"),
+    bind(Focus::Completion, "ctrl-p", Command::Previous, "previous"),
+    hint(Focus::Completion, "esc", Command::Cancel, "leave it as typed"),
     bind(Focus::Leader, "?", Command::Help, "help"),
-    bind(Focus::Leader, "space", Command::Switcher, "find a chat or command"),
-    bind(Focus::Leader, "tab", Command::LastChat, "the chat before this one"),
+    bind(Focus::Leader, "space", Command::Switcher, "find"),
+    bind(Focus::Leader, ":", Command::Palette, "find a command"),
+    bind(Focus::Leader, "tab", Command::LastChat, "last chat"),
     bind(Focus::Leader, "j", Command::NextChat, "next chat"),
     bind(Focus::Leader, "k", Command::PreviousChat, "previous chat"),
     bind(Focus::Leader, "u", Command::NextUnread, "next unread chat"),
-    bind(Focus::Leader, "M", Command::NextMention, "next chat that mentions you"),
-    bind(Focus::Leader, "R", Command::MarkRead, "mark the chat read"),
+    bind(Focus::Leader, "M", Command::NextMention, "next mention"),
+    bind(Focus::Leader, "R", Command::MarkRead, "mark read"),
     bind(Focus::Leader, "i", Command::ChatInfo, "about this chat"),
     bind(Focus::Leader, "w", Command::CloseChat, "close the chat"),
     bind(Focus::Leader, "n", Command::NewChat, "new chat"),
     bind(Focus::Leader, "g", Command::NewGroup, "new group"),
+    bind(Focus::Leader, "C", Command::NewChannel, "new channel"),
+    bind(Focus::Leader, "G", Command::NewSpace, "new space"),
+    bind(Focus::Leader, "+", Command::AddToSpace, "add to a space"),
+    bind(Focus::Leader, "0", Command::SavedMessages, "Saved Messages"),
+    bind(Focus::Leader, "/", Command::SearchEverywhere, "search all chats"),
+    bind(Focus::Leader, "F", Command::FindPeople, "find people"),
+    bind(Focus::Leader, "D", Command::Directory, "public rooms"),
     bind(Focus::Leader, "a", Command::JoinRoom, "join by address"),
-    bind(Focus::Leader, "v", Command::Invite, "invite somebody here"),
+    bind(Focus::Leader, "v", Command::Invite, "invite somebody"),
+    bind(Focus::Leader, "y", Command::Members, "members"),
+    bind(Focus::Leader, "Y", Command::Rights, "who may do what"),
+    bind(Focus::Leader, "N", Command::EditChat, "name and topic"),
+    bind(Focus::Leader, "H", Command::Previews, "previews on or off"),
+    bind(Focus::Leader, "!", Command::ReportChat, "report this chat"),
     bind(Focus::Leader, "X", Command::LeaveChat, "leave this chat"),
     bind(Focus::Leader, "o", Command::SendFile, "send a file"),
-    bind(Focus::Leader, "e", Command::EditLast, "edit your last message"),
-    bind(Focus::Leader, "r", Command::ReplyPrevious, "reply to the message above"),
-    bind(Focus::Leader, "f", Command::ReplyNext, "reply to the message below"),
+    bind(Focus::Leader, "V", Command::Paste, "paste a picture"),
+    bind(Focus::Leader, "x", Command::Transfers, "files on their way"),
+    bind(Focus::Leader, "E", Command::Editor, "write in an editor"),
+    bind(Focus::Leader, ";", Command::Emoji, "find an emoji"),
+    bind(Focus::Leader, "e", Command::EditLast, "edit your last"),
+    bind(Focus::Leader, "r", Command::ReplyPrevious, "reply above"),
+    bind(Focus::Leader, "f", Command::ReplyNext, "reply below"),
+    bind(Focus::Leader, "d", Command::GoToDate, "go to a date"),
+    bind(Focus::Leader, "U", Command::FirstUnread, "first unread"),
+    bind(Focus::Leader, "b", Command::GoBack, "back from a jump"),
+    bind(Focus::Leader, "P", Command::Pinned, "pinned messages"),
+    bind(Focus::Leader, "t", Command::Threads, "threads"),
+    bind(Focus::Leader, "S", Command::SharedMedia, "shared media"),
+    bind(Focus::Leader, "z", Command::Undo, "take back"),
     bind(Focus::Leader, "l", Command::GoToList, "to the chat list"),
     bind(Focus::Leader, "m", Command::GoToHistory, "to the messages"),
     bind(Focus::Leader, "c", Command::GoToComposer, "to the composer"),
     bind(Focus::Leader, "p", Command::OwnProfile, "your profile"),
-    bind(Focus::Leader, "s", Command::Encryption, "encryption and this device"),
+    bind(Focus::Leader, "s", Command::Encryption, "encryption"),
+    bind(Focus::Leader, "T", Command::NextTheme, "next theme"),
+    bind(Focus::Leader, "B", Command::SlowLink, "slow line"),
+    bind(Focus::Leader, "W", Command::Sessions, "your sessions"),
+    bind(Focus::Leader, "I", Command::Ignored, "people you ignore"),
+    bind(Focus::Leader, "L", Command::Lock, "lock the screen"),
+    bind(Focus::Leader, "A", Command::Accounts, "accounts"),
+    bind(Focus::Leader, "@", Command::AddAccount, "add an account"),
     bind(Focus::Leader, "O", Command::LogOut, "log out"),
     bind(Focus::Leader, "q", Command::Quit, "quit"),
     hint(Focus::Form, "enter", Command::Press, "go on"),
@@ -203,6 +279,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Form, "delete", Command::DeleteForward, "delete to the right"),
     bind(Focus::Form, "ctrl-w", Command::DeleteWord, "delete a word"),
     bind(Focus::Form, "ctrl-u", Command::DeleteToStart, "clear to the start"),
+    bind(Focus::Form, "ctrl-k", Command::DeleteToEnd, "clear to the end"),
+    bind(Focus::Form, "alt-d", Command::DeleteWordForward, "delete a word to the right"),
+    bind(Focus::Form, "ctrl-delete", Command::DeleteWordForward, "delete a word to the right"),
     bind(Focus::Form, "ctrl-j", Command::Newline, "another line, in a bio"),
     bind(Focus::Form, "ctrl-t", Command::Reveal, "show or hide what is typed in secret fields"),
     hint(Focus::Form, "esc", Command::Cancel, "back"),
@@ -220,6 +299,22 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Switcher, "ctrl-w", Command::DeleteWord, "delete a word"),
     bind(Focus::Switcher, "ctrl-u", Command::DeleteToStart, "clear"),
     hint(Focus::Switcher, "esc", Command::Cancel, "close"),
+    hint(Focus::Picker, "enter", Command::Open, "choose"),
+    bind(Focus::Picker, "down", Command::Next, "next"),
+    bind(Focus::Picker, "ctrl-n", Command::Next, "next"),
+    bind(Focus::Picker, "tab", Command::Next, "next"),
+    bind(Focus::Picker, "up", Command::Previous, "previous"),
+    bind(Focus::Picker, "ctrl-p", Command::Previous, "previous"),
+    bind(Focus::Picker, "backtab", Command::Previous, "previous"),
+    bind(Focus::Picker, "pagedown", Command::PageDown, "ten down"),
+    bind(Focus::Picker, "pageup", Command::PageUp, "ten up"),
+    bind(Focus::Picker, "left", Command::Left, "one to the left"),
+    bind(Focus::Picker, "right", Command::Right, "one to the right"),
+    bind(Focus::Picker, "backspace", Command::Backspace, "delete to the left"),
+    bind(Focus::Picker, "ctrl-h", Command::Backspace, "delete to the left"),
+    bind(Focus::Picker, "ctrl-w", Command::DeleteWord, "delete a word"),
+    bind(Focus::Picker, "ctrl-u", Command::DeleteToStart, "clear"),
+    hint(Focus::Picker, "esc", Command::Cancel, "close"),
     hint(Focus::Help, "j", Command::Next, "down"),
     bind(Focus::Help, "down", Command::Next, "down"),
     hint(Focus::Help, "k", Command::Previous, "up"),
@@ -236,133 +331,20 @@ pub const BINDINGS: &[Binding] = &[
     bind(Focus::Help, "?", Command::Cancel, "close"),
 ];
 
-/// The letter that presses a button while no text field has the focus, by the button's label. It is underlined on the screen.
-pub const LETTERS: &[(&str, char)] = &[
-    ("Accept", 'a'),
-    ("Another server", 'a'),
-    ("Back", 'b'),
-    ("Cancel", 'c'),
-    ("Close", 'c'),
-    ("Copy", 'y'),
-    ("Create", 'r'),
-    ("Decline", 'd'),
-    ("Delete", 'd'),
-    ("Edit", 'e'),
-    ("Give the key", 'g'),
-    ("Go on", 'g'),
-    ("I have opened it", 'i'),
-    ("I have written it down", 'w'),
-    ("Invite", 'i'),
-    ("Join", 'j'),
-    ("Keep", 'k'),
-    ("Later", 'l'),
-    ("Leave", 'l'),
-    ("Log in", 'l'),
-    ("Log in anew", 'l'),
-    ("Log out", 'l'),
-    ("Mail me", 'm'),
-    ("Message", 'm'),
-    ("New mail", 'n'),
-    ("New password", 'n'),
-    ("Profile", 'p'),
-    ("Quit", 'q'),
-    ("Register", 'r'),
-    ("Save", 's'),
-    ("Send", 's'),
-    ("Set it", 's'),
-    ("Set it up", 's'),
-    ("Start", 's'),
-    ("Stay", 's'),
-    ("They don't", 'd'),
-    ("They match", 'm'),
-    ("Try again", 't'),
-    ("Unlock", 'u'),
-    ("Verify", 'v'),
-    ("Verify by emoji", 'v'),
-    ("👍", '1'),
-    ("❤️", '2'),
-    ("😂", '3'),
-    ("😮", '4'),
-    ("😢", '5'),
-    ("🎉", '6'),
-    ("I accept", 'c'),
-];
-
-/// The letter of the button with this label.
-pub fn letter(label: &str) -> Option<char> {
-    LETTERS.iter().find(|(known, _)| *known == label).map(|(_, letter)| *letter)
-}
-
 /// The groups of the help screen and of `docs/keys.md`, in order.
-pub const GROUPS: [(Focus, &str); 9] = [
+pub const GROUPS: [(Focus, &str); 11] = [
     (Focus::Chats, "List, messages and composer"),
     (Focus::List, "Chat list"),
     (Focus::History, "Messages"),
     (Focus::Composer, "Composer"),
+    (Focus::Completion, "Words offered above the composer"),
     (Focus::Leader, "After Space (Ctrl+Space in the composer)"),
     (Focus::Form, "Forms and questions"),
     (Focus::Switcher, "Finder"),
+    (Focus::Picker, "Lists to choose from"),
     (Focus::Help, "Help"),
     (Focus::Anywhere, "Everywhere"),
 ];
-
-/// What `key` means in `focus`: its own row, else the panes' common one, else the one for everywhere.
-pub fn command_for(focus: Focus, key: Key) -> Option<Command> {
-    let row = |focus| {
-        BINDINGS
-            .iter()
-            .find(|row| row.focus == focus && Key::parse(row.key) == Some(key))
-            .map(|row| row.command)
-    };
-    let pane = matches!(focus, Focus::List | Focus::History | Focus::Composer);
-    row(focus)
-        .or_else(|| pane.then(|| row(Focus::Chats)).flatten())
-        .or_else(|| (focus != Focus::Leader).then(|| row(Focus::Anywhere)).flatten())
-}
-
-/// (keys, what they do) of one group, rows of the same meaning together.
-pub fn rows(focus: Focus) -> Vec<(String, &'static str)> {
-    let mut rows: Vec<(String, &'static str, Command)> = Vec::new();
-    for row in BINDINGS.iter().filter(|row| row.focus == focus) {
-        let Some(key) = Key::parse(row.key) else { continue };
-        match rows
-            .iter_mut()
-            .find(|(_, label, command)| *label == row.label && *command == row.command)
-        {
-            Some((keys, _, _)) => *keys = format!("{keys}, {key}"),
-            None => rows.push((key.to_string(), row.label, row.command)),
-        }
-    }
-    rows.into_iter().map(|(keys, label, _)| (keys, label)).collect()
-}
-
-/// Everything the help and `docs/keys.md` show: groups with their title and rows.
-pub fn pages() -> Vec<(&'static str, Vec<(String, &'static str)>)> {
-    let mut pages: Vec<_> = GROUPS.iter().map(|(focus, title)| (*title, rows(*focus))).collect();
-    let letters = LETTERS.iter().map(|(label, letter)| (letter.to_string(), *label)).collect();
-    pages.push(("Buttons, while no text field has the focus", letters));
-    pages
-}
-
-/// The hint line of a focus: (key, what it does).
-pub fn hints(focus: Focus) -> Vec<(String, &'static str)> {
-    let hints = BINDINGS.iter().filter(|row| row.focus == focus && row.hint);
-    hints.filter_map(|row| Some((Key::parse(row.key)?.to_string(), row.label))).collect()
-}
-
-/// `docs/keys.md`.
-pub fn document() -> String {
-    let mut text = String::from(
-        "# Keys\n\nPrinted from the table in `tui/src/keymap.rs`; a test compares. Every action can be reached without Alt,\nwithout Ctrl and a digit, and without a mouse. In the client, `?` (or F1) shows the same.\n",
-    );
-    for (title, rows) in pages() {
-        text.push_str(&format!("\n## {title}\n\n| Keys | What they do |\n|---|---|\n"));
-        for (keys, label) in rows {
-            text.push_str(&format!("| {keys} | {label} |\n"));
-        }
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

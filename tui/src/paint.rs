@@ -3,11 +3,14 @@
 //! ratatui's own terminal resets colours and moves the cursor in every frame; over SSH a typed letter should cost little
 //! more than itself.
 
-use ratatui::buffer::{Buffer, Cell};
+use crate::links::Links;
+use crate::palette::{self, ThemeName};
+use crate::pictures::PLACEHOLDER;
+use crate::width;
+use ratatui::buffer::{Buffer, Cell, CellWidth};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier};
 use std::fmt::Write;
-use unicode_width::UnicodeWidthStr;
 
 /// Frames with at most so many changed cells leave the cursor visible while painting.
 const FEW_CELLS: usize = 8;
@@ -20,7 +23,17 @@ pub struct Painter {
     cursor: Option<Position>,
     /// Nothing is known about the screen: the next frame paints all of it.
     lost: bool,
-    colors: bool,
+    look: Look,
+}
+
+/// Which colours the terminal gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// `false` keeps to bold, reversed and the like.
+    pub colors: bool,
+    pub theme: ThemeName,
+    /// More than 256 of them.
+    pub true_color: bool,
 }
 
 /// How cells look, as far as the terminal has been told.
@@ -29,12 +42,16 @@ struct Pen {
     fg: Color,
     bg: Color,
     modifier: Modifier,
+    /// The mark of a link, for [`Links::find`].
+    link: Color,
 }
 
-const PLAIN_PEN: Pen = Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+const PLAIN_PEN: Pen =
+    Pen { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty(), link: Color::Reset };
 
 /// A frame being written.
-struct Frame {
+struct Frame<'a> {
+    links: &'a Links,
     bytes: String,
     pen: Pen,
     /// Where the terminal's cursor is, if that is certain.
@@ -42,9 +59,21 @@ struct Frame {
 }
 
 impl Painter {
-    /// A painter of an unknown screen. `colors: false` keeps to bold, reversed and the like.
+    /// A painter of an unknown screen in the dark theme. `colors: false` keeps to bold, reversed and the like.
     pub fn new(colors: bool) -> Painter {
-        Painter { shown: Buffer::empty(Rect::ZERO), cursor: None, lost: true, colors }
+        let look = Look { colors, theme: ThemeName::Dark, true_color: false };
+        Painter { shown: Buffer::empty(Rect::ZERO), cursor: None, lost: true, look }
+    }
+
+    /// Paints in these colours from the next frame on.
+    pub fn set_look(&mut self, look: Look) {
+        self.lost |= self.look != look;
+        self.look = look;
+    }
+
+    /// The colours it paints in.
+    pub fn look(&self) -> Look {
+        self.look
     }
 
     /// Forgets what is shown: the next frame paints everything.
@@ -52,15 +81,30 @@ impl Painter {
         self.lost = true;
     }
 
-    /// The bytes that turn what is shown into `next`; none when nothing changed.
-    pub fn frame(&mut self, next: Buffer, cursor: Option<Position>) -> String {
+    /// Whether the next frame of this size paints everything.
+    pub fn is_lost(&self, area: Rect) -> bool {
+        self.lost || self.shown.area != area
+    }
+
+    /// Forgets what is shown in `area`: something else was painted there.
+    pub fn forget(&mut self, area: Rect) {
+        for place in area.intersection(self.shown.area).positions() {
+            if let Some(cell) = self.shown.cell_mut(place) {
+                cell.set_symbol("\u{fffd}");
+            }
+        }
+    }
+
+    /// The bytes that turn what is shown into `next`, whose links are in `links`; none when nothing changed.
+    pub fn frame(&mut self, next: Buffer, cursor: Option<Position>, links: &Links) -> String {
         let lost = self.lost || self.shown.area != next.area;
-        let mut frame = Frame { bytes: String::new(), pen: PLAIN_PEN, at: self.cursor };
+        let mut frame = Frame { links, bytes: String::new(), pen: PLAIN_PEN, at: self.cursor };
         if lost {
             self.shown = Buffer::empty(next.area);
             frame.bytes.push_str("\x1b[0m\x1b[2J");
             frame.at = None;
         }
+        width::uncover(&mut self.shown, &next);
         let changed = self.shown.diff(&next);
         let hide = lost || (changed.len() > FEW_CELLS && self.cursor.is_some());
         if hide {
@@ -72,14 +116,14 @@ impl Painter {
                 continue;
             }
             if self.rest_is_blank(&next, x, y) {
-                frame.go_to(&next, Position::new(x, y), self.colors);
+                frame.go_to(&next, Position::new(x, y), self.look);
                 frame.set_pen(PLAIN_PEN);
                 frame.bytes.push_str("\x1b[K");
                 cleared = Some(y);
                 continue;
             }
-            frame.go_to(&next, Position::new(x, y), self.colors);
-            frame.put(cell, next.area, self.colors);
+            frame.go_to(&next, Position::new(x, y), self.look);
+            frame.put(cell, next.area, self.look);
         }
         frame.set_pen(PLAIN_PEN);
         if let Some(cursor) = cursor {
@@ -107,30 +151,41 @@ impl Painter {
         cells > 3
             && (x..next.area.right()).all(|x| {
                 next.cell((x, y)).is_some_and(|cell| {
-                    cell.symbol() == " " && Pen::of(cell, self.colors) == PLAIN_PEN
+                    cell.symbol() == " " && Pen::of(cell, self.look) == PLAIN_PEN
                 })
             })
     }
 }
 
 impl Pen {
-    fn of(cell: &Cell, colors: bool) -> Pen {
-        if colors {
-            return Pen { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
+    fn of(cell: &Cell, look: Look) -> Pen {
+        // What names a picture is no colour.
+        if cell.symbol().starts_with(PLACEHOLDER) {
+            return Pen { fg: cell.fg, ..PLAIN_PEN };
+        }
+        let link = cell.underline_color;
+        if look.colors {
+            let (fg, bg) = (look.theme.text(cell.fg, cell.bg), look.theme.ground(cell.bg));
+            let fit = |color| match color {
+                Color::Rgb(red, green, blue) if !look.true_color => {
+                    Color::Indexed(palette::nearest([red, green, blue]))
+                }
+                color => color,
+            };
+            return Pen { fg: fit(fg), bg: fit(bg), modifier: cell.modifier, link };
         }
         let reversed = if cell.bg == Color::Reset { Modifier::empty() } else { Modifier::REVERSED };
-        Pen { fg: Color::Reset, bg: Color::Reset, modifier: cell.modifier | reversed }
+        Pen { modifier: cell.modifier | reversed, link: cell.underline_color, ..PLAIN_PEN }
     }
 }
 
-impl Frame {
+impl Frame<'_> {
     /// Goes to a cell, over a short gap by writing what is there anyway.
-    fn go_to(&mut self, next: &Buffer, to: Position, colors: bool) {
+    fn go_to(&mut self, next: &Buffer, to: Position, look: Look) {
         if let Some(at) = self.at.filter(|at| at.y == to.y && at.x < to.x && to.x - at.x <= GAP_MAX)
         {
             let gap: Vec<&Cell> = (at.x..to.x).filter_map(|x| next.cell((x, at.y))).collect();
-            if gap.iter().all(|cell| Pen::of(cell, colors) == self.pen && cell.symbol().is_ascii())
-            {
+            if gap.iter().all(|cell| Pen::of(cell, look) == self.pen && cell.symbol().is_ascii()) {
                 for cell in gap {
                     self.bytes.push_str(cell.symbol());
                 }
@@ -154,10 +209,10 @@ impl Frame {
         self.at = Some(to);
     }
 
-    fn put(&mut self, cell: &Cell, area: Rect, colors: bool) {
-        self.set_pen(Pen::of(cell, colors));
-        self.bytes.push_str(cell.symbol());
-        let columns = u16::try_from(cell.symbol().width()).unwrap_or(1).max(1);
+    fn put(&mut self, cell: &Cell, area: Rect, look: Look) {
+        self.set_pen(Pen::of(cell, look));
+        self.bytes.push_str(width::drawn(cell));
+        let columns = cell.cell_width().max(1);
         // After the last column terminals differ; after signs of doubtful width, too.
         let certain = cell.symbol().chars().count() == 1;
         self.at = self
@@ -167,6 +222,7 @@ impl Frame {
     }
 
     fn set_pen(&mut self, pen: Pen) {
+        self.set_link(pen.link);
         if pen == self.pen {
             return;
         }
@@ -174,7 +230,7 @@ impl Frame {
         let mut codes: Vec<String> = Vec::new();
         if dropped || pen == PLAIN_PEN {
             codes.push(String::new());
-            self.pen = PLAIN_PEN;
+            self.pen = Pen { link: self.pen.link, ..PLAIN_PEN };
         }
         let signs = [
             (Modifier::BOLD, "1"),
@@ -204,10 +260,30 @@ impl Frame {
     }
 }
 
-/// The theme uses indexed colours only; anything else is the terminal's own colour.
+impl Frame<'_> {
+    /// Begins or ends a link (OSC 8). Its number tells the terminal which parts of a broken link belong together.
+    fn set_link(&mut self, link: Color) {
+        if link == self.pen.link {
+            return;
+        }
+        match self.links.find(link) {
+            Some((number, url)) => {
+                self.bytes.push_str(&format!("\x1b]8;id={number};{url}\x1b\\"));
+            }
+            None if self.links.find(self.pen.link).is_some() => {
+                self.bytes.push_str("\x1b]8;;\x1b\\");
+            }
+            None => {}
+        }
+        self.pen.link = link;
+    }
+}
+
+/// Themes use indexed colours only, pictures any; what is neither is the terminal's own colour.
 fn color_code(color: Color, ground: u8) -> String {
     match color {
         Color::Indexed(index) => format!("{ground};5;{index}"),
+        Color::Rgb(red, green, blue) => format!("{ground};2;{red};{green};{blue}"),
         _ => (ground + 1).to_string(),
     }
 }
@@ -215,6 +291,7 @@ fn color_code(color: Color, ground: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::Painter;
+    use crate::links::Links;
     use ratatui::buffer::Buffer;
     use ratatui::layout::Position;
     use ratatui::style::{Color, Style};
@@ -228,7 +305,7 @@ mod tests {
         let mut painter = Painter::new(colors);
         let mut all = Vec::new();
         for (buffer, cursor) in frames {
-            let bytes = painter.frame((*buffer).clone(), *cursor);
+            let bytes = painter.frame((*buffer).clone(), *cursor, &Links::default());
             terminal.process(bytes.as_bytes());
             all.push(bytes);
         }
@@ -267,6 +344,19 @@ mod tests {
             true,
         );
         assert_eq!(frames[1], "\x1b[?2026ho\x1b[?2026l");
+    }
+
+    #[test]
+    fn a_link_is_written_beside_its_text_and_ends_with_it() {
+        let mut links = Links::default();
+        let mut buffer = Buffer::with_lines(["go here now         "]);
+        let link = Style::new().underline_color(links.mark("https://example.org/"));
+        buffer.set_style(ratatui::layout::Rect::new(3, 0, 4, 1), link);
+        for colors in [true, false] {
+            let bytes = Painter::new(colors).frame(buffer.clone(), None, &links);
+            let linked = "go \x1b]8;id=1;https://example.org/\x1b\\here\x1b[1C\x1b]8;;\x1b\\now";
+            assert!(bytes.contains(linked), "{bytes:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Breaking text into rows by display width. Used by the conversation's layout and by the composer.
 
+use crate::width;
 use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
 
 /// The byte ranges of `text`'s rows at `width` columns. Breaks after spaces and wide characters where it can, inside words
 /// where it must; spaces at a row's end hang over. Never empty.
@@ -22,7 +22,7 @@ fn wrap_line(line: &str, offset: usize, width: usize, rows: &mut Vec<Range<usize
     // The last place a row may end, and the columns used up to there.
     let (mut seam, mut seam_used) = (0, 0);
     for (at, grapheme) in line.grapheme_indices(true) {
-        let columns = grapheme.width();
+        let columns = width::of(grapheme);
         let end = at + grapheme.len();
         if grapheme == " " {
             used += 1;
@@ -51,13 +51,13 @@ fn wrap_line(line: &str, offset: usize, width: usize, rows: &mut Vec<Range<usize
 
 /// `text` cut to `width` columns, with `…` where something was cut.
 pub fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
+    if width::columns(text) <= width {
         return text.to_owned();
     }
     let mut cut = String::new();
     let mut used = 0;
     for grapheme in text.graphemes(true) {
-        let columns = grapheme.width();
+        let columns = width::of(grapheme);
         if used + columns + 1 > width {
             break;
         }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use tokio::time::sleep_until;
 
 use super::{cell, finish, new_results, notes, table};
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     figures::{Cell, Column, Line, Results, count, memory, names, number},
     matrix::{self, Person, Room},
     measure::drive,
-    report,
+    proc, report,
     scenarios::UNTOUCHED_BY_GROWTH,
     server::{Candidate, candidates},
     site::{Site, turn},
@@ -28,6 +29,11 @@ pub(super) async fn run(command: &Grow) -> Result<ExitCode> {
     }
     finish(&all, &command.output)
 }
+
+/// A server that uses less than a twentieth of a core for so long has nothing left to do.
+const QUIET: Duration = Duration::from_secs(3);
+/// The longest that is waited for that.
+const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 
 async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
     let plan = command.size.plan();
@@ -42,6 +48,7 @@ async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
     let before = measure(&mut site, &empty).await;
     let history = History::of(command);
     let size = history.make(&mut site).await?;
+    settle(&site).await?;
     let after = measure(&mut site, &grown).await;
     // How many times better it is grown: the figure that must stay near one.
     results.columns = vec![grown.clone(), empty];
@@ -58,6 +65,24 @@ async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
         cells: vec![cell],
     });
     Ok(results)
+}
+
+/// Waits until the server has done what the history left it to do, such as indexing it: what is measured is the work that it then has.
+/// Where its process is not known, nothing is waited for.
+async fn settle(site: &Site) -> Result<()> {
+    let used = || site.server.pids().into_iter().map(proc::cpu).sum::<Result<Duration>>();
+    let began = Instant::now();
+    let mut before = used()?;
+    while began.elapsed() < SETTLES_WITHIN {
+        sleep_until((Instant::now() + QUIET).into()).await;
+        let now = used()?;
+        if now - before < QUIET / 20 {
+            break;
+        }
+        before = now;
+    }
+    report::progress(&format!("settled after {:?}", began.elapsed()));
+    Ok(())
 }
 
 async fn measure(site: &mut Site, column: &Column) -> Vec<Cell> {
@@ -91,7 +116,7 @@ impl History {
     fn described(self) -> String {
         let Self { users, rooms, memberships, messages } = self;
         format!(
-            "Between the two columns the bench made {users} users, {rooms} rooms with each user in {memberships} of them, and {messages} messages; what is measured touches none of them."
+            "Between the two columns the bench made {users} users, {rooms} rooms with each user in {memberships} of them, and {messages} messages, and waited until the server had nothing to do; what is measured touches none of them."
         )
     }
 

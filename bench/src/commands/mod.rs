@@ -10,7 +10,7 @@ use clap::ValueEnum;
 
 use crate::{
     ceiling,
-    cli::{Command, Output, Report, Run, Servers},
+    cli::{Command, Output, Report, Run, Servers, Tui},
     client::{Trust, read},
     figures::{Cell, Column, Line, Results, Table, memory},
     machine::Machine,
@@ -33,6 +33,7 @@ pub(crate) async fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(command) => run_scenarios(&command).await,
         Command::Grow(command) => grow::run(&command).await,
+        Command::Tui(command) => tui(&command).await,
         Command::Report(command) => merge(&command),
         Command::Nothing { address } => ceiling::serve(address).await.map(|()| ExitCode::SUCCESS),
         Command::Ceiling => {
@@ -177,6 +178,18 @@ fn finish(results: &[Results], output: &Output) -> Result<ExitCode> {
     let mut cells = results.iter().flat_map(|run| &run.tables).flat_map(|table| &table.cells);
     let failed = cells.any(|cell| cell.failure.is_some());
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// `bench tui`.
+async fn tui(command: &Tui) -> Result<ExitCode> {
+    let notes = vec![format!(
+        "One account in {} rooms on `ternd`, both on this machine; {} keys and messages, {} starts.",
+        command.rooms, command.count, command.starts
+    )];
+    let mut results =
+        new_results("The client in a terminal", command.output.date.as_deref(), notes)?;
+    (results.columns, results.tables) = crate::tui::measure(command).await?;
+    finish(&[results], &command.output)
 }
 
 /// `bench report`.

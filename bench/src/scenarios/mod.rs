@@ -9,6 +9,7 @@ mod idle;
 mod listener;
 mod pages;
 mod people;
+mod quiet;
 mod restart;
 mod rooms;
 mod send;
@@ -35,6 +36,7 @@ pub(crate) enum Scenario {
     InitialSyncSliding,
     IncrementalSyncV3,
     IncrementalSyncSliding,
+    QuietUser,
     Pages,
     FederatedSend,
     FederatedJoin,
@@ -75,6 +77,7 @@ impl Scenario {
             Self::InitialSyncSliding => "Initial sync, sliding",
             Self::IncrementalSyncV3 => "Incremental sync, v3",
             Self::IncrementalSyncSliding => "Incremental sync, sliding",
+            Self::QuietUser => "Sync beside a busy room",
             Self::Pages => "A page of 50 messages",
             Self::FederatedSend => "Federated send to remote `/sync`",
             Self::FederatedJoin => "Federated join",
@@ -122,6 +125,9 @@ impl Scenario {
                 "`GET /v3/sync` with a token after one message in one room of the village, until the answer holds it. Everybody but the sender, one after the other, then the next message; sends are not timed, but the rate and the CPU hold one for each round."
             }
             Self::IncrementalSyncSliding => "The same on a connection of `simplified_msc3575`.",
+            Self::QuietUser => {
+                "`GET /v3/sync` with a token, of somebody in 50 rooms where nothing happens, one after the other; meanwhile somebody talks in a room that everybody else is in. Only where `--neighbours` says how many people there are."
+            }
             Self::Pages => {
                 "`GET …/messages?dir=b&limit=50`, one after the other, backwards through rooms of the village."
             }
@@ -164,6 +170,7 @@ impl Scenario {
             Self::InitialSyncSliding => sliding::initial(site).await,
             Self::IncrementalSyncV3 => sync::incremental(site).await,
             Self::IncrementalSyncSliding => sliding::incremental(site).await,
+            Self::QuietUser => quiet::beside_noise(site).await,
             Self::Pages => pages::backwards(site).await,
             Self::FederatedSend => federation::send(site).await,
             Self::FederatedJoin => federation::join(site).await,

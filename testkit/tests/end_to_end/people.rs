@@ -48,6 +48,11 @@ pub(crate) async fn ask_to_register_without_email(
     username: &str,
 ) -> Result<()> {
     find_server(tern, ternd.name()).await?;
+    fill_registration(tern, username).await
+}
+
+/// From the screen of a found server that asks for no address, to having pressed the button.
+pub(crate) async fn fill_registration(tern: &mut Tern, username: &str) -> Result<()> {
     tern.press("r")?;
     tern.wait_for("Register on").await?;
     tern.type_text(username)?;
@@ -97,6 +102,33 @@ pub(crate) async fn enter_chats(tern: &mut Tern) -> Result<()> {
     tern.wait_for("Later").await?;
     tern.press("Esc")?;
     tern.wait_gone("Later").await
+}
+
+/// Takes the offer of a recovery key, which a first login makes; then the list has the focus. Gives the key.
+pub(crate) async fn set_up_recovery(tern: &mut Tern) -> Result<String> {
+    tern.wait_for("Set it up").await?;
+    tern.press("Tab")?;
+    tern.press("Enter")?;
+    tern.wait_for("This is your recovery key").await?;
+    let key = recovery_key(&tern.text()).with_context(|| tern.picture())?;
+    // Once is not enough: it is shown this once.
+    tern.press("Esc")?;
+    tern.wait_for("It is not shown again.").await?;
+    tern.press("Esc")?;
+    tern.wait_gone("This is your recovery key").await?;
+    Ok(key)
+}
+
+/// The row of the screen that is the key: groups of four letters and digits.
+fn recovery_key(screen: &str) -> Option<String> {
+    screen.lines().find_map(|row| {
+        let row = row.split('│').find(|part| part.split_whitespace().count() >= 10)?;
+        let groups: Vec<&str> = row.split_whitespace().collect();
+        groups
+            .iter()
+            .all(|group| group.len() <= 4 && group.chars().all(char::is_alphanumeric))
+            .then(|| groups.join(" "))
+    })
 }
 
 /// A new direct chat with `user_id`, encrypted as the form has it. Begins in the list and ends in the composer.

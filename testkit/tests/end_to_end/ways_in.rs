@@ -1,6 +1,6 @@
 //! Ways in besides registering: a forgotten password, an address instead of a name, a second device with the recovery key.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tern_testkit::{Loopback, Size, Tern};
 
 use crate::people;
@@ -49,16 +49,7 @@ async fn a_recovery_key_is_made_on_the_screen_and_unlocks_the_next_device() -> R
     let ternd = loopback.ternd("localhost").registration("open").start().await?;
     let mut first = Tern::open(&loopback, "first", Size::STANDARD)?;
     people::ask_to_register_without_email(&mut first, &ternd, "alice").await?;
-    first.wait_for("Set it up").await?;
-    first.press("Tab")?;
-    first.press("Enter")?;
-    first.wait_for("This is your recovery key").await?;
-    let key = recovery_key(&first.text()).with_context(|| first.picture())?;
-    // Once is not enough: it is shown this once.
-    first.press("Esc")?;
-    first.wait_for("It is not shown again.").await?;
-    first.press("Esc")?;
-    first.wait_gone("This is your recovery key").await?;
+    let key = people::set_up_recovery(&mut first).await?;
 
     let mut second = Tern::open(&loopback, "second", Size::STANDARD)?;
     people::ask_to_log_in(&mut second, ternd.name(), "alice", people::PASSWORD).await?;
@@ -74,16 +65,4 @@ async fn a_recovery_key_is_made_on_the_screen_and_unlocks_the_next_device() -> R
     second.press("s")?;
     second.wait_for("is verified").await?;
     second.wait_for("keys are backed up").await
-}
-
-/// The row of the screen that is the key: groups of four letters and digits.
-fn recovery_key(screen: &str) -> Option<String> {
-    screen.lines().find_map(|row| {
-        let row = row.split('│').find(|part| part.split_whitespace().count() >= 10)?;
-        let groups: Vec<&str> = row.split_whitespace().collect();
-        groups
-            .iter()
-            .all(|group| group.len() <= 4 && group.chars().all(char::is_alphanumeric))
-            .then(|| groups.join(" "))
-    })
 }

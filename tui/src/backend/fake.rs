@@ -1,6 +1,6 @@
 //! A backend for tests and examples: remembers every request, and answers with what its script says.
 
-use super::{Backend, Report, Request};
+use super::{AccountId, Backend, Report, Request, Told};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -9,9 +9,9 @@ type Script = Box<dyn Fn(&Request) -> Vec<Report> + Send + Sync>;
 /// Records requests and plays reports. Clones share the record.
 #[derive(Clone)]
 pub struct Fake {
-    requests: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<(AccountId, Request)>>>,
     script: Arc<Script>,
-    reports: Option<UnboundedSender<Report>>,
+    reports: Option<UnboundedSender<Told>>,
 }
 
 impl Fake {
@@ -22,7 +22,7 @@ impl Fake {
 
     /// One that answers each request with what `script` makes of it.
     pub fn scripted(
-        reports: UnboundedSender<Report>,
+        reports: UnboundedSender<Told>,
         script: impl Fn(&Request) -> Vec<Report> + Send + Sync + 'static,
     ) -> Fake {
         Fake {
@@ -34,18 +34,24 @@ impl Fake {
 
     /// The requests so far; the record begins anew.
     pub fn take_requests(&self) -> Vec<Request> {
+        self.take_asked().into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// The requests so far and the accounts they were for; the record begins anew.
+    pub fn take_asked(&self) -> Vec<(AccountId, Request)> {
         std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Backend for Fake {
-    fn request(&self, request: Request) {
+    fn request(&self, account: AccountId, request: Request) {
         let answers = (self.script)(&request);
-        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        requests.push((account, request));
         if let Some(reports) = &self.reports {
             for report in answers {
                 // A client that has quit no longer listens.
-                drop(reports.send(report));
+                drop(reports.send((account, report)));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The help: the table of keys, printed.
 
-use crate::keymap;
+use crate::state::State;
 use crate::theme;
 use crate::widgets::{frame, put};
 use ratatui::buffer::Buffer;
@@ -10,10 +10,10 @@ use ratatui::layout::Rect;
 const KEYS_COLUMNS: u16 = 24;
 
 /// Draws it from line `top` on.
-pub(super) fn draw(top: usize, area: Rect, buffer: &mut Buffer) {
+pub(super) fn draw(state: &State, top: usize, area: Rect, buffer: &mut Buffer) {
     let inner = frame(area, "Keys", buffer);
     let mut lines: Vec<(String, &str)> = Vec::new();
-    for (title, rows) in keymap::pages() {
+    for (title, rows) in state.settings.keymap.pages() {
         lines.push((String::new(), title));
         lines.extend(rows);
         lines.push((String::new(), ""));

@@ -1,8 +1,8 @@
 //! Text that is being typed: the composer's, a form field's, the switcher's. The cursor moves by grapheme.
 
+use super::seen;
 use crate::wrap::wrap;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
-use unicode_width::UnicodeWidthStr;
 
 /// Text with a cursor in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct TextField {
     cursor: usize,
 }
 
-/// Where the cursor stands among the rows at some width.
+/// A place among the rows at some width, as it is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     pub row: usize,
@@ -34,17 +34,13 @@ impl TextField {
         self.text.is_empty()
     }
 
-    /// The columns left of the cursor, on a single-line field.
-    pub fn cursor_column(&self) -> usize {
-        self.before().width()
-    }
-
-    /// The characters left of the cursor.
+    /// The characters before the cursor.
     pub fn cursor_chars(&self) -> usize {
         self.before().graphemes(true).count()
     }
 
-    fn before(&self) -> &str {
+    /// The text before the cursor.
+    pub fn before(&self) -> &str {
         self.text.get(..self.cursor).unwrap_or_default()
     }
 
@@ -58,6 +54,20 @@ impl TextField {
         self.text.push_str(text);
         self.cursor = self.text.len();
         self.text.push_str(&after);
+    }
+
+    /// Puts `text` in the place of everything from the byte `from` to the cursor.
+    pub fn replace_before(&mut self, from: usize, text: &str) {
+        if from <= self.cursor && self.text.is_char_boundary(from) {
+            self.text.replace_range(from..self.cursor, text);
+            self.cursor = from + text.len();
+        }
+    }
+
+    /// Puts the cursor where a row and column are when the text is wrapped at `width`.
+    pub fn click(&mut self, row: usize, column: usize, width: usize) {
+        let last = wrap(&self.text, width).len().saturating_sub(1);
+        self.go_to(Place { row: row.min(last), column }, width);
     }
 
     fn left_of(&self, at: usize) -> usize {
@@ -137,13 +147,41 @@ impl TextField {
         self.remove(self.line_start_of(), self.cursor);
     }
 
+    pub fn delete_to_end(&mut self) {
+        let end = self.cursor + self.after().find('\n').unwrap_or(self.after().len());
+        // At the end of a line its end goes, as people who press this twice expect.
+        let end = if end == self.cursor { (end + 1).min(self.text.len()) } else { end };
+        self.remove(self.cursor, end);
+    }
+
+    pub fn delete_word_forward(&mut self) {
+        self.remove(self.cursor, self.word_right_of());
+    }
+
     /// Where the cursor stands when the text is wrapped at `width`.
     pub fn place(&self, width: usize) -> Place {
         let rows = wrap(&self.text, width);
         let row = rows.iter().rposition(|row| row.start <= self.cursor).unwrap_or(0);
-        let start = rows.get(row).map_or(0, |row| row.start);
-        let column = self.text.get(start..self.cursor).unwrap_or_default().width();
-        Place { row, column }
+        let range = rows.get(row).cloned().unwrap_or_default();
+        Place { row, column: seen::cursor(&self.text, range, self.cursor, width) }
+    }
+
+    /// The rows at `width` from `first` on, at most so many, each as it is seen: columns left of it, and its text.
+    pub fn rows(&self, width: usize, first: usize, count: usize) -> Vec<(usize, String)> {
+        let rows: Vec<_> = wrap(&self.text, width).into_iter().skip(first).take(count).collect();
+        seen::rows(&self.text, &rows, width)
+    }
+
+    /// The whole of it in one row of so many columns, or the part around the cursor.
+    pub fn line(&self, columns: usize) -> seen::Line {
+        seen::line(&self.text, self.cursor, columns)
+    }
+
+    /// The same with a dot for every character.
+    pub fn dots(&self, columns: usize) -> seen::Line {
+        const DOT: &str = "•";
+        let dots = DOT.repeat(self.text.graphemes(true).count());
+        seen::line(&dots, DOT.len() * self.cursor_chars(), columns)
     }
 
     /// One row up at `width`; `false` when there is none.
@@ -162,16 +200,9 @@ impl TextField {
         let rows = wrap(&self.text, width);
         let Some(row) = rows.get(place.row).cloned() else { return false };
         let last = place.row + 1 == rows.len() || self.text.get(row.end..=row.end) == Some("\n");
-        let mut at = row.start;
-        let mut column = 0;
-        for grapheme in self.text.get(row.clone()).unwrap_or_default().graphemes(true) {
-            column += grapheme.width();
-            if column > place.column || (!last && at + grapheme.len() == row.end) {
-                break;
-            }
-            at += grapheme.len();
-        }
-        self.cursor = at;
+        let at = seen::hit(&self.text, row.clone(), place.column, width);
+        // The end of a row that goes on below is the beginning of that.
+        self.cursor = if at == row.end && !last { self.left_of(at).max(row.start) } else { at };
         true
     }
 }
@@ -218,5 +249,27 @@ mod tests {
         assert!(field.up(6));
         assert!(!field.up(6));
         assert!(field.down(6) && field.down(6) && !field.down(6));
+    }
+
+    #[test]
+    fn right_to_left_the_cursor_goes_as_one_writes_and_stands_where_it_is_seen() {
+        // Right-aligned in eleven columns, of which the first is for the cursor.
+        let mut field = TextField::new("שלום ab");
+        assert_eq!(field.rows(10, 0, 9), [(4, "ab םולש".to_owned())]);
+        assert_eq!(field.place(10).column, 6, "Latin goes on at its right");
+        field.left();
+        field.left();
+        assert_eq!(field.place(10).column, 5, "left of the space");
+        field.line_start();
+        assert_eq!(field.place(10).column, 10);
+        field.right();
+        assert_eq!(field.place(10).column, 9);
+        field.insert("ו");
+        assert_eq!(field.text(), "שולום ab");
+        // Clicks: on the letter that is seen there, and beside the text.
+        for (column, before) in [(10, ""), (9, "ש"), (0, "שולום ab"), (4, "שולום a")] {
+            field.click(0, column, 10);
+            assert_eq!(field.before(), before, "at {column}");
+        }
     }
 }

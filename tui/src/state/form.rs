@@ -1,16 +1,28 @@
 //! Forms and questions: fields to fill in, a line about what is wrong, buttons. First-run screens and popups are made of them.
 
 use super::field::TextField;
-use crate::backend::{ChatId, MessageKey, Profile, UserId};
+use crate::backend::{
+    AccountId, Attachment, Chat, ChatId, Code, DeviceInfo, MessageKey, NotifyLevel, Profile,
+    RightName, UserId,
+};
 use crate::keymap;
+use crate::pictures::Slot;
+use ratatui::style::Color;
+use std::borrow::Cow;
 
 /// A form on the screen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Form {
     pub kind: FormKind,
     pub title: String,
+    /// A picture above everything else, or the room for one.
+    pub picture: Option<Slot>,
     /// What this is about, above the fields.
     pub intro: Vec<String>,
+    /// An address below that, and the mark that makes it a link.
+    pub link: Option<(String, Color)>,
+    /// A QR code beside all of it.
+    pub code: Option<Code>,
     pub fields: Vec<FormField>,
     pub buttons: Vec<Button>,
     /// Index into the fields, then the buttons.
@@ -21,6 +33,8 @@ pub struct Form {
     pub busy: Option<&'static str>,
     /// It came while something else was being typed: no button has the focus and no letter presses one until it is gone to.
     pub unasked: bool,
+    /// The account it is about; set when it is shown.
+    pub account: Option<AccountId>,
 }
 
 /// Which form it is.
@@ -38,14 +52,79 @@ pub enum FormKind {
     ResetCode {
         code: bool,
     },
+    /// In a browser, by the provider of this name.
+    Sso(String),
     NewChat,
     NewGroup,
     JoinRoom,
     Invite(ChatId),
     Invitation(ChatId),
-    SendFile(ChatId),
+    /// `text`: what it was pasted as.
+    SendFile {
+        chat: ChatId,
+        text: Option<String>,
+    },
+    /// The same for several, or for a picture that has no path.
+    SendFiles {
+        chat: ChatId,
+        files: Vec<Attachment>,
+        text: Option<String>,
+    },
+    LongPaste {
+        chat: ChatId,
+        text: String,
+    },
+    TooLong {
+        chat: ChatId,
+        text: String,
+    },
+    SaveFile {
+        chat: ChatId,
+        message: MessageKey,
+        name: String,
+    },
+    Transfers,
     ChatInfo(ChatId),
     LeaveChat(ChatId),
+    Notify(ChatId),
+    /// What is being changed.
+    Describe(Box<Chat>),
+    AddToSpace(ChatId),
+    NewChannel,
+    NewSpace,
+    Member {
+        chat: ChatId,
+        user: UserId,
+    },
+    Role {
+        chat: ChatId,
+        user: UserId,
+    },
+    SetRight {
+        chat: ChatId,
+        right: RightName,
+    },
+    /// A room of the directory or a space.
+    Room {
+        address: String,
+        id: ChatId,
+    },
+    Knock(String),
+    /// The user waits to be let in there.
+    Knocked(ChatId),
+    Session(Box<DeviceInfo>),
+    RenameSession(String),
+    EndSession(String),
+    Report {
+        chat: ChatId,
+        message: Option<MessageKey>,
+    },
+    Locked,
+    SetPasscode,
+    RotateRecovery,
+    ResetIdentity,
+    ExportKeys,
+    ImportKeys,
     /// `None`: one's own. `shown`: what the server said.
     Profile {
         user: Option<UserId>,
@@ -54,10 +133,7 @@ pub enum FormKind {
     /// What is being changed.
     EditProfile(Box<Profile>),
     MessageInfo,
-    Delete {
-        chat: ChatId,
-        message: MessageKey,
-    },
+    GoToDate(ChatId),
     React {
         chat: ChatId,
         message: MessageKey,
@@ -70,6 +146,43 @@ pub enum FormKind {
     Verification,
     LogOut,
     Quit,
+}
+
+impl FormKind {
+    /// The chat it is about.
+    pub fn chat(&self) -> Option<&ChatId> {
+        match self {
+            FormKind::Invite(chat)
+            | FormKind::Invitation(chat)
+            | FormKind::SendFile { chat, .. }
+            | FormKind::SendFiles { chat, .. }
+            | FormKind::LongPaste { chat, .. }
+            | FormKind::TooLong { chat, .. }
+            | FormKind::SaveFile { chat, .. }
+            | FormKind::ChatInfo(chat)
+            | FormKind::LeaveChat(chat)
+            | FormKind::Notify(chat)
+            | FormKind::AddToSpace(chat)
+            | FormKind::Member { chat, .. }
+            | FormKind::Role { chat, .. }
+            | FormKind::SetRight { chat, .. }
+            | FormKind::Knocked(chat)
+            | FormKind::Report { chat, .. }
+            | FormKind::GoToDate(chat)
+            | FormKind::React { chat, .. } => Some(chat),
+            FormKind::Describe(chat) => Some(&chat.id),
+            FormKind::Room { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether it is about the client itself, whoever is logged in.
+    pub fn is_of_client(&self) -> bool {
+        matches!(
+            self,
+            FormKind::Transfers | FormKind::Locked | FormKind::SetPasscode | FormKind::Quit
+        )
+    }
 }
 
 /// One field.
@@ -100,9 +213,15 @@ pub enum FieldName {
     Encrypted,
     Room,
     Path,
+    Day,
+    Caption,
+    Topic,
+    Public,
+    Reason,
     Bio,
     Key,
     Reaction,
+    LoginToken,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,16 +236,23 @@ pub enum FieldKind {
 }
 
 /// A button with what pressing it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Button {
-    pub label: &'static str,
+    pub label: Cow<'static, str>,
     pub press: Press,
 }
 
 impl Button {
     /// Presses it while no text field has the focus.
     pub fn letter(&self) -> Option<char> {
-        keymap::letter(self.label)
+        match self.press {
+            // A name that the server chose is in no table.
+            Press::ToSso(index) => {
+                let number = u32::try_from(index).ok().filter(|index| *index < 9)?;
+                char::from_digit(number + 1, 10)
+            }
+            _ => keymap::letter(&self.label),
+        }
     }
 }
 
@@ -141,6 +267,9 @@ pub enum Press {
     ToRegister,
     ToReset,
     ToFindServer,
+    /// Log in with this one of the server's providers.
+    ToSso(usize),
+    CopyLink,
     Quit,
     /// Another mail, for the same.
     NewMail,
@@ -150,17 +279,46 @@ pub enum Press {
     Invite,
     Leave,
     ShowPeer,
+    Shared,
     Verify,
     EnterKey,
     SetUp,
     CopyKey,
     NoMatch,
+    CompareEmoji,
+    AsText,
+    AsCode,
+    AsFile,
+    Stop,
     React(&'static str),
+    Notify(Option<NotifyLevel>),
+    Notifications,
+    Previews,
+    Members,
+    Rights,
+    Report,
+    Profile,
+    Role,
+    SetLevel(i64),
+    Remove,
+    Ban,
+    Unban,
+    LetIn,
+    Knock,
+    Rename,
+    EndSession,
+    Ignore(bool),
+    AcceptIdentity,
+    RemovePasscode,
+    Rotate,
+    Reset,
+    ExportKeys,
+    ImportKeys,
 }
 
 /// A button; its letter stands in the table of keys.
 pub const fn button(label: &'static str, press: Press) -> Button {
-    Button { label, press }
+    Button { label: Cow::Borrowed(label), press }
 }
 
 /// A field with `text` in it.
@@ -217,13 +375,17 @@ impl Form {
         Form {
             kind,
             title: title.into(),
+            picture: None,
             intro: Vec::new(),
+            link: None,
+            code: None,
             fields,
             buttons,
             focus,
             error: None,
             busy: None,
             unasked: false,
+            account: None,
         }
     }
 

@@ -1,35 +1,70 @@
 //! What the client knows and shows, as plain data. `update/` changes it, `screens/` draws it.
 
+pub mod accounts;
+pub mod album;
+pub mod completion;
 pub mod composer;
 pub mod conversation;
 pub mod field;
+pub mod filter;
+pub mod finder;
 pub mod form;
 pub mod geometry;
 pub mod layout;
+pub mod link_previews;
+pub mod list;
+pub mod picker;
+mod presence;
+pub mod seen;
+pub mod transfers;
+pub mod undo;
+pub mod view;
 pub mod welcome;
 
 use crate::action::Command;
-use crate::backend::{Chat, ChatId, Connection, Encryption, Ticks, UserId};
+use crate::backend::{AccountId, Chat, ChatId, MessageKey, Presence, Ticks, UserId};
 use crate::fuzzy;
-use crate::keymap::{self, Focus};
+use crate::keymap::Focus;
+use crate::links::Links;
+use crate::pictures::Mode;
+use crate::settings::Settings;
+use crate::snapshot::Outgoing;
+use crate::theme::ThemeName;
 use crate::zone::Zone;
+use accounts::Account;
+use completion::{Completion, People};
 use composer::Composer;
 use conversation::Conversation;
 use field::TextField;
+use filter::Filter;
 use form::Form;
-use std::collections::HashMap;
+use link_previews::LinkPreviews;
+use list::List;
+use picker::Picker;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use transfers::Transfer;
+use undo::Undo;
 use welcome::Welcome;
 
 /// Everything.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// The first-run screens, while there is no session.
+    /// The first-run screens, while there is no session or another one is being begun.
     pub welcome: Option<Welcome>,
-    pub me: Option<Me>,
-    pub connection: Option<Connection>,
+    /// Those that are logged in.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// The one whose chats alone are shown; `None` shows all.
+    pub chosen: Option<AccountId>,
+    /// The highest number an account has had.
+    pub last_account: Option<AccountId>,
+    /// Where the links on the screen lead.
+    pub links: Links,
     /// In the order of the list: invitations, pinned, then newest first.
     pub chats: Vec<Chat>,
     pub selected: Option<ChatId>,
+    /// Which of them the list shows.
+    pub filter: Filter,
     /// The first row shown of the list.
     pub list_top: usize,
     pub open: Option<Conversation>,
@@ -37,15 +72,21 @@ pub struct State {
     pub previous: Option<ChatId>,
     /// What is being written in chats that are not open.
     pub drafts: HashMap<ChatId, Composer>,
+    /// Sent, and not yet kept by the backend.
+    pub outgoing: Vec<Outgoing>,
+    /// Stands for what was last written down of drafts and outgoing messages.
+    pub written_mark: u64,
+    /// They will be written soon.
+    pub written_due: bool,
     pub pane: Pane,
+    /// The lock screen: nothing else is shown or takes keys.
+    pub lock: Option<Form>,
+    pub has_passcode: bool,
     /// From bottom to top.
     pub popups: Vec<Popup>,
     /// The leader was pressed.
     pub leader: bool,
     pub notice: Option<Notice>,
-    pub encryption: Option<Encryption>,
-    /// This login is new: set-up is offered without being asked for.
-    pub fresh_login: bool,
     /// The room `--open` asked for, until it is there.
     pub wanted: Option<String>,
     /// The terminal window is in front.
@@ -61,8 +102,60 @@ pub struct State {
     pub title: String,
     /// A snapshot will be written soon.
     pub snapshot_due: bool,
-    /// The chat that was just asked for, to be opened when it is ready.
-    pub awaited_chat: bool,
+    /// What can still be taken back.
+    pub undo: Option<Undo>,
+    /// This machine has a screen with a browser on it.
+    pub opens_links: bool,
+    pub settings: Arc<Settings>,
+    pub theme: ThemeName,
+    /// Fewer and smaller frames.
+    pub slow_link: bool,
+    /// What the terminal has got so far.
+    pub bytes_written: u64,
+    /// Files on their way here, newest last.
+    pub transfers: Vec<Transfer>,
+    /// The clipboard is being read.
+    pub reading_clipboard: Option<ReadingClipboard>,
+    /// How pictures are drawn.
+    pub picture_mode: Mode,
+    /// The last one was called so.
+    pub picture_id: u8,
+    /// What pages say of themselves, as far as it was asked for.
+    pub link_previews: LinkPreviews,
+    /// Words on offer above the composer.
+    pub completion: Option<Completion>,
+    /// Stands for the text that was last looked at for them, and whether it was being written.
+    pub completion_mark: (bool, u64),
+    /// Where the word begins that is to stay as it is typed.
+    pub left_word: Option<usize>,
+    pub people: People,
+    /// The chat whose people were last asked for.
+    pub people_asked: Option<ChatId>,
+    /// Sent, and waiting so that it can be taken back.
+    pub held: Vec<Held>,
+    /// The newest message and the mentions of each chat that the user has been told of.
+    pub told: HashMap<ChatId, (u64, u64)>,
+    /// A chat was just asked for in this account, to be opened when it is ready.
+    pub awaited_chat: Option<AccountId>,
+    /// The person of the open chat.
+    pub presence: Option<(UserId, Presence)>,
+}
+
+/// A message that can still be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    pub chat: ChatId,
+    pub text: String,
+    pub reply_to: Option<MessageKey>,
+    pub edits: Option<MessageKey>,
+}
+
+/// Where the user was when the clipboard was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadingClipboard {
+    pub chat: ChatId,
+    /// What stood in the composer.
+    pub typed: String,
 }
 
 /// Who is logged in.
@@ -86,8 +179,10 @@ pub enum Pane {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Popup {
     Form(Form),
+    List(List),
     Switcher { query: TextField, selected: usize },
     Help { top: usize },
+    Picker(Picker),
 }
 
 /// A line for a moment.
@@ -102,13 +197,19 @@ pub struct Notice {
 pub enum Found {
     Chat(ChatId),
     Command(Command, &'static str),
+    /// An emoji and how it is called.
+    Emoji(&'static str, &'static str),
 }
 
 impl State {
     /// Where keys go.
     pub fn focus(&self) -> Focus {
+        if self.lock.is_some() {
+            return Focus::Form;
+        }
         match self.popups.last() {
             Some(Popup::Form(_)) => return Focus::Form,
+            Some(Popup::List(_) | Popup::Picker(_)) => return Focus::Picker,
             Some(Popup::Switcher { .. }) => return Focus::Switcher,
             Some(Popup::Help { .. }) => return Focus::Help,
             None => {}
@@ -118,12 +219,16 @@ impl State {
             (None, true, _) => Focus::Leader,
             (None, false, Pane::List) => Focus::List,
             (None, false, Pane::History) => Focus::History,
+            (None, false, Pane::Composer) if self.completion.is_some() => Focus::Completion,
             (None, false, Pane::Composer) => Focus::Composer,
         }
     }
 
     /// The form that takes the keys.
     pub fn form(&self) -> Option<&Form> {
+        if self.lock.is_some() {
+            return self.lock.as_ref();
+        }
         match self.popups.last() {
             Some(Popup::Form(form)) => Some(form),
             Some(_) => None,
@@ -133,6 +238,9 @@ impl State {
 
     /// The form that takes the keys, to change it.
     pub fn form_mut(&mut self) -> Option<&mut Form> {
+        if self.lock.is_some() {
+            return self.lock.as_mut();
+        }
         match self.popups.last_mut() {
             Some(Popup::Form(form)) => Some(form),
             Some(_) => None,
@@ -146,7 +254,7 @@ impl State {
 
     pub fn index_of_selected(&self) -> Option<usize> {
         let selected = self.selected.as_ref()?;
-        self.chats.iter().position(|chat| chat.id == *selected)
+        self.listed().iter().position(|chat| chat.id == *selected)
     }
 
     pub fn is_open(&self, id: &str) -> bool {
@@ -155,10 +263,12 @@ impl State {
 
     /// Something of one's own has not reached the server.
     pub fn has_unsent(&self) -> bool {
-        let waiting = |ticks: Option<Ticks>| matches!(ticks, Some(Ticks::Sending));
+        let waiting =
+            |ticks: Option<Ticks>| matches!(ticks, Some(Ticks::Sending | Ticks::Uploading(_)));
         let in_list =
             self.chats.iter().any(|chat| waiting(chat.last.as_ref().and_then(|last| last.ticks)));
         in_list
+            || !self.held.is_empty()
             || self
                 .open
                 .as_ref()
@@ -169,7 +279,10 @@ impl State {
     pub fn find(&self, query: &str) -> Vec<Found> {
         const FOUND_MAX: usize = 50;
         if let Some(query) = query.strip_prefix('>') {
-            return commands(query.trim());
+            return finder::commands(&self.settings.keymap, query.trim());
+        }
+        if let Some(query) = query.strip_prefix(':') {
+            return completion::find_emoji(query).take(FOUND_MAX).collect();
         }
         let mut found: Vec<(i64, ChatId)> = self
             .chats
@@ -185,19 +298,4 @@ impl State {
         }
         found.into_iter().take(FOUND_MAX).map(|(_, id)| Found::Chat(id)).collect()
     }
-}
-
-/// The commands of the leader's table that match.
-fn commands(query: &str) -> Vec<Found> {
-    let mut found: Vec<(i64, Found)> = keymap::BINDINGS
-        .iter()
-        .filter(|row| row.focus == Focus::Leader && row.command != Command::Switcher)
-        .filter_map(|row| {
-            Some((fuzzy::score(query, row.label)?, Found::Command(row.command, row.label)))
-        })
-        .collect();
-    if !query.is_empty() {
-        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-    }
-    found.into_iter().map(|(_, found)| found).collect()
 }

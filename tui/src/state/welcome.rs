@@ -1,12 +1,16 @@
-//! The first-run screens: finding a server, registering by email, logging in, a new password. Each is a form.
+//! The first-run screens: finding a server, registering by email, logging in, also in a browser, a new password. Each is a form.
 
 use super::form::{Button, FieldName, Form, FormKind, Press, button, field};
-use crate::backend::{Secret, ServerInfo};
+use crate::backend::{AccountId, Secret, ServerInfo};
+use ratatui::style::Color;
+use std::borrow::Cow;
 
 /// Where somebody without a session stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Welcome {
     pub form: Form,
+    /// The account that is being entered.
+    pub account: AccountId,
     pub server: Option<ServerInfo>,
     /// What was typed to find the server: may be an email address or a user id to prefill.
     pub typed: String,
@@ -18,6 +22,8 @@ pub struct Welcome {
     pub asking: bool,
     /// The password that waits for the link in the mail to be opened.
     pub waiting_password: Option<Secret>,
+    /// Who vouches for the user in the browser.
+    pub sso_name: String,
 }
 
 const BACK: Button = button("Back", Press::Close);
@@ -28,13 +34,20 @@ impl Welcome {
     pub fn new(server: &str) -> Welcome {
         Welcome {
             form: find_server(server),
+            account: AccountId::FIRST,
             server: None,
             typed: server.to_owned(),
             email: String::new(),
             before: None,
             asking: false,
             waiting_password: None,
+            sso_name: String::new(),
         }
+    }
+
+    /// The same for another account than the first.
+    pub fn of(self, account: AccountId) -> Welcome {
+        Welcome { account, ..self }
     }
 
     /// The email address typed so far, if one was.
@@ -55,16 +68,24 @@ impl Welcome {
 
     /// Log in or register on the found server.
     pub fn entrance(&self) -> Form {
-        let mut buttons = vec![button("Log in", Press::ToLogIn)];
+        let mut buttons = Vec::new();
         let mut intro = vec![format!("{} answers.", self.server_name())];
+        if self.server.as_ref().is_none_or(|server| server.password_login || server.sso.is_empty())
+        {
+            buttons.push(button("Log in", Press::ToLogIn));
+        }
         if let Some(server) = &self.server {
+            buttons.extend(server.sso.iter().enumerate().map(|(index, provider)| {
+                let label = Cow::Owned(format!("Log in with {}", provider.name));
+                Button { label, press: Press::ToSso(index) }
+            }));
             if server.registration {
                 buttons.push(button("Register", Press::ToRegister));
             } else {
                 intro
                     .push("It takes no new accounts here; log in with one it gave you.".to_owned());
             }
-            if !server.password_login {
+            if !server.password_login && server.sso.is_empty() {
                 intro.push("It offers no login with a password: try another server.".to_owned());
             }
         }
@@ -85,6 +106,25 @@ impl Welcome {
         let buttons =
             vec![button("Log in", Press::Submit), button("New password", Press::ToReset), BACK];
         Form::new(FormKind::LogIn, format!("Log in on {}", self.server_name()), fields, buttons)
+    }
+
+    /// Logging in in a browser that the address `url` is opened in. `mark` makes it a link; `opened`: here, just now.
+    pub fn sso(&self, provider: &str, url: String, mark: Color, opened: bool) -> Form {
+        let fields = vec![
+            field(FieldName::LoginToken, "The address it ends on", "").secret().advice(
+                "It goes on here by itself. If the browser ends on a page that can't be opened, copy the address of that page and paste it here.",
+            ),
+        ];
+        let buttons =
+            vec![button("Go on", Press::Submit), button("Copy the address", Press::CopyLink), BACK];
+        let words = if opened {
+            "Your browser opens. If it doesn't, open this address in one:"
+        } else {
+            "Open this address in a browser, on any machine, and log in there:"
+        };
+        let kind = FormKind::Sso(provider.to_owned());
+        let form = Form::new(kind, format!("Log in with {provider}"), fields, buttons);
+        Form { link: Some((url, mark)), ..form.intro([words]) }
     }
 
     /// A new account.

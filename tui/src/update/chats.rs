@@ -1,12 +1,14 @@
 //! The chat list: walking it, opening chats, the ways from chat to chat.
 
-use super::{history_size, popups};
+use super::{history_size, jumps, popups};
 use crate::action::Command;
-use crate::backend::{Chat, ChatId, Message, Request};
+use crate::backend::{Chat, ChatId, ChatKind, Listed, Message, Request, account_of};
 use crate::effect::Effect;
 use crate::state::composer::Composer;
 use crate::state::conversation::Conversation;
-use crate::state::{Pane, State, geometry};
+use crate::state::filter::Filter;
+use crate::state::layout::Sheet;
+use crate::state::{Pane, Popup, State, geometry};
 
 /// Screen rows of one chat in the list.
 pub(super) const CHAT_ROWS: usize = 2;
@@ -29,7 +31,9 @@ pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
             return state.previous.clone().map_or_else(Vec::new, |chat| open(state, &chat));
         }
         Command::NextUnread => {
-            return next(state, |chat| chat.unread > 0 && !chat.muted, "Nothing unread.");
+            let unread = |chat: &Chat| (chat.unread > 0 && !chat.muted) || chat.marked_unread;
+            let such = |chat: &Chat| unread(chat) && !chat.archived && is_conversation(chat);
+            return next(state, such, "Nothing unread.");
         }
         Command::NextMention => {
             return next(state, |chat| chat.mentions > 0, "Nobody mentions you.");
@@ -54,31 +58,37 @@ fn moved(from: Option<usize>, by: i64, count: usize) -> Option<usize> {
     usize::try_from(from.saturating_add(by).clamp(0, last)).ok()
 }
 
+fn listed(state: &State) -> Vec<ChatId> {
+    state.listed().iter().map(|chat| chat.id.clone()).collect()
+}
+
 fn select(state: &mut State, by: i64) {
+    let listed = listed(state);
     if let Some(chat) =
-        moved(state.index_of_selected(), by, state.chats.len()).and_then(|at| state.chats.get(at))
+        moved(state.index_of_selected(), by, listed.len()).and_then(|at| listed.get(at))
     {
-        state.selected = Some(chat.id.clone());
+        state.selected = Some(chat.clone());
     }
+}
+
+/// Something with messages in it: no invitation, no space.
+fn is_conversation(chat: &Chat) -> bool {
+    chat.invited_by.is_none() && !chat.knocked && chat.kind != ChatKind::Space
 }
 
 /// Opens the chat next to the open one, passing over invitations.
 fn step(state: &mut State, by: i64) -> Vec<Effect> {
-    let from = state
-        .open
-        .as_ref()
-        .and_then(|open| state.chats.iter().position(|chat| chat.id == open.chat));
-    let mut at = from;
+    let listed = listed(state);
+    let mut at =
+        state.open.as_ref().and_then(|open| listed.iter().position(|chat| *chat == open.chat));
     loop {
-        let next = moved(at, by, state.chats.len());
-        let Some(chat) =
-            next.filter(|next| Some(*next) != at).and_then(|next| state.chats.get(next))
+        let next = moved(at, by, listed.len());
+        let Some(chat) = next.filter(|next| Some(*next) != at).and_then(|next| listed.get(next))
         else {
             return Vec::new();
         };
-        if chat.invited_by.is_none() {
-            let chat = chat.id.clone();
-            return open(state, &chat);
+        if state.find_chat(chat).is_some_and(is_conversation) {
+            return open(state, chat);
         }
         at = next;
     }
@@ -115,6 +125,14 @@ pub(super) fn open(state: &mut State, chat: &str) -> Vec<Effect> {
     if let Some(invited) = state.find_chat(chat).filter(|chat| chat.invited_by.is_some()).cloned() {
         return popups::ask_about_invitation(state, &invited);
     }
+    if let Some(known) = state.find_chat(chat).cloned() {
+        if known.knocked {
+            return popups::ask_about_knock(state, &known);
+        }
+        if known.kind == ChatKind::Space {
+            return open_space(state, known.id);
+        }
+    }
     state.selected = Some(chat.to_owned());
     if state.is_open(chat) {
         state.pane = Pane::Composer;
@@ -126,31 +144,66 @@ pub(super) fn open(state: &mut State, chat: &str) -> Vec<Effect> {
     effects
 }
 
+/// Opens a chat and goes to a message of it, wherever that is.
+pub(super) fn open_at(state: &mut State, chat: &str, message: &str) -> Vec<Effect> {
+    let mut effects = open(state, chat);
+    if state.is_open(chat) {
+        effects.extend(jumps::to_event(state, message.to_owned()));
+    }
+    effects
+}
+
+/// A space is a tab of the list; opened there, it shows all its rooms.
+fn open_space(state: &mut State, space: ChatId) -> Vec<Effect> {
+    if state.filter == Filter::Space(space.clone()) {
+        return super::lists::open(state, Listed::Space(space));
+    }
+    follow(state, &space);
+    state.selected = Some(space.clone());
+    state.filter = Filter::Space(space);
+    state.list_top = 0;
+    state.pane = Pane::List;
+    Vec::new()
+}
+
 /// Opens a chat that the backend says is there, though its row may still say "invitation" or be missing.
 pub(super) fn open_ready(state: &mut State, chat: &str) -> Vec<Effect> {
     if let Some(row) = state.chats.iter_mut().find(|row| row.id == chat) {
         row.invited_by = None;
     }
+    // What it was chosen from has done its work.
+    state.popups.retain(|popup| !matches!(popup, Popup::List(_)));
     open(state, chat)
+}
+
+/// Where one account's chats alone are shown, what is gone to in another one brings that one.
+fn follow(state: &mut State, chat: &str) {
+    if let Some(chosen) = &mut state.chosen {
+        *chosen = account_of(chat);
+    }
 }
 
 /// Makes `chat` the open one, with these messages until the backend reports.
 pub(super) fn show(state: &mut State, chat: ChatId, messages: Vec<Message>) {
     close(state);
+    follow(state, &chat);
     let composer: Composer = state.drafts.remove(&chat).unwrap_or_default();
     let unread = state.find_chat(&chat).map_or(0, |chat| chat.unread);
     state.selected = Some(chat.clone());
     state.open = Some(Conversation::new(chat, composer, unread));
     state.pane = Pane::Composer;
     let (width, _) = history_size(state);
-    let zone = state.zone;
-    if let Some(open) = &mut state.open {
-        open.replace(messages, width, zone);
+    let State { open, links, zone, .. } = state;
+    if let Some(open) = open {
+        open.replace(messages, &mut Sheet { width, zone: *zone, links });
     }
 }
 
 fn rows_in_view(state: &State) -> usize {
-    geometry::parts(state).list.map_or(0, |list| usize::from(list.height) / CHAT_ROWS)
+    let tab = u16::from(state.list_title().is_some());
+    geometry::parts(state)
+        .list
+        .map_or(0, |list| usize::from(list.height.saturating_sub(tab)) / CHAT_ROWS)
 }
 
 /// Moves the list's view so that the selected chat is in it.
@@ -158,7 +211,7 @@ pub(super) fn keep_selected_in_view(state: &mut State) {
     let rows = rows_in_view(state);
     let Some(selected) = state.index_of_selected() else { return };
     if rows > 0 {
-        let top_max = state.chats.len().saturating_sub(rows);
+        let top_max = state.listed().len().saturating_sub(rows);
         state.list_top = state
             .list_top
             .min(selected)

@@ -1,13 +1,13 @@
 //! Writing: keys in the composer, sending, replying, editing, telling the others that one types.
 
-use super::{history, save_soon};
+use super::{clipboard, history, paste, popups, save_soon, slash, undo, written};
 use crate::action::Command;
-use crate::backend::{Body, Message, Request};
+use crate::backend::{Body, Message, Request, View};
 use crate::effect::{Effect, Timer};
 use crate::state::composer::Aim;
 use crate::state::field::TextField;
 use crate::state::geometry::{self, PROMPT_COLUMNS};
-use crate::state::{Pane, State};
+use crate::state::{Held, Pane, State};
 use std::time::Duration;
 
 /// The others are told again after this long.
@@ -23,7 +23,7 @@ pub(super) fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
     effects
 }
 
-fn tell_typing(state: &mut State) -> Vec<Effect> {
+pub(super) fn tell_typing(state: &mut State) -> Vec<Effect> {
     let Some(open) = &state.open else { return Vec::new() };
     let mut effects = vec![Effect::Start(Timer::TypingStops, TYPING_STOPS)];
     let told = state
@@ -52,6 +52,18 @@ pub(super) fn stop_typing(state: &mut State) -> Vec<Effect> {
 pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
     match command {
         Command::Send => return send(state),
+        Command::Editor => {
+            let open = state.open.as_ref();
+            return open
+                .map(|open| Effect::Edit(open.composer.field.text().to_owned()))
+                .into_iter()
+                .collect();
+        }
+        Command::Emoji => {
+            state.pane = Pane::Composer;
+            return popups::open(state, Command::Emoji);
+        }
+        Command::Paste => return clipboard::ask(state),
         Command::EditLast => return edit_last(state),
         Command::ReplyPrevious | Command::ReplyNext => return move_reply(state, command),
         Command::PageUp | Command::PageDown => {
@@ -96,6 +108,8 @@ pub(super) fn walk(field: &mut TextField, command: Command) {
         Command::DeleteForward => field.delete(),
         Command::DeleteWord => field.delete_word(),
         Command::DeleteToStart => field.delete_to_start(),
+        Command::DeleteToEnd => field.delete_to_end(),
+        Command::DeleteWordForward => field.delete_word_forward(),
         _ => {}
     }
 }
@@ -129,6 +143,27 @@ fn send(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     }
     let chat = open.chat.clone();
+    if text.len() > paste::MESSAGE_BYTES_MAX {
+        return paste::ask_about_long_message(state, chat, text);
+    }
+    if slash::is_command(&text) && open.composer.aim == Aim::New {
+        return slash::run(state, chat, &text);
+    }
+    send_text(state, &text)
+}
+
+/// Puts away what the composer holds.
+pub(super) fn empty(state: &mut State) {
+    if let Some(open) = &mut state.open {
+        open.composer.drop_aim();
+        open.composer.field = TextField::default();
+    }
+}
+
+/// Sends `text` to the open chat as what the composer aims at.
+pub(super) fn send_text(state: &mut State, text: &str) -> Vec<Effect> {
+    let Some(open) = &mut state.open else { return Vec::new() };
+    let (chat, text) = (open.chat.clone(), text.to_owned());
     let (reply_to, edits, kept) = match std::mem::take(&mut open.composer.aim) {
         Aim::New => (None, None, TextField::default()),
         Aim::Reply { to, .. } => (Some(to), None, TextField::default()),
@@ -138,10 +173,50 @@ fn send(state: &mut State) -> Vec<Effect> {
     open.first_unread = None;
     open.unread_at_open = 0;
     open.scroll_to_newest();
-    let mut effects = vec![Effect::Request(Request::SendText { chat, text, reply_to, edits })];
+    let mut effects = match (open.viewing.view.clone(), edits) {
+        (View::Thread(root), None) => {
+            vec![Effect::Request(Request::SendToThread { chat, root, text, reply_to })]
+        }
+        (view, edits) => {
+            // What is sent appears at the newest end.
+            let mut effects = match view {
+                View::Around(_) => super::jumps::to_newest(state),
+                View::Newest | View::Thread(_) => Vec::new(),
+            };
+            effects.push(written::sent(state, chat.clone(), text.clone(), edits.is_some()));
+            let held = Held { chat, text, reply_to, edits };
+            match undo::hold(state, held.clone()) {
+                Some(holding) => effects.extend(holding),
+                None => {
+                    let Held { chat, text, reply_to, edits } = held;
+                    effects.push(Effect::Request(Request::SendText {
+                        chat,
+                        text,
+                        reply_to,
+                        edits,
+                    }));
+                }
+            }
+            effects
+        }
+    };
     effects.extend(stop_typing(state));
     effects.extend(save_soon(state));
     effects
+}
+
+/// What became of the text in the user's editor.
+pub(super) fn edited(state: &mut State, edited: Result<String, String>) -> Vec<Effect> {
+    match edited {
+        Ok(text) => {
+            if let Some(open) = &mut state.open {
+                open.composer.field = TextField::new(crate::sanitize::clean(&text));
+                state.pane = Pane::Composer;
+            }
+            Vec::new()
+        }
+        Err(reason) => super::complain(state, reason),
+    }
 }
 
 fn edit_last(state: &mut State) -> Vec<Effect> {

@@ -1,8 +1,11 @@
 //! Keys in forms, and what submitting each popup form does. First-run forms submit in `welcome.rs`.
 
-use super::{chats, complain, composer, encryption, popups, welcome};
+use super::{
+    attach, chats, complain, composer, encryption, lists, lock, manage, picker, popups, transfers,
+    welcome,
+};
 use crate::action::Command;
-use crate::backend::{Profile, Request, Secret, UserId};
+use crate::backend::{ChatId, Listed, Manage, Profile, Request, Secret, UserId};
 use crate::effect::Effect;
 use crate::state::State;
 use crate::state::form::{FieldKind, FieldName, Form, FormKind, Press};
@@ -96,9 +99,26 @@ fn press_focused(state: &mut State) -> Vec<Effect> {
     press(state, Press::Submit)
 }
 
+/// A field or button was clicked, by its place in their order: it gets the focus, and a button or switch is pressed.
+pub(super) fn hit(state: &mut State, stop: usize) -> Vec<Effect> {
+    let Some(form) = state.form_mut() else { return Vec::new() };
+    let before = form.focus;
+    form.focus = stop;
+    if form.focused_button().is_some() {
+        return press_focused(state);
+    }
+    if form.focused_field().is_some_and(crate::state::form::FormField::is_switch) {
+        return type_text(state, " ");
+    }
+    welcome::left_field(state, Some(before))
+}
+
 /// Presses a button of the form on top.
 pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
     let Some(form) = state.form().cloned() else { return Vec::new() };
+    if state.lock.is_some() {
+        return if press == Press::Submit { lock::try_passcode(state) } else { Vec::new() };
+    }
     if state.popups.is_empty() {
         return welcome::press(state, press, &form);
     }
@@ -108,6 +128,20 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
         | (Press::Decline | Press::NoMatch, FormKind::Verification) => {
             state.popups.pop();
             return vec![Effect::Request(Request::CancelVerification)];
+        }
+        (Press::CompareEmoji, FormKind::Verification) => {
+            if let Some(form) = state.form_mut() {
+                form.busy = Some("Waiting for the other side…");
+            }
+            return vec![Effect::Request(Request::CompareEmoji)];
+        }
+        (Press::Knock, FormKind::JoinRoom) => {
+            let address = form.value(FieldName::Room);
+            if !address.starts_with(['#', '!']) {
+                return refuse(state, FieldName::Room, NO_ROOM);
+            }
+            state.popups.pop();
+            return manage::ask_to_knock(state, address);
         }
         (Press::CopyKey, FormKind::RecoveryKey(key)) => return vec![Effect::Copy(key.0.clone())],
         (Press::React(reaction), FormKind::React { .. }) => return react(state, &form, reaction),
@@ -120,6 +154,11 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
         return encryption::set_up(state);
     }
     state.popups.pop();
+    pressed_last(state, press, form)
+}
+
+/// A button that has closed its form.
+fn pressed_last(state: &mut State, press: Press, form: Form) -> Vec<Effect> {
     match (press, form.kind) {
         (Press::Decline, FormKind::Invitation(chat)) => {
             vec![Effect::Request(Request::Leave { chat })]
@@ -128,7 +167,7 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
             popups::show(state, popups::edit_profile(profile))
         }
         (Press::Message, FormKind::Profile { user: Some(user), .. }) => {
-            state.awaited_chat = true;
+            state.awaited_chat = form.account;
             vec![Effect::Request(Request::NewDirectChat { user, encrypted: true })]
         }
         (Press::Verify, FormKind::Profile { user, .. }) => {
@@ -139,13 +178,22 @@ pub(super) fn press(state: &mut State, press: Press) -> Vec<Effect> {
             encryption::ask_for_recovery_key(state);
             Vec::new()
         }
+        (Press::Stop, FormKind::Transfers) => transfers::stop(state),
+        (Press::AsText | Press::AsCode | Press::AsFile, kind) => {
+            super::paste::answered(state, press, kind)
+        }
         (Press::Invite, FormKind::ChatInfo(chat)) => popups::invite(state, chat),
         (Press::Leave, FormKind::ChatInfo(chat)) => popups::ask_to_leave(state, chat),
+        (Press::Shared, FormKind::ChatInfo(chat)) => picker::shared(state, &chat),
+        (Press::Shared, FormKind::Profile { user: Some(user), .. }) => {
+            let chat = popups::direct_chat(state, form.account.unwrap_or_default(), &user);
+            chat.map_or_else(Vec::new, |chat| picker::shared(state, &chat))
+        }
         (Press::ShowPeer, FormKind::ChatInfo(chat)) => {
             let peer = state.find_chat(&chat).and_then(|chat| chat.peer.clone());
             popups::show_profile(state, peer)
         }
-        _ => Vec::new(),
+        (press, kind) => manage::press(state, press, kind),
     }
 }
 
@@ -172,14 +220,16 @@ fn user_id(text: &str) -> Option<UserId> {
         .then(|| text.to_owned())
 }
 
+const NO_ROOM: &str = "An address begins with # and names a server: #garden:example.org.";
+
 /// What a form asks of the network, or which field is wrong and how.
 fn request_of(form: &Form) -> Option<Result<Request, (FieldName, &'static str)>> {
     const NO_USER: (FieldName, &str) = (FieldName::User, "Give the whole id: @name:server.");
-    const NO_ROOM: &str = "An address begins with # and names a server: #garden:example.org.";
     let user = || user_id(&form.value(FieldName::User)).ok_or(NO_USER);
     let filled =
         |name, wrong| Some(form.value(name)).filter(|value| !value.is_empty()).ok_or((name, wrong));
     let encrypted = form.is_on(FieldName::Encrypted);
+    let caption = || Some(form.value(FieldName::Caption)).filter(|text| !text.is_empty());
     Some(match form.kind.clone() {
         FormKind::NewChat => user().map(|user| Request::NewDirectChat { user, encrypted }),
         FormKind::NewGroup => new_group(form),
@@ -189,11 +239,17 @@ fn request_of(form: &Form) -> Option<Result<Request, (FieldName, &'static str)>>
         },
         FormKind::Invite(chat) => user().map(|user| Request::Invite { chat, user }),
         FormKind::Invitation(chat) => Ok(Request::Join { chat }),
-        FormKind::SendFile(chat) => filled(FieldName::Path, "Give the path of a file.")
-            .map(|path| Request::SendFile { chat, path: PathBuf::from(path) }),
-        FormKind::LeaveChat(chat) => Ok(Request::Leave { chat }),
+        FormKind::SendFile { chat, .. } => {
+            filled(FieldName::Path, "Give the path of a file.").map(|path| {
+                let path = attach::path_of(&path).unwrap_or_else(|| PathBuf::from(path));
+                Request::SendFiles { chat, files: vec![path.into()], caption: caption() }
+            })
+        }
+        FormKind::SendFiles { chat, files, .. } => {
+            Ok(Request::SendFiles { chat, files, caption: caption() })
+        }
+        FormKind::LeaveChat(chat) | FormKind::Knocked(chat) => Ok(Request::Leave { chat }),
         FormKind::EditProfile(before) => return changes(form, &before).map(Ok),
-        FormKind::Delete { chat, message } => Ok(Request::Delete { chat, message }),
         FormKind::LogOut => Ok(Request::LogOut),
         _ => return None,
     })
@@ -212,15 +268,31 @@ fn changes(form: &Form, before: &Profile) -> Option<Request> {
 }
 
 fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
-    let request = match (request_of(form), &form.kind) {
+    if let Some(effects) = find_person(state, form) {
+        return effects;
+    }
+    if let Some(effects) = manage::opens_known(state, &form.kind) {
+        return effects;
+    }
+    let asked = request_of(form).or_else(|| manage::request_of(state, form));
+    let request = match (asked, &form.kind) {
         (Some(Ok(request)), _) => request,
         (Some(Err((field, reason))), _) => return refuse(state, field, reason),
         (None, FormKind::React { .. }) => {
             return react(state, form, &form.value(FieldName::Reaction));
         }
+        (None, FormKind::GoToDate(chat)) => return go_to_date(state, form, chat.clone()),
+        (None, FormKind::SetPasscode) => return lock::set(state, form),
         (None, FormKind::Recover) => return recover(state, form),
         (None, FormKind::Verification) => return confirm_verification(state, form),
         (None, FormKind::Quit) => return vec![Effect::Quit],
+        (None, FormKind::SaveFile { .. }) => return transfers::save(state, form),
+        (None, FormKind::TooLong { text, .. }) => {
+            let text = text.clone();
+            state.popups.pop();
+            let parts = super::paste::parts(&text);
+            return parts.iter().flat_map(|part| composer::send_text(state, part)).collect();
+        }
         (None, _) => {
             state.popups.pop();
             return Vec::new();
@@ -232,14 +304,38 @@ fn submit(state: &mut State, form: &Form) -> Vec<Effect> {
     {
         chats::close(state);
     }
-    state.awaited_chat = matches!(
+    let awaited = matches!(
         request,
-        Request::NewDirectChat { .. } | Request::NewGroup { .. } | Request::Join { .. }
+        Request::NewDirectChat { .. }
+            | Request::NewGroup { .. }
+            | Request::Join { .. }
+            | Request::Manage(Manage::NewChannel { .. } | Manage::NewSpace { .. })
     );
-    let mut effects =
-        if state.awaited_chat { super::notice(state, "One moment…") } else { Vec::new() };
+    state.awaited_chat = form.account.filter(|_| awaited);
+    let mut effects = if awaited { super::notice(state, "One moment…") } else { Vec::new() };
     effects.push(Effect::Request(request));
     effects
+}
+
+fn go_to_date(state: &mut State, form: &Form, chat: ChatId) -> Vec<Effect> {
+    let Some(at_ms) = state.zone.day_at(&form.value(FieldName::Day), state.now_ms) else {
+        return refuse(state, FieldName::Day, "Give year, month and day: 2026-03-31.");
+    };
+    state.popups.pop();
+    let mut effects = super::notice(state, "Looking for that day…");
+    effects.push(Effect::Request(Request::FindDate { chat, at_ms }));
+    effects
+}
+
+/// A name or an email address in place of an id: who is meant is chosen from those found.
+fn find_person(state: &mut State, form: &Form) -> Option<Vec<Effect>> {
+    let typed = form.value(FieldName::User);
+    let searched = form.kind == FormKind::NewChat && !typed.is_empty() && !typed.starts_with('@');
+    if !searched {
+        return None;
+    }
+    state.popups.pop();
+    Some(lists::open(state, Listed::People(typed)))
 }
 
 fn recover(state: &mut State, form: &Form) -> Vec<Effect> {
@@ -273,7 +369,7 @@ fn new_group(form: &Form) -> Result<Request, (FieldName, &'static str)> {
 
 /// "Accept" and "They match" are both the first button; which one it is shows in what the other is.
 fn confirm_verification(state: &mut State, form: &Form) -> Vec<Effect> {
-    let emoji = form.buttons.iter().any(|button| button.press == Press::NoMatch);
+    let compared = form.buttons.iter().any(|button| button.press == Press::NoMatch);
     if form.busy.is_some() {
         return Vec::new();
     }
@@ -281,7 +377,7 @@ fn confirm_verification(state: &mut State, form: &Form) -> Vec<Effect> {
     if waiting {
         return complain(state, "The other side has not answered yet.");
     }
-    let request = if emoji { Request::ConfirmVerification } else { Request::AcceptVerification };
+    let request = if compared { Request::ConfirmVerification } else { Request::AcceptVerification };
     if let Some(form) = state.form_mut() {
         form.busy = Some("Waiting for the other side…");
     }

@@ -1,8 +1,8 @@
 //! The history pane: choosing a message and what can be done with it.
 
-use super::{complain, history_size, notice, popups};
+use super::{complain, history_size, jumps, notice, picker, popups, selection, transfers, undo};
 use crate::action::Command;
-use crate::backend::{Body, Message, Request, Ticks};
+use crate::backend::{Body, ChatId, Message, Request, Ticks};
 use crate::effect::Effect;
 use crate::state::composer::Aim;
 use crate::state::conversation::Conversation;
@@ -17,15 +17,33 @@ pub(super) fn run(state: &mut State, command: Command) -> Vec<Effect> {
         Command::PageUp | Command::PageDown => page(state, command),
         Command::First => select(open, Way::First, height),
         Command::Last => {
-            select(open, Way::Last, height);
-            open.scroll_to_newest();
+            let effects = jumps::to_newest(state);
+            if let Some(open) = &mut state.open {
+                select(open, Way::Last, height);
+                open.scroll_to_newest();
+            }
+            return effects;
         }
+        Command::Cancel => return selection::clear(state),
         command => {
-            let Some(message) = open.selected_message().cloned() else { return Vec::new() };
-            return act(state, command, &message);
+            if let Some(effects) = selection::run(state, command) {
+                return effects;
+            }
+            // The messages may have come after the pane was entered.
+            if open_message(state).is_none() {
+                enter(state);
+            }
+            return match open_message(state) {
+                Some(message) => act(state, command, &message),
+                None => notice(state, "There is no message here yet."),
+            };
         }
     }
     Vec::new()
+}
+
+fn open_message(state: &State) -> Option<Message> {
+    state.open.as_ref()?.selected_message().cloned()
 }
 
 /// Scrolls by a page; in the history pane the chosen message comes along.
@@ -69,7 +87,7 @@ enum Way {
     Last,
 }
 
-fn can_be_chosen(message: &Message) -> bool {
+pub(super) fn can_be_chosen(message: &Message) -> bool {
     !matches!(message.body, Body::Service(_))
 }
 
@@ -110,7 +128,12 @@ pub(super) fn not_yet(state: &mut State) -> Vec<Effect> {
 fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
     let Some(open) = &state.open else { return Vec::new() };
     let chat = open.chat.clone();
-    if !open.live && !matches!(command, Command::Copy | Command::MessageInfo) {
+    if !open.live
+        && !matches!(
+            command,
+            Command::Copy | Command::MessageInfo | Command::OpenContent | Command::Unfold
+        )
+    {
         return not_yet(state);
     }
     match command {
@@ -123,7 +146,15 @@ fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
             Vec::new()
         }
         Command::Edit => complain(state, "Only your own text messages can be edited."),
-        Command::Delete => popups::ask_to_delete(state, chat, message),
+        Command::Delete if matches!(message.body, Body::Deleted) => {
+            complain(state, "This message is deleted already.")
+        }
+        Command::Delete => undo::delete(state, vec![message.key.clone()]),
+        Command::Quote => picker::quote_parts(state, message),
+        Command::Forward => picker::forward(state, vec![message.key.clone()]),
+        Command::Pin => pin(state, chat, message),
+        Command::OpenThread => jumps::to_thread(state, message),
+        Command::GoToReplied => jumps::to_replied(state, message),
         Command::Copy => match text_of(message).map(str::to_owned) {
             Some(text) => {
                 let mut effects = notice(state, "Copied.");
@@ -140,9 +171,49 @@ fn act(state: &mut State, command: Command, message: &Message) -> Vec<Effect> {
             vec![Effect::Request(Request::Retry { chat, message: message.key.clone() })]
         }
         Command::Retry => notice(state, "This message needs no retry."),
+        Command::ReportMessage => {
+            popups::show(state, super::manage::report(chat, message.relations.event.clone()))
+        }
         Command::MessageInfo => popups::show_message_info(state, message),
+        Command::Unfold => unfold(state, message),
+        Command::SaveFile => transfers::ask_where(state, chat, message),
+        Command::OpenContent if matches!(message.body, Body::File { .. }) => {
+            transfers::open(state, chat, message)
+        }
+        Command::OpenContent => picker::links(state, message),
         _ => Vec::new(),
     }
+}
+
+/// Pins a message for everybody, or takes the pin away.
+fn pin(state: &mut State, chat: ChatId, message: &Message) -> Vec<Effect> {
+    match message.relations.event.clone() {
+        Some(event) => {
+            let pin = !message.relations.pinned;
+            vec![Effect::Request(Request::Pin { chat, event, pin })]
+        }
+        None => complain(state, "This message has not been sent yet; try again when it has."),
+    }
+}
+
+/// Shows what a message hides, or hides it again.
+fn unfold(state: &mut State, message: &Message) -> Vec<Effect> {
+    if !crate::rich::hides(&crate::state::layout::content(message).0) {
+        return notice(state, "Nothing is hidden in this message.");
+    }
+    if let Some(open) = &mut state.open
+        && !open.revealed.remove(&message.key)
+    {
+        open.revealed.insert(message.key.clone());
+    }
+    super::refresh(state);
+    Vec::new()
+}
+
+/// A chosen message was clicked again: its file opens, or it is answered.
+pub(super) fn second_click(state: &mut State, message: &Message) -> Vec<Effect> {
+    let file = matches!(message.body, Body::File { .. });
+    act(state, if file { Command::OpenContent } else { Command::Reply }, message)
 }
 
 /// Aims the composer at a message.

@@ -1,16 +1,17 @@
 //! Opening popups: questions and forms over the chat screen, the switcher, the help.
 
-use super::{chats, complain, encryption};
+use super::{attach, chats, complain, encryption};
 use crate::action::Command;
-use crate::backend::{Chat, ChatId, Message, Profile, Request, UserId};
+use crate::backend::{
+    AccountId, Chat, ChatId, Message, Profile, Request, UserId, account_of, split,
+};
 use crate::effect::Effect;
-use crate::keymap;
 use crate::state::field::TextField;
 use crate::state::form::{Button, FieldName, Form, FormKind, Press, button, field};
-use crate::state::{Found, Popup, State};
+use crate::state::{Found, Pane, Popup, State};
 
 pub(super) const CLOSE: Button = button("Close", Press::Close);
-const CANCEL: Button = button("Cancel", Press::Close);
+pub(super) const CANCEL: Button = button("Cancel", Press::Close);
 
 pub(super) fn show(state: &mut State, form: Form) -> Vec<Effect> {
     state.popups.push(Popup::Form(form));
@@ -18,7 +19,8 @@ pub(super) fn show(state: &mut State, form: Form) -> Vec<Effect> {
 }
 
 fn new_chat() -> Form {
-    let who = field(FieldName::User, "Person", "").advice("Their id, such as @bob:example.org.");
+    let who = field(FieldName::User, "Person", "")
+        .advice("Their id, such as @bob:example.org; or a name or email address to look for.");
     let buttons = vec![button("Start", Press::Submit), CANCEL];
     Form::new(FormKind::NewChat, "New chat", vec![who, encrypted()], buttons)
 }
@@ -33,7 +35,9 @@ fn new_group() -> Form {
 
 fn join_room() -> Form {
     let room = field(FieldName::Room, "Address", "").advice("Such as #garden:example.org.");
-    Form::new(FormKind::JoinRoom, "Join", vec![room], vec![button("Join", Press::Submit), CANCEL])
+    let buttons =
+        vec![button("Join", Press::Submit), button("Ask to be let in", Press::Knock), CANCEL];
+    Form::new(FormKind::JoinRoom, "Join", vec![room], buttons)
 }
 
 /// Opens what a command asks for.
@@ -44,41 +48,22 @@ pub(super) fn open(state: &mut State, command: Command) -> Vec<Effect> {
             state.popups.push(Popup::Switcher { query: TextField::default(), selected: 0 });
             Vec::new()
         }
+        (Command::Palette, _) => {
+            state.popups.push(Popup::Switcher { query: TextField::new(">"), selected: 0 });
+            Vec::new()
+        }
+        (Command::Emoji, _) => {
+            state.popups.push(Popup::Switcher { query: TextField::new(":"), selected: 0 });
+            Vec::new()
+        }
         (Command::NewChat, _) => show(state, new_chat()),
         (Command::NewGroup, _) => show(state, new_group()),
         (Command::JoinRoom, _) => show(state, join_room()),
         (Command::OwnProfile, _) => show_profile(state, None),
         (Command::Encryption, _) => encryption::show_state(state),
-        (Command::LogOut, _) => {
-            let form = Form::new(
-                FormKind::LogOut,
-                "Log out",
-                Vec::new(),
-                vec![CANCEL, button("Log out", Press::Submit)],
-            );
-            show(
-                state,
-                form.intro([
-                    "This removes all keys and messages from this machine.",
-                    "Without a recovery key or another device, encrypted messages are lost.",
-                ]),
-            )
-        }
         (_, None) => complain(state, "Open a chat first."),
         (Command::Invite, Some(chat)) => invite(state, chat),
-        (Command::SendFile, Some(chat)) => {
-            let path = field(FieldName::Path, "File", "")
-                .advice("Its path on the machine that Tern runs on.");
-            show(
-                state,
-                Form::new(
-                    FormKind::SendFile(chat),
-                    "Send a file",
-                    vec![path],
-                    vec![button("Send", Press::Submit), CANCEL],
-                ),
-            )
-        }
+        (Command::SendFile, Some(chat)) => show(state, attach::file_form(chat, "", None)),
         (Command::LeaveChat, Some(chat)) => ask_to_leave(state, chat),
         (Command::ChatInfo, Some(chat)) => show_chat_info(state, &chat),
         (_, Some(_)) => Vec::new(),
@@ -143,7 +128,20 @@ pub(super) fn ask_about_invitation(state: &mut State, chat: &Chat) -> Vec<Effect
     )
 }
 
-fn show_chat_info(state: &mut State, id: &str) -> Vec<Effect> {
+/// The user waits to be let in: that can be taken back.
+pub(super) fn ask_about_knock(state: &mut State, chat: &Chat) -> Vec<Effect> {
+    let buttons = vec![CLOSE, button("Take it back", Press::Submit)];
+    let form = Form::new(FormKind::Knocked(chat.id.clone()), "Asked", Vec::new(), buttons);
+    show(
+        state,
+        form.intro([format!(
+            "You asked to be let into {}. Somebody there has to answer.",
+            chat.name
+        )]),
+    )
+}
+
+pub(super) fn show_chat_info(state: &mut State, id: &str) -> Vec<Effect> {
     let Some(chat) = state.find_chat(id).cloned() else { return Vec::new() };
     let mut intro = vec![chat.name.clone()];
     intro.extend(chat.topic.clone());
@@ -153,12 +151,26 @@ fn show_chat_info(state: &mut State, id: &str) -> Vec<Effect> {
         if chat.encrypted { "🔒 encrypted" } else { "not encrypted: the servers can read it" }
             .to_owned(),
     );
-    intro.push(chat.id.clone());
+    intro.push(split(&chat.id).1.to_owned());
     let mut buttons = vec![CLOSE];
     if chat.peer.is_some() {
         buttons.push(button("Profile", Press::ShowPeer));
     }
-    buttons.extend([button("Invite", Press::Invite), button("Leave", Press::Leave)]);
+    buttons.extend([
+        button("Shared", Press::Shared),
+        button("Members", Press::Members),
+        button("Invite", Press::Invite),
+        button("Notify", Press::Notifications),
+    ]);
+    if !chat.encrypted {
+        buttons.push(button("Previews", Press::Previews));
+    }
+    buttons.extend([
+        button("Edit", Press::Edit),
+        button("Rights", Press::Rights),
+        button("Report", Press::Report),
+        button("Leave", Press::Leave),
+    ]);
     show(
         state,
         Form::new(FormKind::ChatInfo(chat.id), "About this chat", Vec::new(), buttons).intro(intro),
@@ -177,8 +189,23 @@ pub(super) fn show_profile(state: &mut State, user: Option<UserId>) -> Vec<Effec
     vec![Effect::Request(Request::FetchProfile { user })]
 }
 
+/// The direct chat with somebody, if there is one.
+pub(super) fn direct_chat(state: &State, account: AccountId, user: &str) -> Option<ChatId> {
+    let with = |chat: &&Chat| {
+        account_of(&chat.id) == account
+            && chat.peer.as_deref() == Some(user)
+            && chat.invited_by.is_none()
+    };
+    state.chats.iter().find(with).map(|chat| chat.id.clone())
+}
+
 /// The profile view with what the server said.
-pub(super) fn profile_form(profile: &Profile, own: bool) -> Form {
+pub(super) fn profile_form(
+    state: &State,
+    account: AccountId,
+    profile: &Profile,
+    own: bool,
+) -> Form {
     let mut intro = vec![
         profile.display_name.clone().unwrap_or_else(|| profile.user.clone()),
         profile.user.clone(),
@@ -188,11 +215,36 @@ pub(super) fn profile_form(profile: &Profile, own: bool) -> Form {
         intro.extend(bio.lines().map(str::to_owned));
     }
     intro.push(String::new());
-    intro.push(if profile.verified { "✓ verified" } else { "not verified yet" }.to_owned());
+    intro.extend(profile.presence.as_ref().map(|presence| state.presence_words(presence)));
+    if !profile.shared.is_empty() {
+        intro.push(format!("Both in: {}", profile.shared.join(", ")));
+    }
+    let trust = match (profile.changed, profile.verified) {
+        (true, _) => "⚠ their keys are not the ones you knew: ask them, then verify or accept",
+        (false, true) => "✓ verified",
+        (false, false) => "not verified yet",
+    };
+    intro.push(trust.to_owned());
+    if profile.ignored {
+        intro.push("You ignore them: what they write is not shown.".to_owned());
+    }
     let buttons = if own {
         vec![button("Edit", Press::Edit), CLOSE]
     } else {
-        vec![button("Message", Press::Message), button("Verify", Press::Verify), CLOSE]
+        let mut buttons = vec![button("Message", Press::Message), button("Verify", Press::Verify)];
+        if profile.changed {
+            buttons.push(button("It's fine", Press::AcceptIdentity));
+        }
+        if direct_chat(state, account, &profile.user).is_some() {
+            buttons.push(button("Shared", Press::Shared));
+        }
+        buttons.push(if profile.ignored {
+            button("Stop ignoring", Press::Ignore(false))
+        } else {
+            button("Ignore", Press::Ignore(true))
+        });
+        buttons.push(CLOSE);
+        buttons
     };
     Form::new(
         FormKind::Profile {
@@ -254,16 +306,13 @@ pub(super) fn show_message_info(state: &mut State, message: &Message) -> Vec<Eff
     show(state, Form::new(FormKind::MessageInfo, "Message", Vec::new(), vec![CLOSE]).intro(intro))
 }
 
-pub(super) fn ask_to_delete(state: &mut State, chat: ChatId, message: &Message) -> Vec<Effect> {
-    let line = super::history::text_of(message)
-        .unwrap_or("this message")
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
-    let kind = FormKind::Delete { chat, message: message.key.clone() };
-    let buttons = vec![button("Delete", Press::Submit), button("Keep", Press::Close)];
-    show(state, Form::new(kind, "Delete for everybody?", Vec::new(), buttons).intro([line]))
+pub(super) fn ask_for_date(state: &mut State) -> Vec<Effect> {
+    let Some(chat) = state.open.as_ref().map(|open| open.chat.clone()) else {
+        return complain(state, "Open a chat first.");
+    };
+    let day = field(FieldName::Day, "Day", "").advice("Such as 2026-03-31; 3-31 is this year's.");
+    let buttons = vec![button("Go on", Press::Submit), CANCEL];
+    show(state, Form::new(FormKind::GoToDate(chat), "Go to a date", vec![day], buttons))
 }
 
 pub(super) fn ask_for_reaction(state: &mut State, chat: ChatId, message: &Message) -> Vec<Effect> {
@@ -277,9 +326,10 @@ pub(super) fn ask_for_reaction(state: &mut State, chat: ChatId, message: &Messag
     show(state, form)
 }
 
-/// Closes the popups whose form is such.
-pub(super) fn close_forms(state: &mut State, such: impl Fn(&FormKind) -> bool) {
-    state.popups.retain(|popup| !matches!(popup, Popup::Form(form) if such(&form.kind)));
+/// Closes the popups of an account whose form is such.
+pub(super) fn close_forms(state: &mut State, account: AccountId, such: impl Fn(&FormKind) -> bool) {
+    let such = |form: &Form| form.account == Some(account) && such(&form.kind);
+    state.popups.retain(|popup| !matches!(popup, Popup::Form(form) if such(form)));
 }
 
 pub(super) fn is_asking_to_quit(state: &State) -> bool {
@@ -306,13 +356,13 @@ pub(super) fn show_help(state: &mut State) -> Vec<Effect> {
 }
 
 /// The lines of the help: as many as the table has rows and groups.
-fn help_lines() -> usize {
-    keymap::pages().iter().map(|(_, rows)| rows.len() + 2).sum()
+fn help_lines(state: &State) -> usize {
+    state.settings.keymap.pages().iter().map(|(_, rows)| rows.len() + 2).sum()
 }
 
 pub(super) fn run_in_help(state: &mut State, command: Command) -> Vec<Effect> {
     let page = usize::from(state.size.1.saturating_sub(4)).max(1);
-    let last = help_lines().saturating_sub(page);
+    let last = help_lines(state).saturating_sub(page);
     if command == Command::Cancel {
         state.popups.pop();
     } else if let Some(Popup::Help { top }) = state.popups.last_mut() {
@@ -344,6 +394,10 @@ pub(super) fn run_in_switcher(state: &mut State, command: Command) -> Vec<Effect
             return match found.get(selected).cloned() {
                 Some(Found::Chat(chat)) => chats::open(state, &chat),
                 Some(Found::Command(command, _)) => super::run(state, command),
+                Some(Found::Emoji(emoji, _)) => {
+                    state.pane = Pane::Composer;
+                    super::composer::type_text(state, emoji)
+                }
                 None => Vec::new(),
             };
         }

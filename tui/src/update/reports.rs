@@ -1,17 +1,26 @@
 //! What the backend says, taken into the state. Every text is cleaned here, before anything else sees it.
 
-use super::{chats, complain, encryption, history_size, notice, popups, save_soon, welcome};
+use super::{
+    accounts, chats, complain, encryption, history_size, jumps, link_previews, lists, news, notice,
+    pictures, popups, save_soon, transfers, undo, welcome, written,
+};
 use crate::backend::{
-    Body, Chat, ChatId, Connection, Encryption, Message, Profile, Recovery, Report, ServerInfo,
-    Verification,
+    AccountId, Body, Chat, ChatId, ChatKind, Connection, Encryption, Message, Profile, Recovery,
+    Report, ServerInfo, Verification, account_of, split,
 };
 use crate::effect::{Effect, Timer};
 use crate::sanitize::{clean, line};
-use crate::state::form::{FieldName, FormKind};
-use crate::state::welcome::Welcome;
-use crate::state::{Me, Pane, Popup, State};
+use crate::state::completion::{People, Person};
+use crate::state::form::{FieldName, Form, FormKind};
+use crate::state::layout::Sheet;
+use crate::state::{Popup, State};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
-pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
+pub(super) fn take(state: &mut State, account: AccountId, report: Report) -> Vec<Effect> {
+    if !accounts::hears(state, account, &report) {
+        return Vec::new();
+    }
     match report {
         Report::ServerFound(_)
         | Report::ServerNotFound { .. }
@@ -20,21 +29,118 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
         | Report::RegistrationTerms { .. }
         | Report::PasswordResetStep(_)
         | Report::AuthFailed { .. }
-        | Report::AccountMade { .. } => take_entrance(state, report),
-        Report::LoggedIn { user, server, device } => {
-            logged_in(state, Me { user: line(&user), server: line(&server), device: line(&device) })
+        | Report::AccountMade { .. } => take_entrance(state, account, report),
+        Report::SsoStarted { url } => welcome::sso_started(state, account, line(&url)),
+        Report::LoggedIn { .. } | Report::LoggedOut { .. } | Report::CantOpen { .. } => {
+            accounts::take(state, account, report)
         }
-        Report::LoggedOut { soft, reason } => logged_out(state, soft, reason),
-        Report::CantOpen { reason } => cant_open(state, &line(&reason)),
-        Report::Connection(connection) => {
-            state.connection = Some(connection);
-            if let Some(open) = state.open.as_mut().filter(|_| connection == Connection::Online) {
-                open.older_failed = false;
-            }
+        Report::Connection(connection) => take_connection(state, account, connection),
+        Report::Chats(chats) => take_chats(state, account, chats),
+        Report::Timeline { chat, messages } => take_messages(state, &chat, messages),
+        Report::View { .. }
+        | Report::ViewFailed { .. }
+        | Report::NewerLoaded { .. }
+        | Report::Hits { .. }
+        | Report::JumpTo { .. } => jumps::take(state, report),
+        Report::ChatReady { chat } => chat_ready(state, account, &chat),
+        Report::Profile(profile) => take_profile(state, account, profile),
+        Report::Rows { of, items } => lists::take(state, account, &of, items),
+        Report::Presence { user, presence } => super::presence::take(state, &user, presence),
+        Report::Encryption(encryption) => take_encryption(state, account, encryption),
+        Report::RecoveryKey(key) => {
+            popups::close_forms(state, account, |kind| *kind == FormKind::OfferRecovery);
+            encryption::show_recovery_key(state, crate::backend::Secret(line(&key.0)));
+            state.notice = None;
+            vec![Effect::Stop(Timer::NoticeGoes)]
+        }
+        Report::RecoveryFailed { reason } => recovery_failed(state, account, &line(&reason)),
+        Report::Verification(verification) => {
+            encryption::show_verification(state, account, &clean_verification(verification))
+        }
+        Report::Failed { reason } => failed(state, account, line(&reason)),
+        Report::Notice { text } => {
+            let words = from_behind(state, account, line(&text));
+            notice(state, words)
+        }
+        Report::Transfer { .. }
+        | Report::TransferEnded { .. }
+        | Report::Picture { .. }
+        | Report::Avatar { .. }
+        | Report::Link { .. }
+        | Report::People { .. }
+        | Report::Queued { .. }
+        | Report::NotQueued { .. }
+        | Report::HistoryEnd { .. }
+        | Report::OlderLoaded { .. }
+        | Report::KeysChanged { .. }
+        | Report::Typing { .. } => take_in_chat(state, report),
+    }
+}
+
+fn take_connection(state: &mut State, account: AccountId, connection: Connection) -> Vec<Effect> {
+    if let Some(of) = state.accounts.get_mut(&account) {
+        of.connection = Some(connection);
+    }
+    let open = state.open.as_mut().filter(|open| account_of(&open.chat) == account);
+    if let Some(open) = open.filter(|_| connection == Connection::Online) {
+        open.older_failed = false;
+    }
+    Vec::new()
+}
+
+fn chat_ready(state: &mut State, account: AccountId, chat: &str) -> Vec<Effect> {
+    state.notice = None;
+    let mut effects = vec![Effect::Stop(Timer::NoticeGoes)];
+    if state.awaited_chat.take_if(|awaits| *awaits == account).is_some() {
+        effects.extend(chats::open_ready(state, chat));
+    }
+    effects
+}
+
+fn failed(state: &mut State, account: AccountId, reason: String) -> Vec<Effect> {
+    state.awaited_chat.take_if(|awaits| *awaits == account);
+    undo::give_up(state, account);
+    lists::failed(state, account);
+    encryption::set_up_failed(state, account, &reason);
+    let words = from_behind(state, account, reason);
+    complain(state, words)
+}
+
+/// `text`, with whose it is where that account is not in front.
+fn from_behind(state: &State, account: AccountId, text: String) -> String {
+    match state.mark(account).filter(|_| account != state.front()) {
+        Some(mark) => format!("{mark}: {text}"),
+        None => text,
+    }
+}
+
+/// What concerns one chat or one of its files: the reports that [`take`] names for it.
+fn take_in_chat(state: &mut State, report: Report) -> Vec<Effect> {
+    match report {
+        Report::Transfer { id, done, total } => {
+            transfers::progress(state, id, done, total);
             Vec::new()
         }
-        Report::Chats(chats) => take_chats(state, chats),
-        Report::Timeline { chat, messages } => take_messages(state, &chat, messages),
+        Report::TransferEnded { id, end } => transfers::ended(state, id, end),
+        Report::Picture { chat, message, picture } => {
+            pictures::take(state, &chat, &message, picture)
+        }
+        Report::Avatar { avatar, picture } => pictures::take_avatar(state, &avatar, picture),
+        Report::Link { url, preview } => link_previews::take(state, &url, preview),
+        Report::People { chat, people } => {
+            let people =
+                people.iter().map(|(user, name)| Person { user: line(user), name: line(name) });
+            state.people = People { chat, people: people.collect() };
+            state.people_asked = None;
+            Vec::new()
+        }
+        Report::Queued { chat, text } => {
+            written::queued(state, &chat, &text);
+            vec![Effect::SaveWritten]
+        }
+        Report::NotQueued { chat, text, reason } => {
+            written::not_queued(state, &chat, &text, line(&reason))
+        }
         Report::HistoryEnd { chat } => {
             if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.at_start = true;
@@ -48,47 +154,29 @@ pub(super) fn take(state: &mut State, report: Report) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Report::KeysChanged { chat, names } => {
+            if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
+                open.changed_keys = names.iter().map(|name| line(name)).collect();
+            }
+            Vec::new()
+        }
         Report::Typing { chat, names } => {
             if let Some(open) = state.open.as_mut().filter(|open| open.chat == chat) {
                 open.typing = names.iter().map(|name| line(name)).collect();
             }
             Vec::new()
         }
-        Report::ChatReady { chat } => {
-            state.notice = None;
-            let mut effects = vec![Effect::Stop(Timer::NoticeGoes)];
-            if std::mem::take(&mut state.awaited_chat) {
-                effects.extend(chats::open_ready(state, &chat));
-            }
-            effects
-        }
-        Report::Profile(profile) => take_profile(state, profile),
-        Report::Encryption(encryption) => take_encryption(state, encryption),
-        Report::RecoveryKey(key) => {
-            popups::close_forms(state, |kind| *kind == FormKind::OfferRecovery);
-            encryption::show_recovery_key(state, crate::backend::Secret(line(&key.0)));
-            state.notice = None;
-            vec![Effect::Stop(Timer::NoticeGoes)]
-        }
-        Report::RecoveryFailed { reason } => recovery_failed(state, &line(&reason)),
-        Report::Verification(verification) => {
-            encryption::show_verification(state, &clean_verification(verification))
-        }
-        Report::Failed { reason } => {
-            state.awaited_chat = false;
-            let reason = line(&reason);
-            encryption::set_up_failed(state, &reason);
-            complain(state, reason)
-        }
-        Report::Notice { text } => notice(state, line(&text)),
+        _ => Vec::new(),
     }
 }
 
-fn take_entrance(state: &mut State, report: Report) -> Vec<Effect> {
-    let Some(entrance) = &mut state.welcome else { return Vec::new() };
+fn take_entrance(state: &mut State, account: AccountId, report: Report) -> Vec<Effect> {
+    let Some(entrance) = accounts::entrance_of(state, account) else { return Vec::new() };
     match report {
         Report::ServerFound(server) => {
-            let server = ServerInfo { name: line(&server.name), url: line(&server.url), ..server };
+            let sso = welcome::clean_sso(server.sso);
+            let server =
+                ServerInfo { name: line(&server.name), url: line(&server.url), sso, ..server };
             welcome::server_found(entrance, server);
         }
         Report::ServerNotFound { reason } => welcome::server_not_found(entrance, &line(&reason)),
@@ -119,71 +207,30 @@ fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {
     }
 }
 
-fn logged_in(state: &mut State, me: Me) -> Vec<Effect> {
-    let entrance = state.welcome.take();
-    state.fresh_login = entrance.is_some_and(|entrance| entrance.form.kind != FormKind::CantOpen);
-    if state.me.as_ref().is_some_and(|before| before.user != me.user) {
-        state.chats.clear();
-        state.drafts.clear();
-        state.open = None;
-        state.pane = Pane::List;
-    }
-    state.me = Some(me);
-    // The snapshot's chat is on the screen already; its messages are the backend's to tell.
-    let open = state.open.as_ref().map(|open| open.chat.clone());
-    let mut effects = save_soon(state);
-    effects.extend(open.map(|chat| Effect::Request(crate::backend::Request::OpenChat { chat })));
-    effects
-}
-
-/// What is on the screen stays below the question.
-fn cant_open(state: &mut State, reason: &str) -> Vec<Effect> {
-    let server = state.me.as_ref().map_or("", |me| &me.server);
-    let mut entrance = Welcome::new(server);
-    entrance.form = crate::state::welcome::cant_open(reason);
-    state.popups.clear();
-    state.welcome = Some(entrance);
-    Vec::new()
-}
-
-fn logged_out(state: &mut State, soft: bool, reason: Option<String>) -> Vec<Effect> {
-    if soft && let Some(me) = state.me.clone() {
-        // Chats and drafts are kept for the login of the same person.
-        let mut entrance = state.welcome.take().unwrap_or_else(|| Welcome::new(&me.user));
-        entrance.form.error = reason.map(|reason| line(&reason));
-        state.popups.clear();
-        state.leader = false;
-        state.welcome = Some(entrance);
-        return vec![Effect::SaveSnapshot];
-    }
-    let server = state.me.as_ref().map(|me| me.server.clone()).unwrap_or_default();
-    let kept = State {
-        size: state.size,
-        zone: state.zone,
-        now_ms: state.now_ms,
-        unfocused: state.unfocused,
-        title: state.title.clone(),
-        wanted: state.wanted.clone(),
-        ..State::default()
-    };
-    let mut entrance = match state.welcome.take() {
-        Some(entrance) => entrance,
-        None => Welcome::new(&server),
-    };
-    entrance.form.error = reason.map(|reason| line(&reason));
-    *state = State { welcome: Some(entrance), ..kept };
-    vec![Effect::Stop(Timer::SaveSnapshot), Effect::ForgetSnapshot]
-}
-
-/// The order of the list: invitations, pinned, then as the backend has them (newest first).
+/// The order of the list: invitations, pinned, then newest first. Each account's chats stay in the order its backend has them in.
 pub(super) fn ordered(mut chats: Vec<Chat>) -> Vec<Chat> {
-    chats.sort_by_key(|chat| (chat.invited_by.is_none(), !chat.pinned));
-    chats
+    let part = |chat: &Chat| (chat.invited_by.is_none(), !chat.pinned || chat.archived);
+    chats.sort_by_key(part);
+    let mut newest: BTreeMap<(AccountId, bool, bool), u64> = BTreeMap::new();
+    let mut placed: Vec<_> = chats
+        .into_iter()
+        .map(|chat| {
+            let (account, (known, unpinned)) = (account_of(&chat.id), part(&chat));
+            // No newer than what stands before it, so that nothing overtakes within an account.
+            let at_ms = newest.entry((account, known, unpinned)).or_insert(u64::MAX);
+            *at_ms = chat.last.as_ref().map_or(*at_ms, |last| last.at_ms.min(*at_ms));
+            let pins = (known && !unpinned).then_some(account);
+            ((known, unpinned, pins, Reverse(*at_ms)), chat)
+        })
+        .collect();
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, chat)| chat).collect()
 }
 
 pub(super) fn clean_chat(mut chat: Chat) -> Chat {
     chat.name = line(&chat.name);
     chat.topic = chat.topic.map(|topic| line(&topic));
+    chat.alias = chat.alias.map(|alias| line(&alias));
     chat.invited_by = chat.invited_by.map(|inviter| line(&inviter));
     chat.inviter = chat.inviter.map(|inviter| line(&inviter));
     chat.peer = chat.peer.map(|peer| line(&peer));
@@ -198,17 +245,33 @@ pub(super) fn clean_chat(mut chat: Chat) -> Chat {
 fn wanted_chat(state: &State) -> Option<ChatId> {
     let wanted = state.wanted.as_ref()?;
     let is_it = |chat: &&Chat| {
-        chat.id == *wanted || chat.name == *wanted || chat.peer.as_ref() == Some(wanted)
+        [&chat.id, split(&chat.id).1, &chat.name].contains(&wanted.as_str())
+            || chat.peer.as_ref() == Some(wanted)
     };
     state.chats.iter().find(is_it).map(|chat| chat.id.clone())
 }
 
-fn take_chats(state: &mut State, chats: Vec<Chat>) -> Vec<Effect> {
-    state.chats = ordered(chats.into_iter().map(clean_chat).collect());
+/// The open chat, if it is a space: it has no messages to show.
+fn open_space(state: &State) -> Option<ChatId> {
+    let open = state.open.as_ref().and_then(|open| state.find_chat(&open.chat))?;
+    (open.kind == ChatKind::Space).then(|| open.id.clone())
+}
+
+fn take_chats(state: &mut State, account: AccountId, chats: Vec<Chat>) -> Vec<Effect> {
+    let mut all = std::mem::take(&mut state.chats);
+    all.retain(|chat| account_of(&chat.id) != account);
+    all.extend(chats.into_iter().map(clean_chat));
+    state.chats = ordered(all);
     if state.index_of_selected().is_none() {
-        state.selected = state.chats.first().map(|chat| chat.id.clone());
+        state.selected = state.listed().first().map(|chat| chat.id.clone());
     }
     let mut effects = save_soon(state);
+    effects.extend(news::tell(state, account));
+    if let Some(space) = open_space(state) {
+        // Opened before it was known to be one.
+        chats::close(state);
+        effects.extend(chats::open(state, &space));
+    }
     if let Some(chat) = wanted_chat(state) {
         state.wanted = None;
         effects.extend(chats::open(state, &chat));
@@ -233,11 +296,13 @@ pub(super) fn clean_message(mut message: Message) -> Message {
         }
         Body::Emote(text) => Body::Emote(clean(&text)),
         Body::Notice(text) => Body::Notice(clean(&text)),
-        Body::File { kind, name, bytes, caption } => Body::File {
+        Body::File { kind, name, bytes, caption, pixels, blurhash } => Body::File {
             kind,
             name: line(&name),
             bytes,
             caption: caption.map(|caption| clean(&caption)),
+            pixels,
+            blurhash,
         },
         Body::Deleted => Body::Deleted,
         Body::Undecryptable { reason } => Body::Undecryptable { reason: line(&reason) },
@@ -250,26 +315,30 @@ fn take_messages(state: &mut State, chat: &str, messages: Vec<Message>) -> Vec<E
     if !state.is_open(chat) {
         return Vec::new();
     }
-    let (width, _) = history_size(state);
-    let zone = state.zone;
-    if let Some(open) = &mut state.open {
+    let (width, height) = history_size(state);
+    let State { open, links, zone, .. } = state;
+    if let Some(open) = open {
         open.live = true;
-        open.replace(messages.into_iter().map(clean_message).collect(), width, zone);
+        let mut sheet = Sheet { width, zone: *zone, links };
+        open.take_newest(messages.into_iter().map(clean_message).collect(), &mut sheet, height);
     }
     save_soon(state)
 }
 
-fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
+fn take_profile(state: &mut State, account: AccountId, profile: Profile) -> Vec<Effect> {
     let profile = Profile {
         user: line(&profile.user),
         display_name: profile.display_name.map(|name| line(&name)),
         bio: profile.bio.map(|bio| clean(&bio)),
         avatar: profile.avatar.map(|avatar| line(&avatar)),
-        verified: profile.verified,
+        shared: profile.shared.iter().map(|name| line(name)).collect(),
+        presence: profile.presence.map(super::presence::clean),
+        ..profile
     };
-    let own = state.me.as_ref().is_some_and(|me| me.user == profile.user);
+    let own = state.me(account).is_some_and(|me| me.user == profile.user);
+    let shown = popups::profile_form(state, account, &profile, own);
     let form = state.popups.iter_mut().find_map(|popup| match popup {
-        Popup::Form(form) => match &form.kind {
+        Popup::Form(form) if form.account == Some(account) => match &form.kind {
             FormKind::Profile { user: None, .. } if own => Some(form),
             FormKind::Profile { user: Some(user), .. } if *user == profile.user => Some(form),
             _ => None,
@@ -277,30 +346,37 @@ fn take_profile(state: &mut State, profile: Profile) -> Vec<Effect> {
         _ => None,
     });
     if let Some(form) = form {
-        *form = popups::profile_form(&profile, own);
+        let kept = match &form.kind {
+            FormKind::Profile { shown: Some(old), .. } if old.avatar == profile.avatar => {
+                form.picture.take()
+            }
+            _ => None,
+        };
+        *form = Form { picture: kept, ..shown };
     }
-    Vec::new()
+    pictures::want_avatar(state, profile.avatar.as_deref())
 }
 
-fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
+fn take_encryption(state: &mut State, account: AccountId, encryption: Encryption) -> Vec<Effect> {
     let recovery = encryption.recovery;
     if encryption.verified {
-        popups::close_forms(state, |kind| *kind == FormKind::OfferVerification);
+        popups::close_forms(state, account, |kind| *kind == FormKind::OfferVerification);
     }
-    state.encryption = Some(encryption);
+    let Some(of) = state.accounts.get_mut(&account) else { return Vec::new() };
+    of.encryption = Some(encryption);
+    let fresh = of.fresh_login && recovery != Recovery::Unknown;
+    of.fresh_login &= !fresh;
     if recovery == Recovery::Enabled {
         // An offer that was taken waits for its key.
         state.popups.retain(|popup| match popup {
+            Popup::Form(form) if form.account != Some(account) => true,
             Popup::Form(form) if form.kind == FormKind::OfferRecovery => form.busy.is_some(),
             Popup::Form(form) => form.kind != FormKind::Recover,
             _ => true,
         });
     }
-    if !state.fresh_login || recovery == Recovery::Unknown {
-        return Vec::new();
-    }
-    state.fresh_login = false;
     match recovery {
+        _ if !fresh => {}
         Recovery::Disabled => encryption::offer_recovery(state),
         Recovery::Elsewhere => encryption::offer_verification(state),
         Recovery::Incomplete => encryption::ask_for_recovery_key(state),
@@ -309,8 +385,9 @@ fn take_encryption(state: &mut State, encryption: Encryption) -> Vec<Effect> {
     Vec::new()
 }
 
-fn recovery_failed(state: &mut State, reason: &str) -> Vec<Effect> {
-    match state.form_mut().filter(|form| form.kind == FormKind::Recover) {
+fn recovery_failed(state: &mut State, account: AccountId, reason: &str) -> Vec<Effect> {
+    let is_it = |form: &&mut Form| form.kind == FormKind::Recover && form.account == Some(account);
+    match state.form_mut().filter(is_it) {
         Some(form) => {
             form.refuse(FieldName::Key, reason);
             Vec::new()

@@ -1,8 +1,11 @@
 //! The first-run screens: from "which server" to a session.
 
-use crate::backend::{About, MailStep, Request, Secret, ServerInfo};
+use super::accounts;
+use crate::backend::{About, AccountId, MailStep, Request, Secret, ServerInfo, SsoProvider};
 use crate::effect::{Effect, Timer};
+use crate::sanitize::line;
 use crate::state::State;
+use crate::state::field::TextField;
 use crate::state::form::{FieldName, Form, FormKind, Press};
 use crate::state::welcome::{Welcome, find_server};
 use std::time::Duration;
@@ -37,20 +40,31 @@ pub(super) fn left_field(state: &mut State, field: Option<usize>) -> Vec<Effect>
 
 /// Presses a button of a first-run form.
 pub(super) fn press(state: &mut State, press: Press, form: &Form) -> Vec<Effect> {
-    let Some(welcome) = &mut state.welcome else { return Vec::new() };
+    let first = state.welcome.as_ref().map(|welcome| first_form(state, welcome));
+    let (Some(welcome), Some(first)) = (&mut state.welcome, first) else { return Vec::new() };
     let next = match press {
         Press::ToLogIn => welcome.log_in(),
         Press::ToRegister => welcome.register(),
         Press::ToReset => welcome.reset_email(),
-        Press::ToFindServer => find_server(&welcome.typed),
+        Press::ToSso(_) if form.busy.is_some() => return Vec::new(),
+        Press::ToSso(index) => return start_sso(welcome, index),
+        Press::CopyLink => return copy_link(state, form),
+        Press::ToFindServer => first,
         Press::Close => match form.kind {
-            // There is nothing to go back to.
             FormKind::FindServer | FormKind::CantOpen => {
+                if accounts::leave(state) {
+                    return Vec::new();
+                }
+                // There is nothing to go back to.
                 return super::notice(state, "Ctrl+Q quits.");
             }
-            FormKind::Entrance => find_server(&welcome.typed),
+            FormKind::Entrance => first,
             FormKind::MailCode | FormKind::MailLink | FormKind::Terms => {
                 welcome.before.take().unwrap_or_else(|| welcome.register())
+            }
+            FormKind::Sso(_) => {
+                welcome.form = welcome.entrance();
+                return vec![Effect::Request(Request::StopSso)];
             }
             FormKind::ResetEmail => welcome.log_in(),
             FormKind::ResetCode { .. } => welcome.reset_email(),
@@ -65,6 +79,17 @@ pub(super) fn press(state: &mut State, press: Press, form: &Form) -> Vec<Effect>
     };
     welcome.form = next;
     Vec::new()
+}
+
+/// The first screen of the way in.
+pub(super) fn first_form(state: &State, welcome: &Welcome) -> Form {
+    let form = find_server(&welcome.typed);
+    if state.accounts.is_empty() {
+        return form;
+    }
+    let new = state.account(welcome.account).is_none();
+    let title = if new { "Add an account" } else { "Log in again" };
+    Form { title: title.to_owned(), ..form }
 }
 
 fn submit(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
@@ -86,6 +111,10 @@ fn submit(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
                 password: secret(FieldName::Password),
             };
             busy(welcome, "Logging in…", request)
+        }
+        FormKind::Sso(_) => {
+            let pasted = secret(FieldName::LoginToken);
+            busy(welcome, "Logging in…", Request::FinishSso { pasted })
         }
         FormKind::Register => {
             welcome.email = form.value(FieldName::Email);
@@ -117,6 +146,52 @@ fn submit(welcome: &mut Welcome, form: &Form) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What those are called who vouch for people; the server chose it.
+const PROVIDER_CHARS_MAX: usize = 30;
+/// More are not offered: a server that has more leads on by itself.
+const PROVIDERS_MAX: usize = 9;
+
+/// The server's providers as they are shown.
+pub(super) fn clean_sso(providers: Vec<SsoProvider>) -> Vec<SsoProvider> {
+    let clean = |provider: SsoProvider| {
+        let name = line(&provider.name).chars().take(PROVIDER_CHARS_MAX).collect();
+        SsoProvider { name, ..provider }
+    };
+    providers.into_iter().take(PROVIDERS_MAX).map(clean).collect()
+}
+
+fn start_sso(welcome: &mut Welcome, index: usize) -> Vec<Effect> {
+    let provider = welcome.server.as_ref().and_then(|server| server.sso.get(index)).cloned();
+    let Some(SsoProvider { id, name }) = provider else { return Vec::new() };
+    welcome.sso_name = name;
+    busy(welcome, "Asking the server…", Request::StartSso { provider: id })
+}
+
+/// The address is to be opened in a browser: in the one of this machine, if there is one.
+pub(super) fn sso_started(state: &mut State, account: AccountId, url: String) -> Vec<Effect> {
+    let opened = state.opens_links;
+    let shown = state.welcome.as_mut().filter(|welcome| welcome.account == account);
+    let Some(welcome) = shown else { return Vec::new() };
+    let asked = match welcome.form.kind {
+        FormKind::Entrance => welcome.form.busy.is_some(),
+        FormKind::Sso(_) => true,
+        _ => false,
+    };
+    if !asked {
+        return vec![Effect::Request(Request::StopSso)];
+    }
+    let mark = state.links.mark(&url);
+    welcome.form = welcome.sso(&welcome.sso_name, url.clone(), mark, opened);
+    if opened { vec![Effect::OpenLink(url)] } else { Vec::new() }
+}
+
+fn copy_link(state: &mut State, form: &Form) -> Vec<Effect> {
+    let Some((url, _)) = form.link.clone() else { return Vec::new() };
+    let mut effects = super::notice(state, "Copied.");
+    effects.push(Effect::Copy(url));
+    effects
 }
 
 fn registration(form: &Form) -> Request {
@@ -171,6 +246,9 @@ fn check(form: &Form) -> Result<(), (FieldName, &'static str)> {
                 "This server wants a token; ask whoever runs it."
             }
             FieldName::Code if text.is_empty() => "Type the code from the mail.",
+            FieldName::LoginToken if text.is_empty() => {
+                "Log in in the browser first; if it does not go on here by itself, paste the address it ends on."
+            }
             _ => continue,
         };
         return Err((field.name, wrong));
@@ -262,7 +340,13 @@ pub(super) fn refused(welcome: &mut Welcome, reason: &str, about: Option<About>)
         About::Password => FieldName::Password,
         About::Token => FieldName::Token,
         About::Code => FieldName::Code,
+        About::LoginToken => FieldName::LoginToken,
     });
+    if field == Some(FieldName::LoginToken) {
+        // What was pasted is worth nothing now; another paste must not end behind it.
+        let pasted = welcome.form.fields.iter_mut().filter(|f| Some(f.name) == field);
+        pasted.for_each(|field| field.input = TextField::default());
+    }
     match field {
         Some(field) => welcome.form.refuse(field, reason),
         None => {

@@ -1,19 +1,26 @@
 //! The chat list: two rows a chat; name, lock and time above, the newest message with its ticks and the unread count below.
 
 use super::put;
-use crate::backend::{Chat, ChatKind};
+use crate::backend::{AccountId, Chat, ChatKind, account_of};
 use crate::state::layout::ticks_sign;
 use crate::theme;
+use crate::width;
 use crate::zone::Zone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
+use std::collections::BTreeMap;
 
 /// The chats from `top` on.
 pub struct ChatList<'a> {
-    pub chats: &'a [Chat],
+    pub chats: &'a [&'a Chat],
+    /// Whose chats they are, where there are several accounts.
+    pub marks: &'a BTreeMap<AccountId, String>,
+    /// What of the chats is shown, if it is not everything.
+    pub title: Option<&'a str>,
+    /// It is a tab.
+    pub narrowed: bool,
     pub top: usize,
     pub selected: Option<&'a str>,
     pub open: Option<&'a str>,
@@ -26,17 +33,23 @@ pub struct ChatList<'a> {
 
 impl Widget for ChatList<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
+        let mut area = area;
+        if let Some(title) = self.title {
+            let text = format!("‹ {title} ›");
+            put(buffer, (area.x + 1, area.y), &text, area.width.saturating_sub(1), theme::ACCENT);
+            let below = area.height.saturating_sub(1);
+            area = Rect::new(area.x, area.y + 1, area.width, below);
+        }
         if self.chats.is_empty() {
-            put(
-                buffer,
-                (area.x + 1, area.y),
-                "No chats yet: n starts one.",
-                area.width.saturating_sub(1),
-                theme::QUIET,
-            );
+            let text = if self.narrowed {
+                "None here: < goes back."
+            } else {
+                "No chats yet: n starts one."
+            };
+            put(buffer, (area.x + 1, area.y), text, area.width.saturating_sub(1), theme::QUIET);
         }
         let mut y = area.y;
-        for chat in self.chats.iter().skip(self.top) {
+        for &chat in self.chats.iter().skip(self.top) {
             if y + 1 >= area.bottom() {
                 break;
             }
@@ -69,9 +82,13 @@ impl ChatList<'_> {
             .unwrap_or_default();
         let columns = columns(&time);
         put(buffer, (area.right().saturating_sub(columns), area.y), &time, columns, theme::QUIET);
-        let mut marks = String::new();
+        let mark = self.marks.get(&account_of(&chat.id));
+        let mut marks = mark.map_or(String::new(), |mark| format!(" · {mark}"));
         if chat.pinned {
             marks.push_str(" ⚲");
+        }
+        if chat.muted {
+            marks.push_str(" 🔕");
         }
         if chat.encrypted {
             marks.push_str(" 🔒");
@@ -98,6 +115,10 @@ impl ChatList<'_> {
             put(buffer, (area.x, area.y), &format!("invited by {inviter}"), room, theme::ACCENT);
             return;
         }
+        if chat.knocked {
+            put(buffer, (area.x, area.y), "asked to be let in", room, theme::QUIET);
+            return;
+        }
         let mut x = area.x;
         if self.drafts.contains(&chat.id.as_str()) {
             let used = put(buffer, (x, area.y), "✎ ", room, theme::WARNING);
@@ -122,12 +143,13 @@ impl ChatList<'_> {
 }
 
 fn columns(text: &str) -> u16 {
-    u16::try_from(text.width()).unwrap_or(u16::MAX)
+    u16::try_from(width::columns(text)).unwrap_or(u16::MAX)
 }
 
 fn badge(chat: &Chat) -> String {
     let count = match chat.unread {
         0 if chat.invited_by.is_some() => "!".to_owned(),
+        0 if chat.mentions == 0 && chat.marked_unread => "•".to_owned(),
         0 if chat.mentions == 0 => return String::new(),
         0..=999 => chat.unread.to_string(),
         _ => "999+".to_owned(),

@@ -5,7 +5,7 @@ use crate::state::composer::Aim;
 use crate::state::field::TextField;
 use crate::state::geometry::PROMPT_COLUMNS;
 use crate::theme;
-use crate::wrap::wrap;
+use crate::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::widgets::Widget;
@@ -74,10 +74,11 @@ impl Widget for Text<'_> {
             }
             return;
         }
-        let rows = wrap(self.field.text(), Self::width(area));
-        for (y, row) in (area.top()..area.bottom()).zip(rows.into_iter().skip(self.top(area))) {
-            let text = self.field.text().get(row).unwrap_or_default();
-            buffer.set_stringn(area.x + PROMPT_COLUMNS, y, text, usize::from(room), theme::PLAIN);
+        let rows = self.field.rows(Self::width(area), self.top(area), usize::from(area.height));
+        for (y, (indent, text)) in (area.top()..area.bottom()).zip(rows) {
+            let indent = u16::try_from(indent).unwrap_or(room).min(room);
+            let x = area.x + PROMPT_COLUMNS + indent;
+            width::write(buffer, (x, y), &text, room - indent, theme::PLAIN);
         }
     }
 }

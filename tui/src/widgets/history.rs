@@ -2,18 +2,25 @@
 
 use super::put;
 use crate::backend::{Chat, Message};
+use crate::state::conversation::Chosen;
 use crate::theme;
+use crate::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// The chat's name and what kind of chat it is.
 pub struct Head<'a> {
     pub chat: Option<&'a Chat>,
+    /// Whose chat it is, where there are several accounts.
+    pub mark: Option<&'a str>,
     /// What to call a chat whose row has not come yet.
     pub id: &'a str,
+    /// What part of the chat is shown, where that is not its newest end.
+    pub part: Option<&'a str>,
+    /// Whether the other person is here.
+    pub presence: Option<&'a str>,
     pub focused: bool,
 }
 
@@ -21,19 +28,27 @@ impl Widget for Head<'_> {
     fn render(self, area: Rect, buffer: &mut Buffer) {
         let style = if self.focused { theme::STRONG.patch(theme::ACCENT) } else { theme::STRONG };
         let room = area.width.saturating_sub(2);
+        if let Some(part) = self.part {
+            let name = self.chat.map_or(self.id, |chat| chat.name.as_str());
+            let used = put(buffer, (area.x + 1, area.y), part, room, theme::BADGE);
+            let x = area.x + 2 + used;
+            put(buffer, (x, area.y), name, (area.right() - 1).saturating_sub(x), style);
+            return;
+        }
         let Some(chat) = self.chat else {
             put(buffer, (area.x + 1, area.y), self.id, room, style);
             return;
         };
-        let mut about = String::new();
+        let mut about = self.mark.map_or(String::new(), |mark| format!(" · {mark}"));
         if chat.encrypted {
             about.push_str(" 🔒");
         }
-        match &chat.peer {
-            Some(peer) => about.push_str(&format!(" {peer}")),
-            None => about.push_str(&format!(" {} members", chat.members)),
+        match (&chat.peer, self.presence) {
+            (Some(_), Some(presence)) => about.push_str(&format!(" {presence}")),
+            (Some(peer), None) => about.push_str(&format!(" {peer}")),
+            (None, _) => about.push_str(&format!(" {} members", chat.members)),
         }
-        let about_columns = u16::try_from(about.width()).unwrap_or(u16::MAX).min(room / 2);
+        let about_columns = u16::try_from(width::columns(&about)).unwrap_or(u16::MAX).min(room / 2);
         let used = put(buffer, (area.x + 1, area.y), &chat.name, room - about_columns, style);
         let mut x = area.x + 1 + used;
         x += put(buffer, (x, area.y), &about, (area.right() - 1).saturating_sub(x), theme::QUIET);
@@ -53,7 +68,7 @@ impl Widget for Head<'_> {
 pub struct History<'a> {
     /// From top to bottom; fewer than the area has rows stand at its bottom.
     pub rows: &'a [(&'a Message, &'a Line<'static>)],
-    pub selected: Option<&'a str>,
+    pub chosen: &'a Chosen,
     /// What to say when there are no rows.
     pub empty: &'a str,
     /// Messages below the view.
@@ -74,12 +89,20 @@ impl Widget for History<'_> {
             );
         }
         let rows = u16::try_from(self.rows.len()).unwrap_or(area.height).min(area.height);
-        for (y, (message, row)) in (area.bottom() - rows..area.bottom()).zip(self.rows) {
-            if self.selected == Some(message.key.as_str()) {
+        let top = area.bottom() - rows;
+        for (index, (y, (_, row))) in (top..area.bottom()).zip(self.rows).enumerate() {
+            if self.chosen.rows.contains(&index) {
                 buffer.set_style(Rect::new(area.x, y, area.width, 1), theme::SELECTED);
                 put(buffer, (area.x, y), "▌", 1, theme::ACCENT);
             }
-            buffer.set_line(area.x + 1, y, row, area.width.saturating_sub(2));
+            width::write_line(buffer, (area.x + 1, y), row, area.width.saturating_sub(2));
+        }
+        if let Some((row, columns)) = &self.chosen.number {
+            // The margin of the history and of its messages.
+            let cell = |column: usize| u16::try_from(column).unwrap_or(area.width);
+            let (x, columns) = (area.x + 3 + cell(columns.start), cell(columns.len()));
+            let number = Rect::new(x, top + cell(*row), columns, 1).intersection(area);
+            buffer.set_style(number, theme::SELECTED.patch(theme::ACCENT));
         }
         if self.held {
             let text = if self.new_below > 0 {
@@ -87,7 +110,7 @@ impl Widget for History<'_> {
             } else {
                 " ↓ ".to_owned()
             };
-            let columns = u16::try_from(text.width()).unwrap_or(0);
+            let columns = u16::try_from(width::columns(&text)).unwrap_or(0);
             put(
                 buffer,
                 (area.right().saturating_sub(columns + 1), area.bottom().saturating_sub(1)),

@@ -4,10 +4,10 @@ use super::put;
 use crate::backend::Connection;
 use crate::state::Notice;
 use crate::theme;
+use crate::width;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 /// The status line.
 pub struct StatusLine<'a> {
@@ -15,6 +15,8 @@ pub struct StatusLine<'a> {
     pub notice: Option<&'a Notice>,
     /// Something about encryption that waits for the user.
     pub advice: Option<&'a str>,
+    /// How much went over a slow line.
+    pub meter: Option<&'a str>,
     pub hints: &'a [(String, &'static str)],
 }
 
@@ -29,7 +31,11 @@ impl Widget for StatusLine<'_> {
         let mut x = area.x;
         x += put(buffer, (x, area.y), sign, area.width, style);
         x += u16::from(!sign.is_empty());
-        let room = |x: u16| area.right().saturating_sub(x);
+        let meter = self.meter.unwrap_or_default();
+        let columns = u16::try_from(width::columns(meter)).unwrap_or(0).min(area.width);
+        put(buffer, (area.right() - columns, area.y), meter, columns, theme::QUIET);
+        let right = area.right() - columns - u16::from(columns > 0).min(area.width - columns);
+        let room = |x: u16| right.saturating_sub(x);
         if let Some(notice) = self.notice {
             put(
                 buffer,
@@ -44,7 +50,8 @@ impl Widget for StatusLine<'_> {
             x += put(buffer, (x, area.y), advice, room(x), theme::WARNING) + 2;
         }
         for (key, label) in self.hints {
-            let columns = u16::try_from(key.width() + 1 + label.width()).unwrap_or(u16::MAX);
+            let columns =
+                u16::try_from(width::columns(key) + 1 + width::columns(label)).unwrap_or(u16::MAX);
             if columns > room(x) {
                 break;
             }

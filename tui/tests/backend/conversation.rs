@@ -138,7 +138,7 @@ async fn change(alice: &mut Person, bob: &mut Person, chat: &str) {
 
     let path = bob.dir.join("notes.txt");
     std::fs::write(&path, "remember the milk").expect("a file to send");
-    bob.ask(Request::SendFile { chat: chat.to_owned(), path });
+    bob.ask(Request::SendFiles { chat: chat.to_owned(), files: vec![path.into()], caption: None });
     let file =
         alice.message(chat, "the file", |message| matches!(message.body, Body::File { .. })).await;
     assert!(matches!(&file.body, Body::File { name, bytes: Some(17), .. } if name == "notes.txt"));

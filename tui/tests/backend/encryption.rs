@@ -2,7 +2,7 @@
 
 use crate::{on_every_server, person::Person, server::Server};
 use tern_tui::backend::{
-    Body, Connection, Message, Recovery, Report, Request, Secret, Verification,
+    Body, Connection, Manage, Message, Recovery, Report, Request, Secret, Verification,
 };
 
 pub(crate) fn says(message: &Message, text: &str) -> bool {
@@ -107,6 +107,16 @@ async fn recovery(server: Server) {
         _ => None,
     });
     assert!(refused.await.contains("not the recovery key"));
+    // Starting over with a wrong password does not take the key away.
+    second.expects_failures = true;
+    let password = Secret("not the password".to_owned());
+    second.ask(Request::Manage(Manage::ResetIdentity { password }));
+    let refused = second.until("the refusal", |report| match report {
+        Report::Failed { reason } => Some(reason.clone()),
+        _ => None,
+    });
+    assert_eq!(refused.await, "Nothing was changed. That is not your password. Try again.");
+    second.expects_failures = false;
     second.ask(Request::Recover { key });
     second.state("being verified", |me| me.encryption.as_ref()?.verified.then_some(())).await;
     second.message(&chat, "the history opened", |message| says(message, "from alice")).await;

@@ -7,7 +7,8 @@ use std::{
 };
 
 use tern_tui::backend::{
-    Backend, Chat, Config, Connection, Encryption, Message, Report, Request, Secret, matrix,
+    AccountId, Backend, Chat, Config, Connection, Encryption, Message, Report, Request, Secret,
+    Told, matrix,
 };
 use tokio::sync::mpsc;
 
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Person {
     backend: Box<dyn Backend>,
-    reports: mpsc::UnboundedReceiver<Report>,
+    reports: mpsc::UnboundedReceiver<Told>,
     recent: VecDeque<String>,
     pub(crate) who: String,
     pub(crate) user: Option<String>,
@@ -32,10 +33,15 @@ pub(crate) struct Person {
 impl Person {
     pub(crate) fn new(who: &str, dir: PathBuf) -> Self {
         let (sender, reports) = mpsc::unbounded_channel();
-        let config =
-            Config { data_dir: dir.clone(), extra_ca: None, server: None, store_key: [7; 32] };
+        let config = Config {
+            data_dir: dir.clone(),
+            extra_ca: None,
+            server: None,
+            store_key: [7; 32],
+            socket: true,
+        };
         Self {
-            backend: matrix::start(config, sender),
+            backend: matrix::start(config, sender).0,
             reports,
             recent: VecDeque::new(),
             who: who.to_owned(),
@@ -50,7 +56,7 @@ impl Person {
     }
 
     pub(crate) fn ask(&self, request: Request) {
-        self.backend.request(request);
+        self.backend.request(AccountId::FIRST, request);
     }
 
     /// The next report that `wanted` takes; everything before it is remembered. Panics when it does not come.
@@ -61,7 +67,7 @@ impl Person {
     ) -> T {
         let waiting = async {
             loop {
-                let report = self.reports.recv().await.expect("the backend lives");
+                let (_, report) = self.reports.recv().await.expect("the backend lives");
                 self.remember(&report);
                 if let Some(found) = wanted(&report) {
                     return found;
@@ -86,7 +92,7 @@ impl Person {
                 if let Some(found) = wanted(self) {
                     return found;
                 }
-                let report = self.reports.recv().await.expect("the backend lives");
+                let (_, report) = self.reports.recv().await.expect("the backend lives");
                 self.remember(&report);
             }
         };

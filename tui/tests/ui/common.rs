@@ -4,7 +4,8 @@ use tern_tui::action::Action;
 use tern_tui::app::App;
 use tern_tui::backend::fake::Fake;
 use tern_tui::backend::{
-    Body, Chat, ChatKind, Connection, Message, Preview, Report, Request, Ticks,
+    AccountId, Body, Chat, ChatKind, Connection, Message, Preview, Relations, Report, Request,
+    Ticks,
 };
 use tern_tui::input;
 use tern_tui::screens;
@@ -78,7 +79,12 @@ impl Client {
     }
 
     pub(crate) fn report(&mut self, report: Report) {
-        self.app.act(Action::Report(report)).unwrap();
+        self.report_of(AccountId::FIRST, report);
+    }
+
+    /// The same of another account than the first.
+    pub(crate) fn report_of(&mut self, account: AccountId, report: Report) {
+        self.app.act(Action::Report(account, report)).unwrap();
     }
 
     pub(crate) fn requests(&self) -> Vec<Request> {
@@ -194,6 +200,7 @@ pub(crate) fn message(key: &str, own: bool, text: &str, at_ms: u64) -> Message {
         ticks: own.then_some(Ticks::Sent),
         read_by: Vec::new(),
         warning: None,
+        relations: Relations::default(),
     }
 }
 

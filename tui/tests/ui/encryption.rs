@@ -1,7 +1,8 @@
 //! Popups of encryption: recovery key and verification. They come when they come, and must not take what is being typed.
 
 use crate::common::{Client, logged_in};
-use tern_tui::backend::{Encryption, Recovery, Report, Request, Secret, Verification};
+use tern_tui::action::Action;
+use tern_tui::backend::{Code, Encryption, Recovery, Report, Request, Secret, Verification};
 
 #[test]
 fn a_first_login_offers_recovery_and_shows_the_key_once() {
@@ -63,7 +64,10 @@ fn verification_goes_from_request_to_emoji_to_done() {
     assert!(client.screen().contains("Elephant"));
     client.keys("m enter space");
     assert_eq!(client.requests(), []);
-    client.keys("tab m");
+    // Told again while it is being answered, it stays under the hands.
+    client.keys("tab");
+    client.report(Report::Verification(Verification::Emoji(emoji.to_vec())));
+    client.keys("m");
     assert_eq!(client.requests(), [Request::ConfirmVerification]);
     client.report(Report::Verification(Verification::Done));
     assert!(client.app.state.popups.is_empty() && client.screen().contains("Verified."));
@@ -98,4 +102,48 @@ fn a_second_device_without_a_recovery_key_is_to_be_verified_and_not_set_up_anew(
         .report(Report::Encryption(Encryption { verified: false, recovery: Recovery::Elsewhere }));
     client.report(Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }));
     assert!(client.app.state.popups.is_empty(), "{}", client.screen());
+}
+
+/// Not a code that says anything, but as large as those are.
+fn code() -> Code {
+    let side = 41;
+    let dark: Vec<bool> = (0..side * side).map(|at| (at / side * (at % side)) % 3 == 0).collect();
+    Code { side, dark: dark.into() }
+}
+
+#[test]
+fn a_code_is_shown_where_there_is_room_and_emoji_can_be_had_instead() {
+    for (columns, rows) in [(80, 24), (120, 40)] {
+        let mut client = Client::with_chats(columns, rows);
+        client.report(Report::Verification(Verification::Code(code())));
+        insta::assert_snapshot!(format!("the_code_at_{columns}_by_{rows}"), client.screen());
+    }
+    let mut client = Client::with_chats(72, 24);
+    client.report(Report::Verification(Verification::Code(code())));
+    let screen = client.screen();
+    assert!(screen.contains("too small for the code") && !screen.contains('▀'), "{screen}");
+    assert!(screen.contains("which takes 73×24."), "{screen}");
+    client.app.act(Action::Resized(73, 24)).unwrap();
+    assert!(client.screen().contains('▀'), "{}", client.screen());
+    client.keys("e");
+    assert_eq!(client.requests(), [], "what was being typed answers nothing");
+    client.keys("tab e");
+    assert_eq!(client.requests(), [Request::CompareEmoji]);
+}
+
+#[test]
+fn whoever_showed_a_code_is_asked_what_the_other_device_says() {
+    for (key, answer) in [("i", Request::ConfirmVerification), ("d", Request::CancelVerification)] {
+        let mut client = Client::with_chats(80, 24);
+        client.report(Report::Verification(Verification::Code(code())));
+        client.report(Report::Verification(Verification::Scanned));
+        let screen = client.screen();
+        assert!(screen.contains("Does the other device say") && !screen.contains('▀'), "{screen}");
+        client.keys("enter space i d");
+        assert_eq!(client.requests(), []);
+        client.keys("tab");
+        client.keys(key);
+        assert_eq!(client.requests(), [answer]);
+    }
+    assert_eq!(format!("{:?}", code()), "Code(…)");
 }

@@ -3,6 +3,7 @@
 use crate::common::{Client, NOON, chats, logged_in, message};
 use futures_util::stream;
 use tern_tui::backend::{Connection, Message, Report, Request, Ticks};
+use tern_tui::effect::Timer;
 use tern_tui::input::{self};
 use tern_tui::state::Pane;
 
@@ -83,12 +84,15 @@ fn replying_editing_and_deleting_by_single_keys() {
     assert!(client.requests().contains(&edit));
     assert_eq!(client.app.state.open.as_ref().unwrap().composer.field.text(), "kept");
     client.keys("esc k d");
-    assert_eq!(client.requests(), [], "deleting asks first");
-    client.keys("d");
+    assert_eq!(client.requests(), [], "deleting can be taken back for a while");
+    client.app.act(tern_tui::action::Action::Elapsed(Timer::DeletionGoes)).unwrap();
     assert_eq!(
         client.requests(),
         [Request::Delete { chat: BOB.to_owned(), message: "6".to_owned() }]
     );
+    client.keys("d z");
+    assert!(!client.app.waits_for(Timer::DeletionGoes));
+    assert_eq!(client.requests(), [], "taken back");
 }
 
 #[test]

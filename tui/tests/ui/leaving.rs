@@ -52,6 +52,8 @@ fn a_hostile_name_topic_and_body_put_no_control_character_on_the_screen() {
             name: evil.to_owned(),
             bytes: Some(1),
             caption: None,
+            pixels: None,
+            blurhash: None,
         },
         ..hostile.clone()
     };

@@ -7,10 +7,18 @@
     reason = "helpers of tests, where a panic is a failure"
 )]
 
+mod accounts;
+mod albums;
+mod bidi;
 mod common;
 mod encryption;
 mod keys;
 mod leaving;
+mod links;
+mod profiles;
 mod screens;
+mod sso;
 mod terminal;
+mod ways;
 mod welcome;
+mod writing;

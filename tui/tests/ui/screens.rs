@@ -19,6 +19,7 @@ fn the_registration_screen_on_a_small_terminal() {
         wants_token: true,
         takes_email: true,
         password_login: true,
+        sso: Vec::new(),
     };
     client.report(Report::ServerFound(server));
     client.keys("r enter");

@@ -17,6 +17,7 @@ fn server() -> ServerInfo {
         wants_token: false,
         takes_email: true,
         password_login: true,
+        sso: Vec::new(),
     }
 }
 

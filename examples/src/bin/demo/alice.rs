@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use tern_testkit::{Loopback, Ternd};
 use tern_tui::{
     backend::{
-        Backend, Body, Config, Connection, MailStep, Recovery, Report, Request, Secret, matrix,
+        AccountId, Backend, Body, Config, Connection, MailStep, Recovery, Report, Request, Secret,
+        Told, matrix,
     },
     keys,
 };
@@ -19,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Alice {
     backend: Box<dyn Backend>,
-    reports: mpsc::UnboundedReceiver<Report>,
+    reports: mpsc::UnboundedReceiver<Told>,
     user: String,
 }
 
@@ -37,9 +38,12 @@ impl Alice {
         let store_key = keys::store_key(&data_dir)?;
         let extra_ca = Some(loopback.authority().file().to_owned());
         let (sender, reports) = mpsc::unbounded_channel();
-        let config = Config { data_dir, extra_ca, server: None, store_key };
-        let mut alice =
-            Self { backend: matrix::start(config, sender), reports, user: server.user_id("alice") };
+        let config = Config { data_dir, extra_ca, server: None, store_key, socket: true };
+        let mut alice = Self {
+            backend: matrix::start(config, sender).0,
+            reports,
+            user: server.user_id("alice"),
+        };
         alice.ask(Request::FindServer { input: server.name().to_owned() });
         alice
             .wait("the server", |report| matches!(report, Report::ServerFound(_)).then_some(()))
@@ -144,7 +148,7 @@ impl Alice {
     }
 
     fn ask(&self, request: Request) {
-        self.backend.request(request);
+        self.backend.request(AccountId::FIRST, request);
     }
 
     async fn wait<T>(
@@ -153,7 +157,7 @@ impl Alice {
         mut wanted: impl FnMut(&Report) -> Option<T>,
     ) -> Result<T> {
         let waiting = async {
-            while let Some(report) = self.reports.recv().await {
+            while let Some((_, report)) = self.reports.recv().await {
                 if let Report::AuthFailed { reason, .. }
                 | Report::ServerNotFound { reason }
                 | Report::Failed { reason } = report

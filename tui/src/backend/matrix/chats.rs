@@ -7,18 +7,26 @@ use std::{
 };
 
 use futures_util::StreamExt;
-use matrix_sdk::{Room, RoomState, notification_settings::RoomNotificationMode};
-use matrix_sdk_ui::timeline::{
-    LatestEventValue, LatestEventValueLocalState, Profile, RoomExt, TimelineDetails,
+use matrix_sdk::{
+    BaseRoom, Room, RoomState,
+    deserialized_responses::{RawSyncOrStrippedState, SyncOrStrippedState},
+};
+use matrix_sdk_ui::{
+    eyeball_im::VectorDiff,
+    timeline::{LatestEventValue, LatestEventValueLocalState, Profile, RoomExt, TimelineDetails},
 };
 use ruma::{
     OwnedRoomId, UserId,
-    events::receipt::{ReceiptThread, ReceiptType},
+    events::{
+        MessageLikeEventType, SyncStateEvent,
+        receipt::{ReceiptThread, ReceiptType},
+        space::child::SpaceChildEventContent,
+    },
 };
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
-use super::{items, session::Session};
-use crate::backend::{Chat, ChatKind, Preview, Report, Ticks};
+use super::{arrange, items, link_previews, session::Session};
+use crate::backend::{Chat, ChatKind, NotifyLevel, Preview, Report, Ticks};
 
 /// Changes this close together become one report.
 const COALESCE: Duration = Duration::from_millis(30);
@@ -28,6 +36,10 @@ const COALESCE: Duration = Duration::from_millis(30);
 struct Row {
     chat: Chat,
     at_ms: u64,
+    /// Where it stands among the pinned ones.
+    place: Option<f64>,
+    /// The rooms of a space.
+    children: Vec<String>,
 }
 
 #[derive(Default)]
@@ -37,6 +49,29 @@ struct Dirty {
 }
 
 impl Dirty {
+    /// A room that has only changed is no reason to look at all the others.
+    fn look_at(&mut self, diffs: Vec<VectorDiff<Room>>) {
+        for diff in diffs {
+            match diff {
+                VectorDiff::Set { value: room, .. }
+                | VectorDiff::Insert { value: room, .. }
+                | VectorDiff::PushBack { value: room }
+                | VectorDiff::PushFront { value: room } => {
+                    self.rooms.insert(room.room_id().to_owned());
+                }
+                VectorDiff::Append { values } => {
+                    self.rooms.extend(values.iter().map(|room| room.room_id().to_owned()));
+                }
+                VectorDiff::Clear
+                | VectorDiff::PopFront
+                | VectorDiff::PopBack
+                | VectorDiff::Remove { .. }
+                | VectorDiff::Truncate { .. }
+                | VectorDiff::Reset { .. } => self.all = true,
+            }
+        }
+    }
+
     fn take_up(&mut self, update: Result<OwnedRoomId, RecvError>) {
         match update {
             Ok(room) => {
@@ -73,7 +108,7 @@ pub(super) async fn watch(session: Arc<Session>) {
             };
             tokio::select! {
                 diffs = roster.next() => match diffs {
-                    Some(_) => dirty.all = true,
+                    Some(diffs) => dirty.look_at(diffs),
                     None => return,
                 },
                 update = notable.recv() => {
@@ -112,13 +147,42 @@ async fn refresh(session: &Session, rows: &mut HashMap<OwnedRoomId, Row>, dirty:
 /// Pinned first, then the newest; equal ones by name, so that the order is steady.
 fn ordered(rows: &HashMap<OwnedRoomId, Row>) -> Vec<Chat> {
     let mut rows: Vec<_> = rows.values().collect();
+    let place = |row: &Row| if row.chat.pinned { row.place.unwrap_or(1.0) } else { f64::INFINITY };
     rows.sort_by(|a, b| {
-        (b.chat.pinned, b.at_ms)
-            .cmp(&(a.chat.pinned, a.at_ms))
+        place(a)
+            .total_cmp(&place(b))
+            .then_with(|| b.at_ms.cmp(&a.at_ms))
             .then_with(|| a.chat.name.cmp(&b.chat.name))
             .then_with(|| a.chat.id.cmp(&b.chat.id))
     });
-    rows.into_iter().map(|row| row.chat.clone()).collect()
+    let mut spaces: HashMap<&str, Vec<String>> = HashMap::new();
+    for row in rows.iter().filter(|row| !row.children.is_empty()) {
+        for child in &row.children {
+            spaces.entry(child).or_default().push(row.chat.id.clone());
+        }
+    }
+    let in_spaces = |row: &Row| Chat {
+        spaces: spaces.get(row.chat.id.as_str()).cloned().unwrap_or_default(),
+        ..row.chat.clone()
+    };
+    rows.iter().map(|row| in_spaces(row)).collect()
+}
+
+/// The rooms that a space lists; one that was taken out again has no servers to join through.
+async fn children(room: &Room) -> Vec<String> {
+    let events = room.get_state_events_static::<SpaceChildEventContent>().await;
+    let events = events.unwrap_or_default().into_iter();
+    let child = |raw: RawSyncOrStrippedState<SpaceChildEventContent>| match raw.deserialize() {
+        Ok(SyncOrStrippedState::Sync(SyncStateEvent::Original(event)))
+            if !event.content.via.is_empty() =>
+        {
+            Some(event.state_key.to_string())
+        }
+        _ => None,
+    };
+    let mut children: Vec<String> = events.filter_map(child).collect();
+    children.sort();
+    children
 }
 
 /// The row of a joined room or an invitation; `None` for rooms that are over.
@@ -126,7 +190,8 @@ async fn row(room: &Room) -> Option<Row> {
     let invited_by = match room.state() {
         RoomState::Joined => None,
         RoomState::Invited => Some(inviter(room).await),
-        RoomState::Left | RoomState::Banned | RoomState::Knocked => return None,
+        RoomState::Knocked => None,
+        RoomState::Left | RoomState::Banned => return None,
     };
     if room.is_tombstoned() && room.successor_room().is_some_and(|next| joined(room, &next.room_id))
     {
@@ -142,23 +207,56 @@ async fn row(room: &Room) -> Option<Row> {
         None => (None, None),
     };
     let kind = kind(room).await;
+    let notify = arrange::level(room).await;
+    let (unread, mentions) = unread(room);
     let chat = Chat {
         id: room.room_id().to_string(),
-        name: name(room).await,
+        name: name(room),
         topic: room.topic().filter(|topic| !topic.is_empty()),
+        alias: room.canonical_alias().map(|alias| alias.to_string()),
         kind,
         encrypted: room.encryption_state().is_encrypted(),
         peer: peer(room, kind, inviter.clone()),
         members: room.active_members_count(),
-        unread: room.num_unread_messages(),
-        mentions: room.num_unread_mentions(),
-        muted: room.cached_user_defined_notification_mode() == Some(RoomNotificationMode::Mute),
+        unread,
+        mentions,
+        muted: notify == Some(NotifyLevel::Nothing),
+        notify,
+        no_previews: link_previews::are_off(room).await,
+        marked_unread: room.is_marked_unread(),
         pinned: room.is_favourite(),
+        archived: room.is_low_priority(),
+        read_only: !may_write(room).await,
+        spaces: Vec::new(),
+        knocked: room.state() == RoomState::Knocked,
         invited_by,
         inviter,
         last,
     };
-    Some(Row { chat, at_ms })
+    let place = if chat.pinned { arrange::place_of(room).await } else { None };
+    let children = if kind == ChatKind::Space { children(room).await } else { Vec::new() };
+    Some(Row { chat, at_ms, place, children })
+}
+
+/// Unread messages, and mentions among them. What is counted here misses those that a short sync left out; the server's count
+/// misses what is muted, and may be behind once something was read.
+fn unread(room: &Room) -> (u64, u64) {
+    let (messages, mentions) = (room.num_unread_messages(), room.num_unread_mentions());
+    if messages == 0 {
+        return (0, mentions);
+    }
+    let server = room.unread_notification_counts();
+    (messages.max(server.notification_count), mentions.max(server.highlight_count))
+}
+
+/// Whether the user may write there; where nothing is known, it is tried.
+async fn may_write(room: &Room) -> bool {
+    match room.power_levels().await {
+        Ok(levels) if room.state() == RoomState::Joined => {
+            levels.user_can_send_message(room.own_user_id(), MessageLikeEventType::RoomMessage)
+        }
+        _ => true,
+    }
 }
 
 fn joined(room: &Room, other: &ruma::RoomId) -> bool {
@@ -201,14 +299,19 @@ fn peer(room: &Room, kind: ChatKind, inviter: Option<String>) -> Option<String> 
     })
 }
 
-async fn name(room: &Room) -> String {
-    if let Some(name) = room.cached_display_name() {
-        return name.to_string();
-    }
-    match room.display_name().await {
-        Ok(name) => name.to_string(),
-        Err(_) => room.room_id().to_string(),
-    }
+/// The room's name as the last sync left it. Before the first one ended it is put together from what is known by then, and not by
+/// [`BaseRoom::display_name`], which would keep what it finds: a sync that goes on meanwhile has the better name, and would be the one
+/// that is overwritten.
+pub(super) fn name(room: &Room) -> String {
+    let name = room.cached_display_name().unwrap_or_else(|| {
+        BaseRoom::compute_display_name_with_fields(
+            room.name(),
+            room.canonical_alias().as_deref(),
+            room.heroes(),
+            room.joined_members_count(),
+        )
+    });
+    name.to_string()
 }
 
 /// When the user came into the room: what orders a room in which nobody has written.
@@ -221,6 +324,11 @@ async fn preview(room: &Room) -> (Option<Preview>, Option<u64>) {
     match RoomExt::latest_event(room).await {
         LatestEventValue::None => (None, None),
         LatestEventValue::RemoteInvite { timestamp, .. } => (None, Some(timestamp.get().into())),
+        LatestEventValue::Remote { timestamp, sender, .. }
+            if room.client().is_user_ignored(&sender).await =>
+        {
+            (None, Some(timestamp.get().into()))
+        }
         LatestEventValue::Remote { timestamp, sender, is_own, profile, content } => {
             let ticks = if is_own { Some(remote_ticks(room).await) } else { None };
             let at_ms = timestamp.get().into();

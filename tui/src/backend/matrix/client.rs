@@ -2,12 +2,13 @@
 
 use matrix_sdk::{
     Client, SqliteStoreConfig,
+    cross_process_lock::CrossProcessLockConfig,
     encryption::{BackupDownloadStrategy, EncryptionSettings},
     sliding_sync::VersionBuilder,
 };
 use url::Url;
 
-use super::store::Store;
+use super::{http::Http, socket, store::Store};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
@@ -21,7 +22,7 @@ pub(super) enum ClientError {
 
 /// A client for `homeserver` on the stores of `store`. Touches the disk, not the network.
 pub(super) async fn build(
-    http: &reqwest::Client,
+    http: &Http,
     store: &Store,
     homeserver: &Url,
 ) -> Result<Client, ClientError> {
@@ -31,8 +32,10 @@ pub(super) async fn build(
         .pool_max_size(4);
     let client = Client::builder()
         .homeserver_url(homeserver)
-        .http_client(http.clone())
+        .http_client(socket::client(http, &store.sdk_dir()))
         .sqlite_store_with_config_and_cache_path(databases, None::<std::path::PathBuf>)
+        // One `tern` per data folder: else the SDK writes into its stores twenty times a second to say that they are taken.
+        .cross_process_store_config(CrossProcessLockConfig::SingleProcess)
         .handle_refresh_tokens()
         // Decided when `/versions` is known: the client must open without a network.
         .sliding_sync_version_builder(VersionBuilder::None)

@@ -9,7 +9,7 @@ use super::{
     registration,
     wire::{self, WireError},
 };
-use crate::backend::ServerInfo;
+use crate::backend::{ServerInfo, SsoProvider};
 
 /// A server that answers Matrix.
 #[derive(Debug, Clone)]
@@ -154,8 +154,7 @@ async fn name_of(http: &reqwest::Client, base: &Url) -> String {
 
 /// Asks for the ways in. A server that answers neither question still can be tried.
 async fn ask(http: &reqwest::Client, base: Url, name: String) -> FoundServer {
-    let (ways, password_login) =
-        tokio::join!(registration_ways(http, &base), password_login(http, &base));
+    let (ways, flows) = tokio::join!(registration_ways(http, &base), login_flows(http, &base));
     let info = ServerInfo {
         name,
         url: base.to_string(),
@@ -163,21 +162,40 @@ async fn ask(http: &reqwest::Client, base: Url, name: String) -> FoundServer {
         wants_email: ways.wants_email,
         wants_token: ways.wants_token,
         takes_email: ways.takes_email,
-        password_login,
+        password_login: flow(&flows, "m.login.password").is_some(),
+        sso: flow(&flows, "m.login.sso").map_or_else(Vec::new, providers),
     };
     FoundServer { base, info }
 }
 
-async fn password_login(http: &reqwest::Client, base: &Url) -> bool {
-    let Ok(answer) = wire::get(http, wire::endpoint(base, "/_matrix/client/v3/login")).await else {
-        return false;
-    };
-    let flows = answer.get("flows").and_then(Value::as_array);
-    flows.is_some_and(|flows| {
-        flows
-            .iter()
-            .any(|flow| flow.get("type").and_then(Value::as_str) == Some("m.login.password"))
-    })
+/// `GET /login` (client-server API §5.4).
+async fn login_flows(http: &reqwest::Client, base: &Url) -> Vec<Value> {
+    let answer = wire::get(http, wire::endpoint(base, "/_matrix/client/v3/login")).await;
+    let flows = answer.ok().and_then(|answer| answer.get("flows")?.as_array().cloned());
+    flows.unwrap_or_default()
+}
+
+fn flow<'a>(flows: &'a [Value], kind: &str) -> Option<&'a Value> {
+    flows.iter().find(|flow| flow.get("type").and_then(Value::as_str) == Some(kind))
+}
+
+/// Who vouches for people there. A server that names nobody asks them itself.
+fn providers(flow: &Value) -> Vec<SsoProvider> {
+    let named = flow.get("identity_providers").and_then(Value::as_array);
+    let named: Vec<SsoProvider> = named
+        .into_iter()
+        .flatten()
+        .filter_map(|provider| {
+            let text = |key: &str| provider.get(key).and_then(Value::as_str).map(str::to_owned);
+            let id = text("id")?;
+            Some(SsoProvider { name: text("name").unwrap_or_else(|| id.clone()), id: Some(id) })
+        })
+        .collect();
+    if named.is_empty() {
+        vec![SsoProvider { id: None, name: "single sign-on".to_owned() }]
+    } else {
+        named
+    }
 }
 
 /// `POST /register` with nothing in it: the 401 names the flows (spec: client-server API §5.5).
@@ -193,7 +211,9 @@ async fn registration_ways(http: &reqwest::Client, base: &Url) -> registration::
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, target};
+    use serde_json::json;
+
+    use super::{Target, providers, target};
 
     #[test]
     fn user_ids_emails_and_names_lead_to_their_server() {
@@ -205,6 +225,22 @@ mod tests {
             Ok(Target::Name("alpha.localhost:8448".to_owned()))
         );
         assert!(matches!(target("https://matrix.example.org"), Ok(Target::Url(_))));
+    }
+
+    #[test]
+    fn a_server_that_names_no_provider_has_one_all_the_same() {
+        let named = json!({ "type": "m.login.sso", "identity_providers": [
+            { "id": "oidc-work", "name": "Work" }, { "id": "cas" }, { "name": "nobody" },
+        ] });
+        let named: Vec<_> = providers(&named)
+            .into_iter()
+            .map(|one| (one.id.unwrap_or_default(), one.name))
+            .collect();
+        let pair = |id: &str, name: &str| (id.to_owned(), name.to_owned());
+        assert_eq!(named, [pair("oidc-work", "Work"), pair("cas", "cas")]);
+        let unnamed = providers(&json!({ "type": "m.login.sso" }));
+        assert_eq!(unnamed.first().map(|one| one.id.clone()), Some(None));
+        assert_eq!(unnamed.len(), 1);
     }
 
     #[test]

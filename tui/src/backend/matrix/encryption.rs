@@ -84,6 +84,12 @@ pub(super) async fn enable_recovery(session: &Session) {
             "Your other device has not sent the keys yet. Open it, leave it open, and try again.",
         );
     }
+    make_recovery(session).await;
+}
+
+/// Makes a recovery key for the keys that are here, whatever another device has.
+pub(super) async fn make_recovery(session: &Session) {
+    let encryption = session.client.encryption();
     let made = match encryption.recovery().enable().await {
         // There is a backup this session has no key for, no secret storage to get it from and nobody who sends it: start over.
         Err(RecoveryError::BackupExistsOnServer)
@@ -105,6 +111,16 @@ pub(super) async fn enable_recovery(session: &Session) {
             "Recovery is set up already. Enter the recovery key you have, or verify with another session.",
         ),
         Err(error) => session.reports.failed(format!("Recovery could not be set up. {}", words(&error))),
+    }
+}
+
+/// A new recovery key; the old one no longer opens anything.
+pub(super) async fn rotate(session: &Session) {
+    match session.client.encryption().recovery().reset_key().await {
+        Ok(key) => session.reports.send(Report::RecoveryKey(Secret(key))),
+        Err(error) => {
+            session.reports.failed(format!("There is no new key. {}", words(&error)));
+        }
     }
 }
 
@@ -152,7 +168,7 @@ pub(super) async fn recover(session: &Session, key: &Secret) {
     }
 }
 
-fn words(error: &RecoveryError) -> String {
+pub(super) fn words(error: &RecoveryError) -> String {
     match error {
         RecoveryError::Sdk(error) => explain(error),
         other => format!("That did not work: {other}"),

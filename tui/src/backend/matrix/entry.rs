@@ -1,28 +1,38 @@
 //! The way in: finding the server, registering, logging in, resetting a password, and taking up the stored session.
 
 use matrix_sdk::{Client, store::RoomLoadSettings};
+use ruma::UserId;
+use tokio::sync::mpsc;
 
 use super::{
+    accounts::Here,
     client,
     discovery::{self, FoundServer},
+    http::Http,
     login,
     password_reset::PasswordReset,
     refused::Refused,
     registration::{self, Registration, Step},
     reports::Reports,
+    sso::{Arrived, SsoLogin},
     store::Store,
+    worker,
 };
 use crate::backend::{About, MailStep, Report, Request, Secret};
 
 pub(super) struct Entry {
-    http: reqwest::Client,
+    http: Http,
     store: Store,
     /// The server of the command line or the config, used until another is found.
     default_server: Option<String>,
     found: Option<FoundServer>,
     registration: Option<Registration>,
     reset: Option<PasswordReset>,
+    sso: Option<SsoLogin>,
+    /// Where browsers bring what they bring.
+    arrivals: mpsc::UnboundedSender<Arrived>,
     reports: Reports,
+    here: Here,
 }
 
 /// Why a stored session does not begin.
@@ -34,13 +44,21 @@ pub(super) enum Unrestored {
 }
 
 impl Entry {
-    pub(super) fn new(
-        http: reqwest::Client,
-        store: Store,
-        default_server: Option<String>,
-        reports: Reports,
-    ) -> Self {
-        Self { http, store, default_server, found: None, registration: None, reset: None, reports }
+    pub(super) fn new(about: worker::About, arrivals: mpsc::UnboundedSender<Arrived>) -> Self {
+        let worker::About { http, store, default_server, reports, here } = about;
+        let (found, registration, reset, sso) = (None, None, None, None);
+        Self {
+            http,
+            store,
+            default_server,
+            found,
+            registration,
+            reset,
+            sso,
+            arrivals,
+            reports,
+            here,
+        }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -58,6 +76,9 @@ impl Entry {
                 | Request::ContinueRegistration { .. }
                 | Request::AcceptTerms
                 | Request::LogIn { .. }
+                | Request::StartSso { .. }
+                | Request::FinishSso { .. }
+                | Request::StopSso
                 | Request::StartPasswordReset { .. }
                 | Request::FinishPasswordReset { .. }
         )
@@ -71,6 +92,7 @@ impl Entry {
             ))
         })?;
         let Some(stored) = stored else { return Ok(None) };
+        self.here.note(self.reports.account(), stored.session.meta.user_id.clone());
         if stored.soft_logged_out {
             self.remember_server().await;
             return Err(Unrestored::LogInAgain(format!(
@@ -115,7 +137,7 @@ impl Entry {
                 let server = self.server(None).await?;
                 let username = username.trim().to_owned();
                 let registration = Registration::new(
-                    self.http.clone(),
+                    reqwest::Client::clone(&self.http),
                     server.base,
                     username,
                     password,
@@ -134,6 +156,15 @@ impl Entry {
                 self.advance(None, false).await
             }
             Request::LogIn { user, password } => self.log_in(&user, &password).await,
+            Request::StartSso { provider } => {
+                self.start_sso(provider.as_deref()).await;
+                None
+            }
+            Request::FinishSso { pasted } => self.finish_sso(&pasted).await,
+            Request::StopSso => {
+                self.sso = None;
+                None
+            }
             Request::StartPasswordReset { email } => {
                 self.start_reset(&email).await;
                 None
@@ -227,7 +258,7 @@ impl Entry {
 
     async fn log_in_to_new_account(&mut self, user: String, password: &Secret) -> Option<Client> {
         let server = self.server(Some(&user)).await?;
-        match login::log_in(&self.http, &self.store, &server.base, &user, password).await {
+        match self.log_in_on(&server, &user, password).await {
             Ok(client) => Some(client),
             Err(Refused { reason, .. }) => {
                 self.reports.send(Report::AccountMade { user, reason });
@@ -238,8 +269,94 @@ impl Entry {
 
     async fn log_in(&mut self, user: &str, password: &Secret) -> Option<Client> {
         let server = self.server(Some(user)).await?;
-        match login::log_in(&self.http, &self.store, &server.base, user, password).await {
+        match self.log_in_on(&server, user, password).await {
             Ok(client) => Some(client),
+            Err(refused) => {
+                self.refuse(refused);
+                None
+            }
+        }
+    }
+
+    /// A logged-in client of somebody who is not in this client yet.
+    async fn log_in_on(
+        &self,
+        server: &FoundServer,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Client, Refused> {
+        let account = self.reports.account();
+        let typed = user.trim();
+        let id = if typed.starts_with('@') {
+            UserId::parse(typed)
+        } else {
+            UserId::parse(format!("@{typed}:{}", server.info.name))
+        };
+        if let Ok(id) = id
+            && self.here.elsewhere(account, &id)
+        {
+            return Err(already_here());
+        }
+        let client = login::log_in(&self.http, &self.store, &server.base, user, password).await?;
+        // Whose an email address is shows only now.
+        self.unless_here(client).await
+    }
+
+    /// Ends a login of somebody who is in this client already.
+    async fn unless_here(&self, client: Client) -> Result<Client, Refused> {
+        let account = self.reports.account();
+        let id = client.user_id().map(ToOwned::to_owned);
+        if id.is_none_or(|id| !self.here.elsewhere(account, &id)) {
+            return Ok(client);
+        }
+        if let Err(error) = client.logout().await {
+            tracing::warn!(%error, "a session too many could not be ended");
+        }
+        drop(client);
+        self.store.wipe().map_err(|error| login::folder(&error))?;
+        Err(already_here())
+    }
+
+    async fn start_sso(&mut self, provider: Option<&str>) {
+        let Some(server) = self.server(None).await else { return };
+        let login = SsoLogin::start(&server.base, provider, self.arrivals.clone()).await;
+        self.reports.send(Report::SsoStarted { url: login.url.to_string() });
+        self.sso = Some(login);
+    }
+
+    async fn finish_sso(&mut self, pasted: &Secret) -> Option<Client> {
+        let token = match &self.sso {
+            Some(login) => login.token(&pasted.0),
+            None => Err("There is no login under way. Start again.".into()),
+        };
+        match token {
+            Ok(token) => self.log_in_by_token(&token).await,
+            Err(refused) => {
+                self.refuse(refused);
+                None
+            }
+        }
+    }
+
+    /// A browser on this machine has come back.
+    pub(super) async fn arrived(&mut self, arrived: &Arrived) -> Option<Client> {
+        let awaited = self.sso.as_ref().is_some_and(|login| login.is_of(arrived));
+        if awaited { self.log_in_by_token(&arrived.token).await } else { None }
+    }
+
+    async fn log_in_by_token(&mut self, token: &Secret) -> Option<Client> {
+        let server = self.server(None).await?;
+        let client = login::log_in_by_token(&self.http, &self.store, &server.base, token).await;
+        let client = match client {
+            Ok(client) => self.unless_here(client).await,
+            Err(refused) => Err(refused),
+        };
+        match client {
+            Ok(client) => {
+                self.sso = None;
+                Some(client)
+            }
+            // It is waited on: the address may be opened once more.
             Err(refused) => {
                 self.refuse(refused);
                 None
@@ -249,7 +366,7 @@ impl Entry {
 
     async fn start_reset(&mut self, email: &str) {
         let Some(server) = self.server(Some(email)).await else { return };
-        match PasswordReset::start(self.http.clone(), server.base, email).await {
+        match PasswordReset::start(reqwest::Client::clone(&self.http), server.base, email).await {
             Ok((reset, step)) => {
                 self.reset = Some(reset);
                 self.reports.send(Report::PasswordResetStep(step));
@@ -276,6 +393,10 @@ impl Entry {
             Err(refused) => self.refuse(refused),
         }
     }
+}
+
+fn already_here() -> Refused {
+    Refused::about(About::User, "That account is here already: Space A shows it.")
 }
 
 /// The step as it is reported: whether anybody waits for the word that there is nothing new.

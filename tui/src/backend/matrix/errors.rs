@@ -110,7 +110,7 @@ pub(super) mod tests {
         "Wait ",
     ];
 
-    fn assert_ends_in_a_next_step(text: &str) {
+    pub(crate) fn assert_ends_in_a_next_step(text: &str) {
         let last = text.trim_end_matches('.').rsplit(". ").next().unwrap_or_default();
         let last = last.rsplit("; ").next().unwrap_or_default();
         let told = NEXT.iter().any(|next| last.starts_with(next))

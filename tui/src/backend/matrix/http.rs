@@ -1,9 +1,10 @@
-//! The one HTTP client: TLS roots, the extra CA, and names under `localhost` resolved to loopback.
+//! The HTTP client: TLS roots, the extra CA, and names under `localhost` resolved to loopback.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
-    sync::Arc,
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -21,6 +22,9 @@ pub enum HttpSetupError {
     Client(#[from] reqwest::Error),
 }
 
+/// What the client calls itself.
+pub(super) const AGENT: &str = concat!("tern/", env!("CARGO_PKG_VERSION"));
+
 /// Installs rustls' aws-lc-rs provider unless the process has one.
 pub fn install_crypto_provider() {
     if rustls::crypto::CryptoProvider::get_default().is_none()
@@ -32,14 +36,58 @@ pub fn install_crypto_provider() {
 
 /// A client that trusts the system's roots and the certificates in `extra_ca` (PEM).
 pub fn build(extra_ca: Option<&Path>) -> Result<reqwest::Client, HttpSetupError> {
+    Ok(builder(extra_ca)?.build()?)
+}
+
+fn builder(extra_ca: Option<&Path>) -> Result<reqwest::ClientBuilder, HttpSetupError> {
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("tern/", env!("CARGO_PKG_VERSION")))
+        .user_agent(AGENT)
         .connect_timeout(Duration::from_secs(10))
         .dns_resolver(Arc::new(Resolver));
     if let Some(path) = extra_ca {
         builder = builder.tls_certs_merge(certificates(path)?);
     }
-    Ok(builder.build()?)
+    Ok(builder)
+}
+
+/// The HTTP clients of a session, as its settings have them. Cheap to clone; use it as the [`reqwest::Client`] it is.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: reqwest::Client,
+    extra_ca: Option<PathBuf>,
+    socket: bool,
+    /// Speaks HTTP/1 only, as an upgrade to another protocol needs it; made when one is wanted.
+    upgrading: Arc<OnceLock<reqwest::Client>>,
+}
+
+impl Http {
+    /// A client as [`build`] makes it; with `socket`, the sync may go over a WebSocket.
+    pub(super) fn new(extra_ca: Option<PathBuf>, socket: bool) -> Result<Http, HttpSetupError> {
+        let client = build(extra_ca.as_deref())?;
+        Ok(Http { client, extra_ca, socket, upgrading: Arc::default() })
+    }
+
+    /// Whether the sync may go over a WebSocket.
+    pub(super) fn uses_socket(&self) -> bool {
+        self.socket
+    }
+
+    /// The client that asks for an upgrade to another protocol.
+    pub(super) fn for_upgrades(&self) -> Result<&reqwest::Client, HttpSetupError> {
+        if let Some(client) = self.upgrading.get() {
+            return Ok(client);
+        }
+        let client = builder(self.extra_ca.as_deref())?.http1_only().build()?;
+        Ok(self.upgrading.get_or_init(|| client))
+    }
+}
+
+impl Deref for Http {
+    type Target = reqwest::Client;
+
+    fn deref(&self) -> &reqwest::Client {
+        &self.client
+    }
 }
 
 fn certificates(path: &Path) -> Result<Vec<reqwest::Certificate>, HttpSetupError> {

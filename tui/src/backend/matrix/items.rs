@@ -1,27 +1,37 @@
 //! The SDK's timeline items as the screen's [`Message`]s: bodies, ticks, replies, reactions, warnings.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
 
-use matrix_sdk::Room;
+use matrix_sdk::{Room, send_queue::AbstractProgress};
 use matrix_sdk_ui::timeline::{
     EmbeddedEvent, EncryptedMessage, EventSendState, EventTimelineItem, MsgLikeContent,
     MsgLikeKind, TimelineDetails, TimelineEventShieldState, TimelineEventShieldStateCode,
     TimelineItem, TimelineItemContent,
 };
-use ruma::{OwnedEventId, OwnedUserId, UserId, events::room::message::MessageType};
+use ruma::{
+    OwnedEventId, OwnedUserId, UserId,
+    events::room::message::{FormattedBody, MessageFormat, MessageType},
+};
 
-use super::{media, service, utd};
-use crate::backend::{Body, Message, Ticks};
+use super::{media, persons, service, utd};
+use crate::backend::{Body, Message, Relations, Ticks};
 
 /// Maps one room's items; keeps the names it had to look up.
 pub(super) struct Mapper {
     room: Room,
     names: HashMap<OwnedUserId, String>,
+    pinned: HashSet<OwnedEventId>,
+    /// Whom the user ignores, once that was looked up.
+    ignored: Option<HashSet<OwnedUserId>>,
 }
 
 impl Mapper {
     pub(super) fn new(room: Room) -> Self {
-        Self { room, names: HashMap::new() }
+        Self { room, names: HashMap::new(), pinned: HashSet::new(), ignored: None }
     }
 
     /// All events among `items`, oldest first. Day dividers and markers are the screen's own.
@@ -29,15 +39,24 @@ impl Mapper {
         &mut self,
         items: impl Iterator<Item = &'a Arc<TimelineItem>>,
     ) -> Vec<Message> {
+        self.pinned = self.room.pinned_event_ids().into_iter().flatten().collect();
+        if self.ignored.is_none() {
+            self.ignored = Some(persons::ignored_users(&self.room.client()).await);
+        }
         let mut messages = Vec::new();
         let mut readers: Vec<Vec<OwnedUserId>> = Vec::new();
-        for item in items {
-            let Some(event) = item.as_event() else { continue };
+        let events: Vec<_> = items.filter_map(|item| Some((item, item.as_event()?))).collect();
+        for (item, event) in last_of_each(events, |(_, event)| event.event_id()) {
             self.learn(event);
+            let message = message(item.unique_id().0.clone(), event, self);
+            // What happened in the room is told all the same: who is in it, what it is called.
+            if self.ignores(event.sender()) && !matches!(message.body, Body::Service(_)) {
+                continue;
+            }
             let others =
                 event.read_receipts().keys().filter(|user| *user != self.room.own_user_id());
             readers.push(others.cloned().collect());
-            messages.push(message(item.unique_id().0.clone(), event, self));
+            messages.push(message);
         }
         let mut read = false;
         for (message, readers) in messages.iter_mut().zip(&readers).rev() {
@@ -53,6 +72,15 @@ impl Mapper {
             }
         }
         messages
+    }
+
+    /// The user ignores others now.
+    pub(super) fn forget_ignored(&mut self) {
+        self.ignored = None;
+    }
+
+    fn ignores(&self, user: &UserId) -> bool {
+        self.ignored.as_ref().is_some_and(|ignored| ignored.contains(user))
     }
 
     fn learn(&mut self, event: &EventTimelineItem) {
@@ -75,6 +103,15 @@ impl Mapper {
         self.names.insert(user.to_owned(), name.clone());
         name
     }
+}
+
+/// The name of a message's sender as it came with the message.
+pub(super) fn sender_name(event: &EventTimelineItem) -> String {
+    match event.sender_profile() {
+        TimelineDetails::Ready(profile) => profile.display_name.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| event.sender().localpart().to_owned())
 }
 
 /// The member's name as far as it is known locally.
@@ -111,14 +148,33 @@ fn message(key: String, event: &EventTimelineItem, mapper: &Mapper) -> Message {
             warning(event)
         },
         body,
+        relations: relations(event, mapper),
+    }
+}
+
+fn relations(event: &EventTimelineItem, mapper: &Mapper) -> Relations {
+    let content = event.content().as_msglike();
+    let id = event.event_id();
+    Relations {
+        event: id.map(ToString::to_string),
+        reply_to: content
+            .and_then(|content| content.in_reply_to.as_ref())
+            .map(|reply| reply.event_id.to_string()),
+        thread: content.and_then(|content| content.thread_root.as_ref()).map(ToString::to_string),
+        pinned: id.is_some_and(|id| mapper.pinned.contains(id)),
     }
 }
 
 fn ticks(event: &EventTimelineItem) -> Ticks {
     match event.send_state() {
         None | Some(EventSendState::Sent { .. }) => Ticks::Sent,
+        Some(EventSendState::NotSentYet { progress: Some(uploading) }) => {
+            let AbstractProgress { current, total } = uploading.progress;
+            let hundredths = current.saturating_mul(100).checked_div(total).unwrap_or(0);
+            Ticks::Uploading(u8::try_from(hundredths.min(100)).unwrap_or(100))
+        }
         Some(
-            EventSendState::NotSentYet { .. }
+            EventSendState::NotSentYet { progress: None }
             | EventSendState::SendingFailed { is_recoverable: true, .. },
         ) => Ticks::Sending,
         Some(EventSendState::SendingFailed { is_recoverable: false, .. }) => Ticks::Failed,
@@ -211,14 +267,23 @@ fn body(content: &TimelineItemContent, sender: &UserId, name: &str) -> Body {
     }
 }
 
+fn html(formatted: Option<&FormattedBody>) -> Option<String> {
+    formatted
+        .filter(|formatted| formatted.format == MessageFormat::Html)
+        .map(|formatted| formatted.body.clone())
+}
+
 fn of_message(message: &MessageType, name: &str) -> Body {
     if let Some(file) = media::body(message) {
         return file;
     }
     match message {
         MessageType::Text(text) => {
-            let html = text.formatted.as_ref().map(|formatted| formatted.body.clone());
-            Body::Text { text: text.body.clone(), html }
+            Body::Text { text: text.body.clone(), html: html(text.formatted.as_ref()) }
+        }
+        // What a bot took the trouble to format is shown so.
+        MessageType::Notice(notice) if notice.formatted.is_some() => {
+            Body::Text { text: notice.body.clone(), html: html(notice.formatted.as_ref()) }
         }
         MessageType::Notice(notice) => Body::Notice(notice.body.clone()),
         MessageType::ServerNotice(notice) => Body::Notice(notice.body.clone()),
@@ -279,4 +344,26 @@ fn warning(event: &EventTimelineItem) -> Option<String> {
         }
         .to_owned(),
     )
+}
+
+/// What has an id once, where it stands last. A timeline that is built while its room's first messages arrive can hold one of them
+/// twice: first where it arrived, then where it belongs.
+fn last_of_each<T, I: Eq + Hash>(mut all: Vec<T>, id: impl Fn(&T) -> Option<I>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    all.reverse();
+    all.retain(|one| id(one).is_none_or(|id| seen.insert(id)));
+    all.reverse();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_of_each;
+
+    #[test]
+    fn what_a_timeline_holds_twice_stands_where_it_belongs() {
+        let all = vec![Some(1), None, Some(2), None, Some(1), Some(3)];
+        let once = last_of_each(all, |id| *id);
+        assert_eq!(once, [None, Some(2), None, Some(1), Some(3)]);
+    }
 }

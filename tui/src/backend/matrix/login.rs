@@ -1,17 +1,22 @@
-//! Logging in with a password, by username, user id or email address.
+//! Logging in with a password, by username, user id or email address; or with the token that a browser brought.
 
-use matrix_sdk::{Client, HttpError};
+use matrix_sdk::{
+    Client, HttpError, SessionMeta, authentication::matrix::MatrixSession, store::RoomLoadSettings,
+};
 use ruma::{
     UserId,
     api::client::uiaa::{EmailUserIdentifier, MatrixUserIdentifier, UserIdentifier},
     api::error::ErrorKind,
 };
+use serde_json::json;
 
 use super::{
     client,
     errors::{explain, explain_http},
+    http::Http,
     refused::Refused,
     store::{Store, StoredSession},
+    wire::{self, WireError},
 };
 use crate::backend::{About, Secret};
 
@@ -35,7 +40,7 @@ fn names(typed: &str, user: &UserId) -> bool {
 
 /// A logged-in client, its session stored. The error is a reason with what to do next.
 pub(super) async fn log_in(
-    http: &reqwest::Client,
+    http: &Http,
     store: &Store,
     homeserver: &url::Url,
     user: &str,
@@ -60,10 +65,7 @@ pub(super) async fn log_in(
         _ => None,
     };
     if resumed.is_none() {
-        // Keys of an earlier session are nobody's to remove; what a failed login left is.
-        let cleared = if matches!(old, Ok(None)) { store.wipe() } else { store.set_aside() };
-        cleared.map_err(|error| folder(&error))?;
-        store.renew();
+        make_room(store, matches!(old, Ok(None)))?;
     }
     let client = client::build(http, store, homeserver).await.map_err(|error| error.to_string())?;
     let mut login = client
@@ -79,6 +81,66 @@ pub(super) async fn log_in(
     Ok(client)
 }
 
+/// Clears the place of what an earlier session left. Its keys are nobody's to remove; what a failed login left (`nothing`) is.
+fn make_room(store: &Store, nothing: bool) -> Result<(), String> {
+    let cleared = if nothing { store.wipe() } else { store.set_aside() };
+    cleared.map_err(|error| folder(&error))?;
+    store.renew();
+    Ok(())
+}
+
+/// The same as [`log_in`] with the token that a browser brought. Whose it is shows only when the server has taken it, so the SDK and
+/// its stores come after that.
+pub(super) async fn log_in_by_token(
+    http: &Http,
+    store: &Store,
+    homeserver: &url::Url,
+    token: &Secret,
+) -> Result<Client, Refused> {
+    let old = store.load();
+    let resumed = match &old {
+        Ok(Some(old)) if old.soft_logged_out && old.homeserver == *homeserver => {
+            Some(&old.session.meta)
+        }
+        _ => None,
+    };
+    let mut body = json!({
+        "type": "m.login.token", "token": token.0, "refresh_token": true,
+        "initial_device_display_name": device_name(),
+    });
+    if let (Some(old), Some(fields)) = (resumed, body.as_object_mut()) {
+        fields.insert("device_id".to_owned(), old.device_id.to_string().into());
+    }
+    let url = wire::endpoint(homeserver, "/_matrix/client/v3/login");
+    let answer = wire::post(http, url, &body).await.map_err(|error| token_refused(&error))?;
+    let session: MatrixSession =
+        serde_json::from_value(answer).map_err(|_| Refused::from(&WireError::NotMatrix))?;
+    let same = |old: &SessionMeta| *old == session.meta;
+    if !resumed.is_some_and(same) {
+        make_room(store, matches!(old, Ok(None)))?;
+    }
+    let client = client::build(http, store, homeserver).await.map_err(|error| error.to_string())?;
+    let restored = client.matrix_auth().restore_session(session, RoomLoadSettings::default()).await;
+    restored.map_err(|error| explain(&error))?;
+    save(&client, store)?;
+    Ok(client)
+}
+
+fn token_refused(error: &WireError) -> Refused {
+    match error {
+        // A closed account is one too, and is told as such.
+        WireError::Refused(refusal)
+            if matches!(refusal.status, 401 | 403) && !refusal.is("M_USER_DEACTIVATED") =>
+        {
+            Refused::about(
+                About::LoginToken,
+                "The server does not take that login: each counts once, for a short time. Open the address above and log in again.",
+            )
+        }
+        error => error.into(),
+    }
+}
+
 /// Stores the client's session as it is now.
 pub(super) fn save(client: &Client, store: &Store) -> Result<(), String> {
     let Some(session) = client.matrix_auth().session() else {
@@ -89,7 +151,7 @@ pub(super) fn save(client: &Client, store: &Store) -> Result<(), String> {
     store.save(&stored).map_err(|error| folder(&error))
 }
 
-fn folder(error: &std::io::Error) -> String {
+pub(super) fn folder(error: &std::io::Error) -> String {
     format!("The data folder can't be written: {error}. Check its permissions and the free space.")
 }
 

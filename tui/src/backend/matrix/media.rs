@@ -2,20 +2,24 @@
 
 use ruma::{
     UInt,
-    events::{room::message::MessageType, sticker::StickerEventContent},
+    events::{
+        room::{ImageInfo, message::MessageType},
+        sticker::StickerEventContent,
+    },
 };
 
 use crate::backend::{Body, FileKind};
 
 /// The body of an attachment; `None` for messages that are text.
 pub(super) fn body(message: &MessageType) -> Option<Body> {
+    let (mut pixels, mut blurhash) = (None, None);
     let (kind, name, size, caption) = match message {
-        MessageType::Image(file) => (
-            FileKind::Image,
-            file.filename(),
-            file.info.as_ref().and_then(|info| info.size),
-            file.caption(),
-        ),
+        MessageType::Image(file) => {
+            pixels = file.info.as_deref().and_then(self::pixels);
+            blurhash = file.info.as_deref().and_then(|info| info.blurhash.clone());
+            let size = file.info.as_ref().and_then(|info| info.size);
+            (FileKind::Image, file.filename(), size, file.caption())
+        }
         MessageType::Video(file) => (
             FileKind::Video,
             file.filename(),
@@ -41,6 +45,8 @@ pub(super) fn body(message: &MessageType) -> Option<Body> {
         name: name.to_owned(),
         bytes: size.map(UInt::into),
         caption: caption.map(str::to_owned),
+        pixels,
+        blurhash,
     })
 }
 
@@ -50,7 +56,15 @@ pub(super) fn sticker(content: &StickerEventContent) -> Body {
         name: content.body.clone(),
         bytes: content.info.size.map(UInt::into),
         caption: None,
+        pixels: pixels(&content.info),
+        blurhash: content.info.blurhash.clone(),
     }
+}
+
+/// Width and height as the sender says them.
+fn pixels(info: &ImageInfo) -> Option<(u32, u32)> {
+    let side = |given: Option<UInt>| u32::try_from(u64::from(given?)).ok();
+    Some((side(info.width)?, side(info.height)?))
 }
 
 pub(super) fn word(kind: FileKind) -> &'static str {

@@ -10,7 +10,7 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use super::{errors::explain, session::Session};
+use super::{errors::explain, identity, persons, session::Session};
 use crate::backend::{Profile, Report};
 
 const BIO: &str = "gay.fomx.biography";
@@ -30,8 +30,15 @@ pub(super) async fn fetch(session: &Session, user: Option<String>) {
     };
     match session.client.account().fetch_user_profile_of(&user).await {
         Ok(answer) => {
-            let verified = is_verified(session, &user).await;
-            session.reports.send(Report::Profile(profile(&user, &answer, verified)));
+            let mut shown = profile(&user, &answer);
+            shown.verified = is_verified(session, &user).await;
+            shown.changed = identity::has_changed(session, &user).await;
+            shown.ignored = session.client.is_user_ignored(&user).await;
+            if user != session.user {
+                shown.presence = persons::presence(session, &user).await;
+                shown.shared = persons::shared_chats(session, &user).await;
+            }
+            session.reports.send(Report::Profile(shown));
         }
         Err(error) => {
             session.reports.failed(format!("{user} could not be looked up. {}", explain(&error)));
@@ -39,14 +46,14 @@ pub(super) async fn fetch(session: &Session, user: Option<String>) {
     }
 }
 
-fn profile(user: &UserId, answer: &get_profile::v3::Response, verified: bool) -> Profile {
+fn profile(user: &UserId, answer: &get_profile::v3::Response) -> Profile {
     let text = |field: &str| answer.get(field).and_then(Value::as_str).map(str::to_owned);
     Profile {
         user: user.to_string(),
         display_name: text("displayname"),
         bio: answer.get(BIO).or_else(|| answer.get(STABLE_BIO)).and_then(bio),
         avatar: text("avatar_url"),
-        verified,
+        ..Profile::default()
     }
 }
 

@@ -2,18 +2,27 @@
 
 use tokio::sync::mpsc;
 
-use crate::backend::Report;
+use crate::backend::{AccountId, Report, Told};
 
+/// Says of which account each report is, and names its rooms as the world outside of the account does.
 #[derive(Clone)]
-pub(super) struct Reports(mpsc::UnboundedSender<Report>);
+pub(super) struct Reports {
+    account: AccountId,
+    sender: mpsc::UnboundedSender<Told>,
+}
 
 impl Reports {
-    pub(super) fn new(sender: mpsc::UnboundedSender<Report>) -> Self {
-        Self(sender)
+    pub(super) fn new(account: AccountId, sender: mpsc::UnboundedSender<Told>) -> Self {
+        Self { account, sender }
+    }
+
+    /// Whose reports these are.
+    pub(super) fn account(&self) -> AccountId {
+        self.account
     }
 
     pub(super) fn send(&self, report: Report) {
-        if self.0.send(report).is_err() {
+        if self.sender.send((self.account, report.outside(self.account))).is_err() {
             tracing::debug!("a report came after the screen's end");
         }
     }

@@ -65,7 +65,7 @@ pub(super) async fn new_group(
 }
 
 /// Servers may encrypt by default, so both answers are said aloud.
-fn new_room(encrypted: bool) -> CreateRoom {
+pub(super) fn new_room(encrypted: bool) -> CreateRoom {
     let mut request = CreateRoom::new();
     if encrypted {
         let encryption = RoomEncryptionEventContent::with_recommended_defaults();
@@ -78,7 +78,7 @@ fn new_room(encrypted: bool) -> CreateRoom {
     request
 }
 
-async fn create(session: &Session, request: CreateRoom) {
+pub(super) async fn create(session: &Session, request: CreateRoom) {
     match session.client.create_room(request).await {
         Ok(room) => ready(session, room.room_id()).await,
         Err(error) => {
@@ -88,7 +88,7 @@ async fn create(session: &Session, request: CreateRoom) {
 }
 
 /// Waits until the room came down the sync, then says it can be opened.
-async fn ready(session: &Session, room: &RoomId) {
+pub(super) async fn ready(session: &Session, room: &RoomId) {
     if tokio::time::timeout(ARRIVAL, session.client.await_room_remote_echo(room)).await.is_err() {
         tracing::debug!(%room, "a new room has not come down the sync yet");
     }
@@ -111,7 +111,9 @@ pub(super) async fn join(session: &Session, chat: &str) {
     }
 }
 
-fn parse_target(input: &str) -> Option<(ruma::OwnedRoomOrAliasId, Vec<OwnedServerName>)> {
+pub(super) fn parse_target(
+    input: &str,
+) -> Option<(ruma::OwnedRoomOrAliasId, Vec<OwnedServerName>)> {
     let of_id = |id: &MatrixId| match id {
         MatrixId::Room(room) => Some(room.clone().into()),
         MatrixId::RoomAlias(alias) => Some(alias.clone().into()),
@@ -127,7 +129,7 @@ fn parse_target(input: &str) -> Option<(ruma::OwnedRoomOrAliasId, Vec<OwnedServe
 }
 
 /// Who can help joining: the inviter's server, and the one in the name.
-async fn servers_for(session: &Session, target: &RoomOrAliasId) -> Vec<OwnedServerName> {
+pub(super) async fn servers_for(session: &Session, target: &RoomOrAliasId) -> Vec<OwnedServerName> {
     let mut servers = Vec::new();
     let room = <&RoomId>::try_from(target).ok().and_then(|id| session.client.get_room(id));
     if let Some(room) = room
@@ -147,11 +149,7 @@ async fn servers_for(session: &Session, target: &RoomOrAliasId) -> Vec<OwnedServ
 pub(super) async fn leave(session: &Session, chat: &str) {
     let Some(room) = session.room(chat) else { return };
     match room.leave().await {
-        Ok(()) => {
-            if session.pokes.send(room.room_id().to_owned()).is_err() {
-                tracing::debug!("nobody watches the chat list");
-            }
-        }
+        Ok(()) => session.poke(room.room_id()),
         Err(error) => session.reports.failed(format!("You could not leave. {}", explain(&error))),
     }
 }

@@ -1,77 +1,106 @@
-//! Everything that goes out from a chat: text, files, reactions, deletions, receipts, typing.
+//! Everything that goes out from a chat but files: text, reactions, deletions, receipts, typing.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use matrix_sdk::{
-    attachment::{AttachmentInfo, BaseAudioInfo, BaseFileInfo, BaseImageInfo, BaseVideoInfo},
+    Room,
     room::edit::EditedContent,
-    send_queue::SendQueueRoomError,
+    send_queue::{LocalEchoContent, SendQueueRoomError},
 };
-use matrix_sdk_ui::timeline::{
-    AttachmentConfig, EventSendState, EventTimelineItem, TimelineEventItemId,
-};
-use mime::Mime;
-use ruma::{
-    OwnedRoomId, RoomId, UInt,
-    events::room::message::RoomMessageEventContentWithoutRelation as Content,
-};
+use matrix_sdk_ui::timeline::{EventSendState, EventTimelineItem, TimelineEventItemId};
+use ruma::{OwnedRoomId, RoomId, events::AnyMessageLikeEventContent};
 use tokio::{
     sync::{Mutex, broadcast::error::RecvError},
     time::Instant,
 };
 
 use super::{
+    compose,
     errors::explain,
     items, keys,
     session::Session,
     sync::{LAST_RETRY, Retry},
-    timeline,
 };
+use crate::backend::Report;
 
 const GONE: &str = "That message is not here any more.";
+/// Clocks of servers may be so far behind.
+const CLOCKS_APART_MS: u64 = 10_000;
 
-/// Queues text; the queue sends in order, also after a restart.
+/// Queues text; the queue sends in order, also after a restart. The screen keeps the text until it is told what came of it.
 pub(super) async fn text(
     session: &Session,
-    chat: &str,
+    chat: String,
     text: String,
     reply_to: Option<String>,
     edits: Option<String>,
 ) {
-    let Some(timeline) = session.timeline(chat).await else { return };
-    let content = Content::text_markdown(text);
+    let report = match queue(session, &chat, &text, reply_to, edits).await {
+        Ok(()) => Report::Queued { chat, text },
+        Err(reason) => Report::NotQueued { chat, text, reason },
+    };
+    session.reports.send(report);
+}
+
+async fn queue(
+    session: &Session,
+    chat: &str,
+    text: &str,
+    reply_to: Option<String>,
+    edits: Option<String>,
+) -> Result<(), String> {
+    let timeline = session.timeline(chat).await.ok_or("That chat can't be opened.")?;
+    let content = compose::content(timeline.room(), text).await;
     let result = match (edits, reply_to) {
         (Some(key), _) => {
-            let Some(item) = timeline::item(&timeline, &key).await else {
-                return session.reports.failed(GONE);
-            };
+            let (timeline, item) = session.find(chat, &key).await.ok_or(GONE)?;
             timeline.edit(&item.identifier(), EditedContent::RoomMessage(content)).await
         }
-        (None, Some(key)) => match timeline::item(&timeline, &key)
-            .await
-            .map(|item| item.identifier())
-        {
-            Some(TimelineEventItemId::EventId(event)) => timeline.send_reply(content, event).await,
-            Some(TimelineEventItemId::TransactionId(_)) => {
-                return session
-                    .reports
-                    .failed("That message has not been sent yet; reply when it has.");
+        (None, Some(key)) => {
+            let (_, item) = session.find(chat, &key).await.ok_or(GONE)?;
+            match item.identifier() {
+                TimelineEventItemId::EventId(event) => timeline.send_reply(content, event).await,
+                TimelineEventItemId::TransactionId(_) => {
+                    return Err("That message has not been sent yet; reply when it has.".to_owned());
+                }
             }
-            None => return session.reports.failed(GONE),
-        },
+        }
         (None, None) => timeline.send(content.with_relation(None).into()).await.map(|_| ()),
     };
-    if let Err(error) = result {
-        session.reports.failed(format!("The message could not be queued: {error}"));
+    result.map_err(|error| format!("The message could not be queued: {error}"))
+}
+
+/// Whether the queue has a message with this text. The timeline hears of it only a while after it was built.
+async fn is_waiting(room: &Room, body: &str) -> bool {
+    let Ok((waiting, _)) = room.send_queue().subscribe().await else { return false };
+    waiting.iter().any(|echo| {
+        let LocalEchoContent::Event { serialized_event, .. } = &echo.content else { return false };
+        matches!(serialized_event.deserialize(), Ok(AnyMessageLikeEventContent::RoomMessage(said)) if said.body() == body)
+    })
+}
+
+/// Sends what an earlier run was killed over, unless it stands in the timeline already, sent or waiting.
+pub(super) async fn again(session: &Session, chat: String, text: String, at_ms: u64) {
+    if let Some(timeline) = session.timeline(&chat).await {
+        let content = compose::content(timeline.room(), &text).await;
+        let body = content.msgtype.body();
+        let items = timeline.items().await;
+        let there = is_waiting(timeline.room(), body).await
+            || items.iter().filter_map(|item| item.as_event()).any(|event| {
+                event.is_own()
+                    && u64::from(event.timestamp().get()) + CLOCKS_APART_MS >= at_ms
+                    && event.content().as_message().is_some_and(|said| said.body() == body)
+            });
+        if there {
+            return session.reports.send(Report::Queued { chat, text });
+        }
     }
+    self::text(session, chat, text, None, None).await;
 }
 
 /// Tries again: to decrypt a message, or to send one that waits or that the queue has given up on.
 pub(super) async fn retry(session: &Arc<Session>, chat: &str, key: &str) {
-    let Some(timeline) = session.timeline(chat).await else { return };
-    let Some(item) = timeline::item(&timeline, key).await else {
-        return session.reports.failed(GONE);
-    };
+    let Some((timeline, item)) = session.find(chat, key).await else { return };
     if let Some(megolm) = items::missing_key(&item) {
         timeline.retry_decryption([megolm.as_str()]).await;
         return keys::look_again(session, timeline.room(), &megolm).await;
@@ -112,47 +141,9 @@ async fn with_item(
         EventTimelineItem,
     ) -> Result<(), matrix_sdk_ui::timeline::Error>,
 ) {
-    let Some(timeline) = session.timeline(chat).await else { return };
-    let Some(item) = timeline::item(&timeline, key).await else {
-        return session.reports.failed(GONE);
-    };
+    let Some((timeline, item)) = session.find(chat, key).await else { return };
     if let Err(error) = act(&timeline, item).await {
         session.reports.failed(format!("That did not work: {error}"));
-    }
-}
-
-/// Queues a file: it is read now and sent by the queue.
-pub(super) async fn file(session: &Session, chat: &str, path: PathBuf) {
-    let Some(timeline) = session.timeline(chat).await else { return };
-    let about = match tokio::fs::metadata(&path).await {
-        Ok(about) if about.is_file() => about,
-        Ok(_) => return session.reports.failed(format!("{} is not a file.", path.display())),
-        Err(error) => {
-            return session.reports.failed(format!("{} can't be read: {error}.", path.display()));
-        }
-    };
-    if let Ok(limit) = session.client.load_or_fetch_max_upload_size().await
-        && about.len() > u64::from(limit)
-    {
-        let limit = u64::from(limit) / 1024 / 1024;
-        return session
-            .reports
-            .failed(format!("The file is larger than this server takes ({limit} MB)."));
-    }
-    let mime = mime_guess::from_path(&path).first_or_octet_stream();
-    let info = attachment_info(&mime, UInt::new(about.len()));
-    let config = AttachmentConfig { info: Some(info), ..AttachmentConfig::default() };
-    if let Err(error) = timeline.send_attachment(path, mime, config).use_send_queue().await {
-        session.reports.failed(format!("The file could not be queued: {error}"));
-    }
-}
-
-fn attachment_info(mime: &Mime, size: Option<UInt>) -> AttachmentInfo {
-    match mime.type_() {
-        mime::IMAGE => AttachmentInfo::Image(BaseImageInfo { size, ..BaseImageInfo::default() }),
-        mime::VIDEO => AttachmentInfo::Video(BaseVideoInfo { size, ..BaseVideoInfo::default() }),
-        mime::AUDIO => AttachmentInfo::Audio(BaseAudioInfo { size, ..BaseAudioInfo::default() }),
-        _ => AttachmentInfo::File(BaseFileInfo { size }),
     }
 }
 

@@ -12,6 +12,10 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::backend::AccountId;
+
+/// The folder of the further accounts' folders, which are called by their numbers.
+const ACCOUNTS: &str = "accounts";
 /// How the folders of databases are called, with a word of their own behind it.
 const STORES: &str = "sdk";
 
@@ -88,6 +92,27 @@ impl Store {
         Ok(entries.flatten().map(|entry| entry.path()).filter(is_stores).collect())
     }
 
+    fn running_file(&self) -> PathBuf {
+        self.sdk_dir().join("running")
+    }
+
+    /// Says that a run begins; `true`: the one before did not end, but was cut off.
+    pub(super) fn begin_run(&self) -> bool {
+        let file = self.running_file();
+        let cut_off = file.exists();
+        if let Err(error) = fs::write(&file, []) {
+            tracing::warn!(%error, "a run that is cut off won't be noticed");
+        }
+        cut_off
+    }
+
+    /// Says that the run ended with everything on disk.
+    pub(super) fn end_run(&self) {
+        if let Err(error) = fs::remove_file(self.running_file()) {
+            tracing::debug!(%error, "the next run will sync anew");
+        }
+    }
+
     fn session_file(&self) -> PathBuf {
         session_file(&self.0.dir)
     }
@@ -138,6 +163,15 @@ impl Store {
         Ok(())
     }
 
+    /// Removes the folder if no session is in it, with what a login that failed may have left.
+    pub(super) fn clear_away(&self) {
+        if matches!(self.load(), Ok(None))
+            && let Err(error) = self.wipe().and_then(|()| gone(fs::remove_dir(&self.0.dir)))
+        {
+            tracing::debug!(%error, "an account's folder is kept");
+        }
+    }
+
     /// Moves session, keys and caches into a folder of their own beside.
     pub(super) fn set_aside(&self) -> io::Result<()> {
         let aside = (1..u32::MAX)
@@ -157,6 +191,25 @@ impl Store {
         create_private_dir(&self.0.dir)?;
         create_private_dir(&self.sdk_dir())
     }
+}
+
+/// The folder of an account inside the client's: the first one's is the client's own, as it was when there was but one.
+pub(super) fn folder(data_dir: &Path, account: AccountId) -> PathBuf {
+    match account {
+        AccountId::FIRST => data_dir.to_owned(),
+        AccountId(number) => data_dir.join(ACCOUNTS).join(number.to_string()),
+    }
+}
+
+/// The accounts that have a session in `data_dir`.
+pub(super) fn accounts(data_dir: &Path) -> Vec<AccountId> {
+    let folders = fs::read_dir(data_dir.join(ACCOUNTS)).into_iter().flatten().flatten();
+    let number = |folder: fs::DirEntry| folder.file_name().to_str()?.parse().ok().map(AccountId);
+    let further = folders.filter_map(number).filter(|account| *account != AccountId::FIRST);
+    let mut accounts: Vec<AccountId> = std::iter::once(AccountId::FIRST).chain(further).collect();
+    accounts.retain(|account| session_file(&folder(data_dir, *account)).exists());
+    accounts.sort();
+    accounts
 }
 
 /// Where the session of a data folder is.

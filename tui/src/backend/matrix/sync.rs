@@ -1,7 +1,7 @@
 //! Keeping up with the server: sliding sync where it has it, classic `/sync` where not. Both feed the same streams.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,10 @@ use ruma::{
         sync::sync_events::v5::request::E2EE,
     },
 };
-use tokio::sync::watch;
+use tokio::{
+    sync::{broadcast::error::RecvError, watch},
+    time::{Instant, sleep_until},
+};
 
 use super::session::Session;
 use crate::backend::{Connection, Report};
@@ -32,16 +35,45 @@ const POLL: Duration = Duration::from_secs(30);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 pub(super) const LAST_RETRY: Duration = Duration::from_secs(30);
 
+/// After so long the history of what came is on disk.
+const SETTLED: Duration = Duration::from_millis(250);
+
 /// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
-#[derive(Default)]
 pub(super) struct SyncEngine {
     service: OnceLock<SyncService>,
+    /// The run before was cut off. The SDK keeps its place in the sync first and what came with it a little later, so that the
+    /// last messages of such a run may be missing: the sync begins anew, and what is already there is known by its id.
+    anew: bool,
+    news: Mutex<Option<Instant>>,
 }
 
 impl SyncEngine {
+    pub(super) fn new(anew: bool) -> Self {
+        Self { service: OnceLock::new(), anew, news: Mutex::new(None) }
+    }
+
+    /// Waits until everything that came is on disk; nothing may come any more.
+    pub(super) async fn settle(&self) {
+        let news = *self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = news {
+            sleep_until(at + SETTLED).await;
+        }
+    }
+
     pub(super) async fn watch_room(&self, room: &RoomId) {
         if let Some(service) = self.service.get() {
             service.room_list_service().subscribe_to_rooms(&[room]).await;
+        }
+    }
+
+    /// Has nothing come for a while; [`SyncEngine::resume`] ends that.
+    pub(super) async fn pause(&self) {
+        self.stop().await;
+    }
+
+    pub(super) async fn resume(&self) {
+        if let Some(service) = self.service.get() {
+            service.start().await;
         }
     }
 
@@ -106,6 +138,14 @@ pub(super) async fn run(session: Arc<Session>) {
     }
 }
 
+/// Remembers when something came last.
+pub(super) async fn note_news(session: Arc<Session>) {
+    let mut updates = session.client.subscribe_to_all_room_updates();
+    while !matches!(updates.recv().await, Err(RecvError::Closed)) {
+        *session.sync.news.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
 /// Reports the connection when it changes and wakes the send queue when it comes back.
 struct Link {
     session: Arc<Session>,
@@ -133,7 +173,8 @@ impl Link {
 async fn sliding(session: &Arc<Session>, link: &Link) {
     let mut retry = Retry::default();
     let service = loop {
-        match SyncService::builder(session.client.clone()).with_offline_mode().build().await {
+        let builder = SyncService::builder(session.client.clone());
+        match builder.with_offline_mode().with_share_pos(!session.sync.anew).build().await {
             Ok(service) => break service,
             Err(error) => {
                 tracing::warn!(%error, "sliding sync could not be set up");
@@ -183,11 +224,17 @@ async fn classic(session: &Arc<Session>, link: &Link) {
         .ignore_timeout_on_first_sync(true);
     let mut retry = Retry::default();
     let mut caught_up = false;
+    let mut anew = session.sync.anew;
     loop {
         // The first answer should come at once, so that the chat list fills.
         let timeout = if caught_up { POLL } else { Duration::ZERO };
-        match session.client.sync_once(settings.clone().timeout(timeout)).await {
+        let mut settings = settings.clone().timeout(timeout);
+        if anew {
+            settings = settings.token(SyncToken::NoToken);
+        }
+        match session.client.sync_once(settings).await {
             Ok(_) => {
+                anew = false;
                 caught_up = true;
                 retry = Retry::default();
                 link.set(Connection::Online).await;
@@ -215,8 +262,7 @@ impl Default for Retry {
 
 impl Retry {
     pub(super) async fn wait(&mut self) {
-        let mut pause =
-            tokio::time::interval_at(tokio::time::Instant::now() + self.next, LAST_RETRY);
+        let mut pause = tokio::time::interval_at(Instant::now() + self.next, LAST_RETRY);
         pause.tick().await;
         self.next = (self.next * 2).min(LAST_RETRY);
     }

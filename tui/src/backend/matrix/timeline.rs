@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use matrix_sdk::Room;
 use matrix_sdk_ui::{
     Timeline,
@@ -16,8 +16,8 @@ use rand::distr::{Alphanumeric, SampleString};
 use ruma::{OwnedEventId, OwnedRoomId};
 use tokio::task::AbortHandle;
 
-use super::{items, keys::MissingKeys, session::Session};
-use crate::backend::Report;
+use super::{identity, items, keys::MissingKeys, persons, session::Session};
+use crate::backend::{Report, View};
 
 /// Timelines kept in memory, the open one among them.
 const WARM: usize = 8;
@@ -38,6 +38,10 @@ struct Inner {
     /// Most recently used last.
     warm: VecDeque<(OwnedRoomId, Arc<Timeline>)>,
     reporter: Option<AbortHandle>,
+    /// The messages around one that was jumped to.
+    focused: Option<Arc<Timeline>>,
+    /// Which search is the current one.
+    search: u64,
 }
 
 impl Timelines {
@@ -49,6 +53,36 @@ impl Timelines {
         let mut inner = self.inner();
         inner.warm.clear();
         inner.reporter = None;
+        inner.focused = None;
+    }
+
+    /// Reports none of them any more; they stay warm.
+    pub(super) fn rest(&self) {
+        if let Some(reporter) = self.inner().reporter.take() {
+            reporter.abort();
+        }
+    }
+
+    /// Keeps the messages around one that was jumped to.
+    pub(super) fn focus(&self, timeline: Arc<Timeline>) {
+        self.inner().focused = Some(timeline);
+    }
+
+    /// The messages around the one last jumped to, if that was in `chat`.
+    pub(super) fn focused(&self, chat: &str) -> Option<Arc<Timeline>> {
+        self.inner().focused.clone().filter(|timeline| timeline.room().room_id() == chat)
+    }
+
+    /// Begins a search and ends the one before. Gives its number.
+    pub(super) fn begin_search(&self) -> u64 {
+        let mut inner = self.inner();
+        inner.search += 1;
+        inner.search
+    }
+
+    /// Whether this search is still the current one.
+    pub(super) fn searches(&self, turn: u64) -> bool {
+        self.inner().search == turn
     }
 
     fn find(&self, room: &Room) -> Option<Arc<Timeline>> {
@@ -110,11 +144,24 @@ pub(super) async fn item(timeline: &Timeline, key: &str) -> Option<EventTimeline
 /// Makes `chat` the open one: its messages are reported until another is opened.
 pub(super) async fn open(session: &Arc<Session>, chat: &str) {
     let Some(timeline) = session.timeline(chat).await else { return };
-    let reporter = session.spawn(report(session.clone(), timeline.clone()));
+    show(session, timeline.clone(), View::Newest);
+    session.spawn(fill(session.clone(), timeline));
+}
+
+/// Reports this timeline's messages and its person's presence, and no longer those of the one before.
+pub(super) fn show(session: &Arc<Session>, timeline: Arc<Timeline>, view: View) {
+    let (reported, watched) = (session.clone(), session.clone());
+    let room = timeline.room().clone();
+    let reporter = session.spawn(async move {
+        tokio::join!(
+            report(reported, timeline, view),
+            persons::watch_presence(watched.clone(), room.clone()),
+            identity::watch(watched, room)
+        );
+    });
     if let Some(before) = session.timelines.inner().reporter.replace(reporter) {
         before.abort();
     }
-    session.spawn(fill(session.clone(), timeline));
 }
 
 /// What an opened chat still lacks: the server's attention, a page of history, everybody's names.
@@ -129,8 +176,10 @@ async fn fill(session: Arc<Session>, timeline: Arc<Timeline>) {
 }
 
 /// One page further back.
-pub(super) async fn load_older(session: &Arc<Session>, chat: &str) {
-    let failed = match session.timeline(chat).await {
+pub(super) async fn load_older(session: &Arc<Session>, chat: &str, around: bool) {
+    let timeline =
+        if around { session.timelines.focused(chat) } else { session.timeline(chat).await };
+    let failed = match timeline {
         Some(timeline) => !page(session, &timeline).await,
         None => true,
     };
@@ -154,21 +203,25 @@ async fn page(session: &Session, timeline: &Timeline) -> bool {
     true
 }
 
-async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {
+async fn report(session: Arc<Session>, timeline: Arc<Timeline>, view: View) {
     let chat = timeline.room().room_id().to_string();
     let mut mapper = items::Mapper::new(timeline.room().clone());
     let mut asked = HashSet::new();
     let mut keys = MissingKeys::default();
     let mut backups = std::pin::pin!(session.client.encryption().backups().state_stream());
+    let mut pins = std::pin::pin!(pin_changes(timeline.room()));
+    let mut ignored = session.client.subscribe_to_ignore_user_list_changes();
     let (mut current, changes) = timeline.subscribe().await;
     let mut changes = std::pin::pin!(changes);
     let mut sent = None;
     loop {
         let messages = mapper.messages(current.iter()).await;
         if sent.as_ref() != Some(&messages) {
-            session
-                .reports
-                .send(Report::Timeline { chat: chat.clone(), messages: messages.clone() });
+            let (chat, shown) = (chat.clone(), messages.clone());
+            session.reports.send(match view.clone() {
+                View::Newest => Report::Timeline { chat, messages: shown },
+                view => Report::View { chat, view, messages: shown },
+            });
             sent = Some(messages);
         }
         let missing: Vec<_> = items::missing_replies(current.iter())
@@ -185,6 +238,11 @@ async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {
                 keys = MissingKeys::default();
                 continue;
             }
+            _ = pins.next() => continue,
+            Some(_) = ignored.next() => {
+                mapper.forget_ignored();
+                continue;
+            }
         };
         let Some(diffs) = diffs else { return };
         diffs.into_iter().for_each(|diff| diff.apply(&mut current));
@@ -193,6 +251,16 @@ async fn report(session: Arc<Session>, timeline: Arc<Timeline>) {
             diffs.into_iter().for_each(|diff| diff.apply(&mut current));
         }
     }
+}
+
+/// Tells when other messages are pinned.
+fn pin_changes(room: &Room) -> impl Stream<Item = ()> + use<> {
+    let mut last = room.pinned_event_ids().unwrap_or_default();
+    room.pinned_event_ids_stream().filter_map(move |now| {
+        let changed = now != last;
+        last = now;
+        std::future::ready(changed.then_some(()))
+    })
 }
 
 async fn fetch_replies(timeline: Arc<Timeline>, events: Vec<OwnedEventId>) {

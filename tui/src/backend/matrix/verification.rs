@@ -1,19 +1,25 @@
-//! Verification by emoji (client-server API §11.12.2.2): one at a time, asked for or asked of us.
+//! Verification by emoji (client-server API §11.12.2.2) or by a QR code that the other side scans (§11.12.2.4): one at a time, asked
+//! for or asked of us.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use matrix_sdk::encryption::verification::{
-    SasState, SasVerification, Verification as Flow, VerificationRequest, VerificationRequestState,
+    QrVerification, QrVerificationState, SasState, SasVerification, Verification as Flow,
+    VerificationRequest, VerificationRequestState,
+};
+use matrix_sdk_base::crypto::matrix_sdk_qrcode::qrcode::{
+    self, EcLevel, QrCode, Version, bits::Bits,
 };
 use ruma::{OwnedUserId, UserId, events::key::verification::VerificationMethod};
+use tokio::task::AbortHandle;
 
 use super::{
     errors::explain,
     session::Session,
     sync::{self, Retry},
 };
-use crate::backend::{Report, Verification};
+use crate::backend::{Code, Report, Verification};
 
 /// The verification under way, if any.
 #[derive(Default)]
@@ -23,6 +29,16 @@ pub(super) struct Flows(Mutex<Active>);
 struct Active {
     request: Option<VerificationRequest>,
     sas: Option<SasVerification>,
+    code: Option<QrVerification>,
+}
+
+/// What this side can do. It has no camera: it shows a code and scans none.
+fn methods() -> Vec<VerificationMethod> {
+    vec![
+        VerificationMethod::SasV1,
+        VerificationMethod::QrCodeShowV1,
+        VerificationMethod::ReciprocateV1,
+    ]
 }
 
 impl Flows {
@@ -35,7 +51,7 @@ impl Flows {
     }
 
     fn take_up(&self, request: VerificationRequest) {
-        *self.active() = Active { request: Some(request), sas: None };
+        *self.active() = Active { request: Some(request), sas: None, code: None };
     }
 
     fn end(&self, flow: &str) {
@@ -77,7 +93,7 @@ pub(super) async fn start(session: &Arc<Session>, user: Option<String>) {
         Ok(None) => return cancelled(session, format!("{user} has not set up verification.")),
         Err(error) => return cancelled(session, explain(&error)),
     };
-    match identity.request_verification_with_methods(vec![VerificationMethod::SasV1]).await {
+    match identity.request_verification_with_methods(methods()).await {
         Ok(request) => {
             say(session, Verification::Waiting);
             session.verification.take_up(request.clone());
@@ -111,17 +127,33 @@ pub(super) async fn accept(session: &Session) {
     let Some(request) = session.verification.snapshot().request else {
         return cancelled(session, "Nobody is asking to verify any more.");
     };
-    match request.accept_with_methods(vec![VerificationMethod::SasV1]).await {
-        Ok(()) => say(session, Verification::Waiting),
+    // Before: what comes of it is told as soon as it is sent.
+    say(session, Verification::Waiting);
+    if let Err(error) = request.accept_with_methods(methods()).await {
+        cancelled(session, explain(&error));
+    }
+}
+
+/// Emoji, although a code is shown.
+pub(super) async fn compare_emoji(session: &Session) {
+    let Some(request) = session.verification.snapshot().request else {
+        return cancelled(session, "Nobody is verifying any more.");
+    };
+    match request.start_sas().await {
+        Ok(Some(_)) => {}
+        Ok(None) => cancelled(session, "The other side can't compare emoji."),
         Err(error) => cancelled(session, explain(&error)),
     }
 }
 
+/// The emoji are the same, or the other side says that it has scanned the code.
 pub(super) async fn confirm(session: &Session) {
-    let Some(sas) = session.verification.snapshot().sas else {
-        return cancelled(session, "There are no emoji to confirm.");
+    let confirmed = match session.verification.snapshot() {
+        Active { sas: Some(sas), .. } => sas.confirm().await,
+        Active { code: Some(code), .. } => code.confirm().await,
+        _ => return cancelled(session, "There is nothing to confirm."),
     };
-    if let Err(error) = sas.confirm().await {
+    if let Err(error) = confirmed {
         cancelled(session, explain(&error));
     }
 }
@@ -129,11 +161,12 @@ pub(super) async fn confirm(session: &Session) {
 /// With emoji on screen this says that they differ; before, that we no longer want to.
 pub(super) async fn cancel(session: &Session) {
     let active = session.verification.snapshot();
-    let done = match (&active.sas, &active.request) {
-        (Some(sas), _) if sas.can_be_presented() => sas.mismatch().await,
-        (Some(sas), _) => sas.cancel().await,
-        (None, Some(request)) => request.cancel().await,
-        (None, None) => return,
+    let done = match &active {
+        Active { sas: Some(sas), .. } if sas.can_be_presented() => sas.mismatch().await,
+        Active { sas: Some(sas), .. } => sas.cancel().await,
+        Active { code: Some(code), .. } => code.cancel().await,
+        Active { request: Some(request), .. } => request.cancel().await,
+        Active { .. } => return,
     };
     if let Err(error) = done {
         cancelled(session, explain(&error));
@@ -145,26 +178,87 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
     let mut changes = std::pin::pin!(request.changes());
     let mut state = Some(request.state());
     let mut started = false;
+    let mut scanning = None;
     while let Some(now) = state {
         match now {
-            // Whoever asked starts; if both do, the protocol picks one.
-            VerificationRequestState::Ready { .. } if request.we_started() && !started => {
+            VerificationRequestState::Ready { .. } if !started => {
                 started = true;
-                if let Err(error) = request.start_sas().await {
+                scanning = show_code(&session, &request).await;
+                // Whoever asked starts; if both do, the protocol picks one.
+                if scanning.is_none()
+                    && request.we_started()
+                    && let Err(error) = request.start_sas().await
+                {
                     return cancelled(&session, explain(&error));
                 }
             }
             VerificationRequestState::Transitioned { verification: Flow::SasV1(sas) } => {
-                session.verification.active().sas = Some(sas.clone());
+                // The code was put away for emoji, here or there.
+                scanning.inspect(AbortHandle::abort);
+                {
+                    let mut active = session.verification.active();
+                    (active.sas, active.code) = (Some(sas.clone()), None);
+                }
                 compare(&session, &sas).await;
                 return session.verification.end(request.flow_id());
             }
             VerificationRequestState::Done => return session.verification.end(request.flow_id()),
             VerificationRequestState::Cancelled(info) => {
+                scanning.inspect(AbortHandle::abort);
                 session.verification.end(request.flow_id());
                 return cancelled(&session, info.reason());
             }
             _ => {}
+        }
+        state = changes.next().await;
+    }
+}
+
+/// Shows a code where the other side can scan one; the task that waits for that.
+async fn show_code(session: &Arc<Session>, request: &VerificationRequest) -> Option<AbortHandle> {
+    let made = request.generate_qr_code().await;
+    let code =
+        made.inspect_err(|error| tracing::warn!(%error, "there is no code to scan")).ok()??;
+    let shown = squares(&code.to_bytes().ok()?)?;
+    session.verification.active().code = Some(code.clone());
+    say(session, Verification::Code(shown));
+    Some(session.spawn(await_scan(session.clone(), request.clone(), code)))
+}
+
+/// The smallest code that holds the bytes, as bytes: some scanners take what begins with letters for text otherwise.
+fn squares(bytes: &[u8]) -> Option<Code> {
+    let code = (1..=40).find_map(|version| {
+        let mut bits = Bits::new(Version::Normal(version));
+        bits.push_byte_data(bytes).ok()?;
+        bits.push_terminator(EcLevel::L).ok()?;
+        QrCode::with_bits(bits, EcLevel::L).ok()
+    })?;
+    let dark: Vec<bool> =
+        code.to_colors().into_iter().map(|color| color == qrcode::Color::Dark).collect();
+    Some(Code { side: code.width(), dark: dark.into() })
+}
+
+/// Follows a code until it has been scanned and both sides are content.
+async fn await_scan(session: Arc<Session>, request: VerificationRequest, code: QrVerification) {
+    let mut changes = std::pin::pin!(code.changes());
+    let mut state = Some(code.state());
+    while let Some(now) = state {
+        let client = session.client.clone();
+        session.spawn(async move { sync::flush(&client).await });
+        match now {
+            QrVerificationState::Scanned => say(&session, Verification::Scanned),
+            QrVerificationState::Confirmed => say(&session, Verification::Confirmed),
+            QrVerificationState::Done { .. } => {
+                session.verification.end(request.flow_id());
+                learn(&session, code.other_user_id()).await;
+                return say(&session, Verification::Done);
+            }
+            // Also for what the request itself hears nothing of, such as a code that was not this one.
+            QrVerificationState::Cancelled(info) => {
+                session.verification.end(request.flow_id());
+                return cancelled(&session, info.reason());
+            }
+            QrVerificationState::Started | QrVerificationState::Reciprocated => {}
         }
         state = changes.next().await;
     }

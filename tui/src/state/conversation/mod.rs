@@ -3,12 +3,22 @@
 //! The view hangs on its bottom edge: either it is the newest message's end, or a named row of a named message. So nothing
 //! that is added above or below moves what is being read.
 
+mod albums;
+mod pages;
+mod pictures;
+
+pub use albums::Chosen;
+
 use super::composer::Composer;
-use super::layout::{Surroundings, lay};
-use crate::backend::{Body, ChatId, Message, MessageKey};
+use super::layout::{Rows, Sheet, Surroundings, lay};
+use super::link_previews::{Shown as Page, first_link};
+use super::view::Viewing;
+use crate::backend::{Body, ChatId, Message, MessageKey, View};
+use crate::pictures::{Mode, Picture, Shown};
 use crate::zone::Zone;
 use ratatui::text::Line;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Messages of one sender this close stand under one name.
 const GROUP_MS: u64 = 10 * 60 * 1000;
@@ -28,8 +38,17 @@ pub struct Conversation {
     /// The last try failed: nothing older is asked for until a key is pressed or the server is back.
     pub older_failed: bool,
     pub typing: Vec<String>,
+    /// Names of those whose keys are not the ones that the user knew.
+    pub changed_keys: Vec<String>,
     pub edge: Edge,
     pub selected: Option<MessageKey>,
+    pub viewing: Viewing,
+    /// Those that are about to be deleted.
+    pub deleting: HashSet<MessageKey>,
+    /// Those that the next command acts on together.
+    pub chosen: HashSet<MessageKey>,
+    /// Those whose hidden parts are shown.
+    pub revealed: HashSet<MessageKey>,
     /// Messages that arrived below what is being read.
     pub new_below: usize,
     /// Unread messages when the chat was opened; the "new" line counts them.
@@ -38,6 +57,16 @@ pub struct Conversation {
     /// The newest message that a `MarkRead` went out for.
     pub marked: Option<MessageKey>,
     pub composer: Composer,
+    /// How pictures are drawn.
+    mode: Mode,
+    /// Those that are here or were asked for.
+    pictures: HashMap<MessageKey, Option<Shown>>,
+    /// The size in which the terminal was told to draw each, where it draws them itself.
+    told: HashMap<MessageKey, (usize, usize)>,
+    /// What those that were asked for look like from afar.
+    blurs: HashMap<MessageKey, Arc<Picture>>,
+    /// What is known of the pages that messages link to; nothing while they are not to be shown.
+    pages: HashMap<String, Arc<Page>>,
 }
 
 /// The bottom edge of the view.
@@ -54,6 +83,10 @@ pub enum Edge {
 struct Laid {
     around: Surroundings,
     rows: Vec<Line<'static>>,
+    /// The row with which its pictures begin.
+    pictures: usize,
+    /// The page whose preview belongs below it.
+    link: Option<String>,
 }
 
 impl Conversation {
@@ -62,7 +95,7 @@ impl Conversation {
     }
 
     /// Takes the messages as the backend has them now.
-    pub fn replace(&mut self, messages: Vec<Message>, width: usize, zone: Zone) {
+    pub fn replace(&mut self, messages: Vec<Message>, sheet: &mut Sheet<'_>) {
         let newest = self.messages.last().map(|message| message.key.clone());
         let added = newest
             .and_then(|key| messages.iter().rposition(|message| message.key == key))
@@ -76,7 +109,7 @@ impl Conversation {
             .map(|(message, laid)| (message.key.clone(), (message, laid)))
             .collect();
         self.mark_first_unread();
-        self.lay_out(kept, width, zone);
+        self.lay_out(kept, sheet);
         if self.index_of_edge().is_none() {
             self.edge = Edge::Newest;
         }
@@ -86,10 +119,22 @@ impl Conversation {
     }
 
     /// Lays the rows out for another width.
-    pub fn resize(&mut self, width: usize, zone: Zone) {
-        if self.laid.iter().any(|laid| laid.around.width != width) {
-            self.lay_out(HashMap::new(), width, zone);
+    pub fn resize(&mut self, sheet: &mut Sheet<'_>) {
+        if self.laid.iter().any(|laid| laid.around.width != sheet.width) {
+            if self.mode == Mode::Kitty {
+                // The terminal was told of grids of another size.
+                self.pictures.clear();
+            }
+            self.lay_out(HashMap::new(), sheet);
         }
+    }
+
+    /// Lays the rows out again after something around the messages changed.
+    pub fn refresh(&mut self, sheet: &mut Sheet<'_>) {
+        let laid = std::mem::take(&mut self.laid);
+        let kept = self.messages.iter().cloned().zip(laid);
+        let kept = kept.map(|(message, laid)| (message.key.clone(), (message, laid))).collect();
+        self.lay_out(kept, sheet);
     }
 
     fn mark_first_unread(&mut self) {
@@ -103,20 +148,26 @@ impl Conversation {
         self.first_unread = unread.nth(index).map(|message| message.key.clone());
     }
 
-    fn lay_out(
-        &mut self,
-        mut kept: HashMap<MessageKey, (Message, Laid)>,
-        width: usize,
-        zone: Zone,
-    ) {
-        let around = self.surroundings(width, zone);
+    fn lay_out(&mut self, mut kept: HashMap<MessageKey, (Message, Laid)>, sheet: &mut Sheet<'_>) {
+        let around = self.surroundings(sheet.width, sheet.zone);
         self.laid = self
             .messages
             .iter()
             .zip(around)
-            .map(|(message, around)| match kept.remove(&message.key) {
-                Some((old, laid)) if old == *message && laid.around == around => laid,
-                _ => Laid { rows: lay(message, &around, zone), around },
+            .map(|(message, mut around)| {
+                let kept = kept.remove(&message.key).filter(|(old, _)| old == message);
+                let link = match &kept {
+                    Some((_, laid)) => laid.link.clone(),
+                    None => first_link(message),
+                };
+                around.preview = link.as_ref().and_then(|link| self.pages.get(link).cloned());
+                match kept {
+                    Some((_, laid)) if laid.around == around => laid,
+                    _ => {
+                        let Rows { lines: rows, pictures } = lay(message, &around, sheet);
+                        Laid { rows, pictures, around, link }
+                    }
+                }
             })
             .collect();
     }
@@ -125,6 +176,7 @@ impl Conversation {
         let mut around = Vec::with_capacity(self.messages.len());
         let mut before: Option<&Message> = None;
         let mut run = 0;
+        let answers = self.answers();
         for (index, message) in self.messages.iter().enumerate() {
             let new_day =
                 before.is_none_or(|before| zone.day(before.at_ms) != zone.day(message.at_ms));
@@ -145,10 +197,36 @@ impl Conversation {
                 named: apart || !grouped,
                 folded,
                 width,
+                habits: crate::width::habits(),
+                revealed: self.revealed.contains(&message.key),
+                chosen: self.chosen.contains(&message.key),
+                aside: message.relations.thread.is_some()
+                    && !matches!(self.viewing.view, View::Thread(_)),
+                leaving: self.deleting.contains(&message.key),
+                answers: message
+                    .relations
+                    .event
+                    .as_ref()
+                    .and_then(|event| answers.get(event.as_str()).copied())
+                    .unwrap_or_default(),
+                slot: self.slot(message, width),
+                place: None,
+                grid: None,
+                preview: None,
             });
             before = Some(message);
         }
+        self.gather_albums(&mut around, width);
         around
+    }
+
+    /// How many answers each thread has, as far as they are loaded, by what it began with.
+    fn answers(&self) -> HashMap<&str, usize> {
+        let mut answers = HashMap::new();
+        for root in self.messages.iter().filter_map(|message| message.relations.thread.as_deref()) {
+            *answers.entry(root).or_default() += 1;
+        }
+        answers
     }
 
     /// How many service lines the one at `index` stands for; `run` counts those still standing behind an earlier one.
@@ -255,6 +333,15 @@ impl Conversation {
         }
     }
 
+    /// Brings the selected message to the middle of a view of `height` rows.
+    pub(super) fn center_selected(&mut self, height: usize) {
+        let Some(index) = self.selected.as_ref().and_then(|key| self.index_of(key)) else { return };
+        let middle = self.heights().take(index).sum::<usize>()
+            + self.laid.get(index).map_or(0, |laid| laid.rows.len() / 2);
+        self.set_edge((middle + height / 2).max(height));
+        self.show_selected(height);
+    }
+
     /// The rows in a view of `height` rows from top to bottom, each with the message it belongs to.
     pub fn view(&self, height: usize) -> Vec<(&Message, &Line<'static>)> {
         let edge = self.rows_above_edge();
@@ -289,7 +376,9 @@ fn is_service(message: &Message) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Conversation, Edge};
-    use crate::backend::{Body, Message};
+    use crate::backend::{Body, Message, Relations};
+    use crate::links::Links;
+    use crate::state::layout::Sheet;
     use crate::zone::Zone;
 
     fn message(n: u64, text: &str) -> Message {
@@ -307,15 +396,19 @@ mod tests {
             ticks: None,
             read_by: Vec::new(),
             warning: None,
+            relations: Relations::default(),
         }
+    }
+
+    fn sheet(width: usize, links: &mut Links) -> Sheet<'_> {
+        Sheet { width, zone: Zone::Utc, links }
     }
 
     fn filled(range: std::ops::Range<u64>) -> Conversation {
         let mut conversation = Conversation { live: true, ..Conversation::default() };
         conversation.replace(
             range.map(|n| message(n, &format!("number {n}"))).collect(),
-            40,
-            Zone::Utc,
+            &mut sheet(40, &mut Links::default()),
         );
         conversation
     }
@@ -331,8 +424,7 @@ mod tests {
         let before = shown(&conversation, 10);
         conversation.replace(
             (50..160).map(|n| message(n, &format!("number {n}"))).collect(),
-            40,
-            Zone::Utc,
+            &mut sheet(40, &mut Links::default()),
         );
         assert_eq!(shown(&conversation, 10), before);
         assert_eq!(conversation.new_below, 10);
@@ -345,8 +437,7 @@ mod tests {
         let mut conversation = filled(0..50);
         conversation.replace(
             (0..51).map(|n| message(n, &format!("number {n}"))).collect(),
-            40,
-            Zone::Utc,
+            &mut sheet(40, &mut Links::default()),
         );
         assert!(shown(&conversation, 5).last().unwrap().contains("number 50"));
     }
@@ -382,7 +473,7 @@ mod tests {
             })
             .collect();
         messages.push(message(9, "hi"));
-        conversation.replace(messages, 60, Zone::Utc);
+        conversation.replace(messages, &mut sheet(60, &mut Links::default()));
         let rows = shown(&conversation, 10);
         assert_eq!(rows.iter().filter(|row| row.contains("joined")).count(), 1);
         assert!(rows.iter().any(|row| row.contains("and 4 more changes")), "{rows:?}");
