@@ -12,8 +12,8 @@ use ruma::{
 };
 
 use super::{
-    Building, Draft, Engine, Error, Room, invite_permission, power, remote, room::Membership,
-    upgrade,
+    Building, Draft, Engine, Error, Room, introduction, invite_permission, power, remote,
+    room::Membership, upgrade,
 };
 use crate::{auth::Requester, storage::rooms};
 
@@ -76,6 +76,7 @@ pub async fn join(
     }
     enter(engine, requester, room_id, via, extra).await?;
     if let Some(room) = engine.find_room(room_id).await? {
+        introduction::introduce(engine, requester.user, &room);
         upgrade::follow(engine, requester.user, &room).await;
     }
     Ok(())

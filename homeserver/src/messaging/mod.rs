@@ -13,6 +13,7 @@ mod exceptions;
 mod funnel;
 mod import;
 mod inbound;
+mod introduction;
 mod invite_permission;
 mod load;
 mod loaded;

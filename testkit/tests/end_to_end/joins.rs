@@ -163,3 +163,45 @@ async fn who_comes_back_finds_what_was_said_before_and_the_state_of_today() -> R
     assert_eq!(joined_count(&alice, &id).await?, Some(5));
     Ok(())
 }
+
+/// What the peer was told by EDUs of this type, oldest first.
+fn told(peer: &Peer, edu_type: &str) -> Vec<Value> {
+    let sent = peer.asked("/_matrix/federation/v1/send/").into_iter();
+    let edus = sent.filter_map(|asked| asked.body["edus"].as_array().cloned()).flatten();
+    edus.filter(|edu| edu["edu_type"] == edu_type).map(|edu| edu["content"].clone()).collect()
+}
+
+#[tokio::test]
+async fn servers_learn_of_the_devices_of_who_comes_to_them_for_the_first_time() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    peer.answer("/_matrix/federation/v1/send/", 200, json!({ "pdus": {} }));
+    for name in ["first", "second"] {
+        let mut room = HostedRoom::make(&peer, name, "11")?;
+        let id = room.room_id.clone();
+        let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
+        room.joined_by(&peer, alice.user_id(), join).await?;
+        until("word of the device", PATIENCE, async || {
+            Ok(told(&peer, "m.device_list_update").pop())
+        })
+        .await?;
+        // Whatever the second join had to tell of devices is under way before this.
+        alice.send_text(&id, name).await?;
+        until("the message", PATIENCE, async || {
+            let sent = peer.asked("/_matrix/federation/v1/send/");
+            let arrived =
+                |asked: &tern_testkit::Asked| asked.body["pdus"].to_string().contains(&id);
+            Ok(sent.iter().any(arrived).then_some(()))
+        })
+        .await?;
+    }
+    let devices = told(&peer, "m.device_list_update");
+    assert_eq!(devices.len(), 1, "{devices:?}");
+    assert_eq!(devices[0]["user_id"], alice.user_id());
+    let own = alice.get("/_matrix/client/v3/devices").await?.ok()?;
+    assert_eq!(devices[0]["device_id"], own["devices"][0]["device_id"]);
+    assert!(devices[0].get("prev_id").is_none_or(|before| *before == json!([])), "{devices:?}");
+    Ok(())
+}

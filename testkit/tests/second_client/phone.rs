@@ -19,7 +19,7 @@ use matrix_sdk::{
         },
     },
 };
-use tern_testkit::{Loopback, PATIENCE, Ternd};
+use tern_testkit::{Loopback, PATIENCE, Ternd, until};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 use crate::people;
@@ -100,6 +100,17 @@ impl Phone {
         let own = self.client.encryption().request_user_identity(user).await?;
         let own = own.context("the account has no signing keys")?;
         Ok(own.request_verification_with_methods(methods()).await?)
+    }
+
+    /// Waits until another device of the account is known: the SDK lets go of what others ask.
+    pub(crate) async fn knows_another(&self) -> Result<()> {
+        let user = self.client.user_id().context("nobody is logged in")?;
+        let encryption = self.client.encryption();
+        until("the phone to know the other device", PATIENCE, async || {
+            let devices = encryption.get_user_devices(user).await?;
+            Ok((devices.devices().count() > 1).then_some(()))
+        })
+        .await
     }
 
     /// Agrees when another device asks.

@@ -1,8 +1,8 @@
 //! Verification by a QR code that `tern` shows.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use matrix_sdk::encryption::verification::{Verification, VerificationRequestState};
-use tern_testkit::{Loopback, Size, Tern};
+use tern_testkit::{Loopback, Relay, Size, Tern};
 
 use crate::{
     camera,
@@ -10,6 +10,9 @@ use crate::{
     people,
     phone::{self, Phone},
 };
+
+/// Where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_device_is_verified_by_one_that_scans_the_code_it_shows() -> Result<()> {
@@ -22,6 +25,7 @@ async fn a_new_device_is_verified_by_one_that_scans_the_code_it_shows() -> Resul
     let mut tern = Tern::open(&loopback, "alice", Size::STANDARD)?;
     people::ask_to_log_in(&mut tern, ternd.name(), "alice", people::PASSWORD).await?;
     tern.wait_for("Unlock your messages").await?;
+    phone.knows_another().await?;
     tern.press("Tab")?;
     tern.press("v")?;
     let request = phone.agree().await?;
@@ -41,11 +45,22 @@ async fn a_new_device_is_verified_by_one_that_scans_the_code_it_shows() -> Resul
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verified_device_shows_the_code_to_a_new_one_or_compares_emoji() -> Result<()> {
     let loopback = Loopback::new()?;
-    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let ternd = loopback.ternd("localhost").registration("open").plain_http().start().await?;
     account(&ternd, "alice").await?;
+    let plain = ternd.plain_url().context("no plain HTTP")?;
+    let relay = Relay::start().await?;
+    relay.lead_to(plain)?;
     let mut tern = Tern::open(&loopback, "alice", Size::LARGE)?;
-    people::log_in(&mut tern, ternd.name(), "alice", people::PASSWORD).await?;
+    people::log_in(&mut tern, &relay.url(), "alice", people::PASSWORD).await?;
+
+    // Somebody new who asks while the line is down comes to be known together with the request: too late for it.
+    relay.lead_to(NOWHERE)?;
+    relay.break_connections();
     let phone = Phone::log_in(&loopback, &ternd, "alice").await?;
+    let early = phone.ask().await?;
+    relay.lead_to(plain)?;
+    tern.wait_for("asked to verify too early").await?;
+    early.cancel().await?;
 
     // Emoji in place of the code; then not even that.
     let request = phone.ask().await?;

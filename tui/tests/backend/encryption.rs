@@ -52,8 +52,14 @@ async fn verification(
 
 /// Walks both sides from the request to the end; `asker` has asked already.
 async fn compare_emoji(asker: &mut Person, asked: &mut Person) {
-    verification(asked, "the request", |state| matches!(state, Verification::Requested { .. }))
-        .await;
+    let heard = |report: &Report| match report {
+        Report::Verification(Verification::Requested { .. }) => Some(true),
+        Report::Notice { text } if text.contains("too early") => Some(false),
+        _ => None,
+    };
+    while !asked.until("the request", heard).await {
+        asker.ask(Request::StartVerification { user: None });
+    }
     asked.ask(Request::AcceptVerification);
     let theirs =
         verification(asker, "the emoji", |state| matches!(state, Verification::Emoji(_))).await;

@@ -114,6 +114,39 @@ async fn announce_one(app: &App, change: OwedChange) -> Result<(), Error> {
     Ok(())
 }
 
+/// Tells servers that were told nothing of a user of ours so far of all of the user's devices. It names no update before it, so
+/// that whoever kept an old list reads it anew.
+pub async fn introduce(
+    app: &App,
+    user: Id,
+    destinations: BTreeSet<OwnedServerName>,
+) -> Result<(), Error> {
+    if destinations.is_empty() {
+        return Ok(());
+    }
+    let user_id = user_id_of(app, user).await?;
+    let position = device_lists::find_stream_id(app.db.read(), user).await?.unwrap_or(0);
+    let mut edus = Vec::new();
+    for (_, device_id) in device_keys::list_devices(app.db.read(), user, None).await? {
+        let change = OwedChange { user, device_id, position };
+        edus.push(edu(app, &user_id, &change).await?.into_json(&change, None)?.0);
+    }
+    let owed_to = destinations.clone();
+    let write = app.db.write(move |txn| {
+        Box::pin(async move {
+            for destination in &owed_to {
+                for edu in &edus {
+                    insert_outbound_edu(txn, destination.as_str(), edu).await?;
+                }
+            }
+            Ok::<_, storage::Error>(())
+        })
+    });
+    write.await?;
+    destinations.iter().for_each(|destination| app.outbound.wake(destination));
+    Ok(())
+}
+
 /// An EDU that lacks its place in the stream yet.
 enum Pending {
     Device(DeviceListUpdateContent),

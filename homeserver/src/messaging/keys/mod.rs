@@ -24,8 +24,8 @@ mod upload;
 use ruma::{OwnedServerName, UserId};
 
 pub use announce::{
-    announce, catch_up, destinations_sharing_rooms, device_renamed, forget_devices, record_change,
-    users_sharing_rooms,
+    announce, catch_up, destinations_sharing_rooms, device_renamed, forget_devices, introduce,
+    record_change, users_sharing_rooms,
 };
 pub use backup::{
     BackupInfo, BackupState, SessionPath, create_backup, delete_backup, delete_backup_keys,

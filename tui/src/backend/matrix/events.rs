@@ -1,6 +1,9 @@
 //! What the server says unasked and no other stream carries: typing, other people's receipts, verification requests.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::SystemTime,
+};
 
 use matrix_sdk::Room;
 use ruma::events::{
@@ -77,11 +80,12 @@ pub(super) fn listen(session: &Arc<Session>) {
     });
     let on_request = weak.clone();
     session.client.add_event_handler(async move |event: ToDeviceKeyVerificationRequestEvent| {
-        requested(&on_request, event.sender, event.content.transaction_id.to_string());
+        let asked = event.content.timestamp.to_system_time();
+        requested(&on_request, event.sender, event.content.transaction_id.to_string(), asked);
     });
     session.client.add_event_handler(async move |event: OriginalSyncRoomMessageEvent| {
         if matches!(event.content.msgtype, MessageType::VerificationRequest(_)) {
-            requested(&weak, event.sender, event.event_id.to_string());
+            requested(&weak, event.sender, event.event_id.to_string(), None);
         }
     });
 }
@@ -110,8 +114,13 @@ async fn typing(session: &Weak<Session>, event: SyncTypingEvent, room: &Room) {
     session.reports.send(Report::Typing { chat: room.room_id().to_string(), names });
 }
 
-fn requested(session: &Weak<Session>, sender: ruma::OwnedUserId, flow: String) {
+fn requested(
+    session: &Weak<Session>,
+    sender: ruma::OwnedUserId,
+    flow: String,
+    asked: Option<SystemTime>,
+) {
     let Some(session) = session.upgrade() else { return };
     let again = session.clone();
-    session.spawn(async move { verification::incoming(&again, sender, &flow).await });
+    session.spawn(async move { verification::incoming(&again, sender, &flow, asked).await });
 }

@@ -1,7 +1,10 @@
 //! Verification by emoji (client-server API §11.12.2.2) or by a QR code that the other side scans (§11.12.2.4): one at a time, asked
 //! for or asked of us.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use futures_util::StreamExt;
 use matrix_sdk::encryption::verification::{
@@ -20,6 +23,9 @@ use super::{
     sync::{self, Retry},
 };
 use crate::backend::{Code, Report, Verification};
+
+/// So long one waits for an answer (client-server API, `m.key.verification.request`).
+const STILL_WAITS: Duration = Duration::from_mins(10);
 
 /// The verification under way, if any.
 #[derive(Default)]
@@ -54,11 +60,14 @@ impl Flows {
         *self.active() = Active { request: Some(request), sas: None, code: None };
     }
 
-    fn end(&self, flow: &str) {
+    /// False when it was not, or no longer, the one under way.
+    fn end(&self, flow: &str) -> bool {
         let mut active = self.active();
-        if active.request.as_ref().is_some_and(|request| request.flow_id() == flow) {
+        let is_it = active.request.as_ref().is_some_and(|request| request.flow_id() == flow);
+        if is_it {
             *active = Active::default();
         }
+        is_it
     }
 }
 
@@ -80,6 +89,7 @@ pub(super) async fn start(session: &Arc<Session>, user: Option<String>) {
         },
     };
     let own = user == session.user;
+    give_up_the_one_before(session).await;
     let encryption = session.client.encryption();
     encryption.wait_for_e2ee_initialization_tasks().await;
     let identity = match encryption.request_user_identity(&user).await {
@@ -103,10 +113,28 @@ pub(super) async fn start(session: &Arc<Session>, user: Option<String>) {
     }
 }
 
-/// A request that came in, to-device or in a room.
-pub(super) async fn incoming(session: &Arc<Session>, sender: OwnedUserId, flow: &str) {
-    let Some(request) = session.client.encryption().get_verification_request(&sender, flow).await
-    else {
+/// The SDK cancels both of two that are under way with one person.
+async fn give_up_the_one_before(session: &Session) {
+    let Some(before) = session.verification.snapshot().request else { return };
+    session.verification.end(before.flow_id());
+    if let Err(error) = before.cancel().await {
+        tracing::debug!(%error, "the verification before could not be cancelled");
+    }
+}
+
+/// A request that came in, to-device (`asked` then) or in a room.
+pub(super) async fn incoming(
+    session: &Arc<Session>,
+    sender: OwnedUserId,
+    flow: &str,
+    asked: Option<SystemTime>,
+) {
+    let encryption = session.client.encryption();
+    let Some(request) = encryption.get_verification_request(&sender, flow).await else {
+        let age = asked.and_then(|asked| asked.elapsed().ok());
+        if sender == session.user && age.is_some_and(|age| age < STILL_WAITS) {
+            too_early(session).await;
+        }
         return;
     };
     if request.we_started() || request.is_done() || request.is_cancelled() || request.is_passive() {
@@ -121,6 +149,17 @@ pub(super) async fn incoming(session: &Arc<Session>, sender: OwnedUserId, flow: 
     session.verification.take_up(request.clone());
     say(session, Verification::Requested { by: sender.to_string(), own: sender == session.user });
     session.spawn(follow(session.clone(), request));
+}
+
+/// The SDK lets go of what a device asks that it does not know yet, as when one sync brings both: that device has to ask again.
+async fn too_early(session: &Session) {
+    // Or the next time would be too early as well.
+    if let Err(error) = session.client.encryption().request_user_identity(&session.user).await {
+        tracing::warn!(%error, "the device that asks to verify is still not known");
+    }
+    session
+        .reports
+        .notice("A new session of yours asked to verify too early: ask there once more.");
 }
 
 pub(super) async fn accept(session: &Session) {
@@ -200,13 +239,19 @@ async fn follow(session: Arc<Session>, request: VerificationRequest) {
                     (active.sas, active.code) = (Some(sas.clone()), None);
                 }
                 compare(&session, &sas).await;
-                return session.verification.end(request.flow_id());
+                session.verification.end(request.flow_id());
+                return;
             }
-            VerificationRequestState::Done => return session.verification.end(request.flow_id()),
+            VerificationRequestState::Done => {
+                session.verification.end(request.flow_id());
+                return;
+            }
             VerificationRequestState::Cancelled(info) => {
                 scanning.inspect(AbortHandle::abort);
-                session.verification.end(request.flow_id());
-                return cancelled(&session, info.reason());
+                if session.verification.end(request.flow_id()) {
+                    cancelled(&session, info.reason());
+                }
+                return;
             }
             _ => {}
         }
@@ -255,8 +300,10 @@ async fn await_scan(session: Arc<Session>, request: VerificationRequest, code: Q
             }
             // Also for what the request itself hears nothing of, such as a code that was not this one.
             QrVerificationState::Cancelled(info) => {
-                session.verification.end(request.flow_id());
-                return cancelled(&session, info.reason());
+                if session.verification.end(request.flow_id()) {
+                    cancelled(&session, info.reason());
+                }
+                return;
             }
             QrVerificationState::Started | QrVerificationState::Reciprocated => {}
         }
