@@ -10,6 +10,7 @@ use std::{
     fmt::Debug,
     fs::{self, OpenOptions},
     io::{Write as _, stderr},
+    ops::Range,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -27,6 +28,8 @@ use crate::{
 };
 
 const KILLS: u64 = 30;
+/// A server of its own for so many: every check reads all that was written so far.
+const KILLS_EACH: usize = 100;
 
 /// How the server comes to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,13 +195,20 @@ fn number_from_env<T: FromStr<Err: Debug>>(name: &str, default: T) -> Result<T> 
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_killed_at_any_moment_keeps_what_it_acknowledged_and_holds_together() -> Result<()>
-{
-    let kills = number_from_env("TERN_KILLS", KILLS)?;
-    let seed: u64 = number_from_env("TERN_KILL_SEED", rand::random::<u32>().into())?;
-    let loopback = Loopback::new()?;
-    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+/// What came of some kills.
+#[derive(Default)]
+struct Tally {
+    /// Some kills were aimed at a commit.
+    traced: bool,
+    in_group: u64,
+    in_checkpoint: u64,
+    events: usize,
+}
+
+/// One server and its kills, those of these numbers. What an earlier kill left is looked for again after the last.
+async fn kill_again_and_again(loopback: &Loopback, kills: Range<u64>, seed: u64) -> Result<Tally> {
+    let name = format!("from-{}.localhost", kills.start);
+    let ternd = loopback.ternd(&name).registration("open").start().await?;
     let alice = ternd.api().register_openly("alice", PASSWORD).await?;
     let mut rooms = Vec::new();
     for _ in 0..2 {
@@ -207,7 +217,7 @@ async fn a_server_killed_at_any_moment_keeps_what_it_acknowledged_and_holds_toge
     let traced = can_trace() && ternd.database_url().starts_with("sqlite:");
     let mut victim = Victim { ternd, alice, rooms, in_group: 0, in_checkpoint: 0 };
     let (mut all, mut said) = (Acknowledged::default(), Acknowledged::default());
-    for number in 0..kills {
+    for number in kills {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(number));
         let kill = Kill::choose(number, &mut rng, traced);
         let round = async {
@@ -219,13 +229,32 @@ async fn a_server_killed_at_any_moment_keeps_what_it_acknowledged_and_holds_toge
         round.await.with_context(|| format!("kill {number} of seed {seed}, {kill:?}"))?;
     }
     all.add(said);
-    // Once more from the beginning: a later kill took nothing of what an earlier one had left.
     victim.ternd.set_strace(None);
     victim.ternd.restart().await?;
-    look(&victim.alice, &all).await.with_context(|| format!("after {kills} kills, seed {seed}"))?;
-    ensure!(all.events.len() as u64 > kills, "the server was killed before it did anything");
+    look(&victim.alice, &all)
+        .await
+        .with_context(|| format!("at the end of {name}, seed {seed}"))?;
     let Victim { in_group, in_checkpoint, .. } = victim;
-    let events = all.events.len();
+    Ok(Tally { traced, in_group, in_checkpoint, events: all.events.len() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_killed_at_any_moment_keeps_what_it_acknowledged_and_holds_together() -> Result<()>
+{
+    let kills = number_from_env("TERN_KILLS", KILLS)?;
+    let seed: u64 = number_from_env("TERN_KILL_SEED", rand::random::<u32>().into())?;
+    let loopback = Loopback::new()?;
+    let mut all = Tally::default();
+    for first in (0..kills).step_by(KILLS_EACH) {
+        let some = first..kills.min(first + KILLS_EACH as u64);
+        let tally = kill_again_and_again(&loopback, some, seed).await?;
+        all.traced = tally.traced;
+        all.in_group += tally.in_group;
+        all.in_checkpoint += tally.in_checkpoint;
+        all.events += tally.events;
+    }
+    let Tally { traced, in_group, in_checkpoint, events } = all;
+    ensure!(events as u64 > kills, "the server was killed before it did anything");
     writeln!(
         stderr(),
         "{kills} kills (seed {seed}): {in_group} inside a group commit, {in_checkpoint} inside a checkpoint; {events} events kept"

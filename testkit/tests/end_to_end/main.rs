@@ -4,6 +4,7 @@ mod acknowledged;
 mod across;
 mod bad_input;
 mod crash;
+mod device_lists;
 mod durable;
 mod evil_resident;
 mod forks;

@@ -7,7 +7,7 @@ use crate::sanitize::line;
 use crate::state::State;
 use crate::state::form::{FieldName, Form, FormField, FormKind, Press, button, field};
 use crate::state::transfers::size_words;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// So many are named in the question.
 const NAMED_MAX: usize = 8;
@@ -83,12 +83,14 @@ pub(super) fn dropped(text: &str) -> Option<Vec<Attachment>> {
 }
 
 /// The paths that somebody typed, as a shell would read them. A space in a name that was not escaped is forgiven where it can be
-/// told: several paths all begin like paths, or none does.
+/// told: several paths all begin like paths, or none does and all end like files.
 pub(super) fn typed(text: &str) -> Vec<Attachment> {
     let one = || vec![Attachment::File(path_of(text).unwrap_or_else(|| PathBuf::from(text)))];
     let Some(words) = words_of(text).filter(|words| words.len() > 1) else { return one() };
     let begun = words.iter().filter(|word| word.begins_like_a_path()).count();
-    if begun != 0 && begun != words.len() {
+    let ends_like_a_file = |word: &Word| Path::new(&word.text).extension().is_some();
+    let several = begun == words.len() || (begun == 0 && words.iter().all(ends_like_a_file));
+    if !several {
         return one();
     }
     let path = |word: Word| word.path().unwrap_or_else(|| PathBuf::from(word.text));
@@ -195,6 +197,7 @@ mod tests {
             ("a.png b.png", vec!["a.png", "b.png"]),
             ("~/a.png '/b c.png'", vec!["~/a.png", "/b c.png"]),
             ("/tmp/a photo.png", vec!["/tmp/a photo.png"]),
+            ("my photo.png", vec!["my photo.png"]),
             ("/tmp/a\\ photo.png", vec!["/tmp/a photo.png"]),
             ("it's.png", vec!["it's.png"]),
         ] {

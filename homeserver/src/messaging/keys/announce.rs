@@ -95,8 +95,9 @@ async fn announce_one(app: &App, change: OwedChange) -> Result<(), Error> {
             if !device_lists::update_announced(txn, &change).await? {
                 return Ok(());
             }
-            let before = device_lists::find_stream_id(txn.db(), change.user).await?;
-            let (json, is_update) = edu.into_json(&change, before)?;
+            // Always one: an update without any is an introduction, which changes nothing.
+            let before = device_lists::find_stream_id(txn.db(), change.user).await?.unwrap_or(0);
+            let (json, is_update) = edu.into_json(&change, Some(before))?;
             if is_update {
                 device_lists::upsert_stream_id(txn, change.user, change.position).await?;
             }

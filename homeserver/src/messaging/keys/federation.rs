@@ -102,6 +102,10 @@ pub async fn receive_device_list_update(
         copy.stale || bad || newest.is_some_and(|newest| newest > copy.stream_id)
     };
     let stale = copy.is_some_and(missed);
+    // The first that is heard of somebody who came into a room, which clients learned from the join: nobody has an older list.
+    if copy.is_none() && update.prev_id.is_empty() {
+        return Ok(false);
+    }
     let (device_id, name) = (update.device_id.to_string(), update.device_display_name);
     let deleted = update.deleted == Some(true);
     let write = app.db.write(move |txn| {

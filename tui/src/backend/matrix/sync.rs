@@ -1,7 +1,10 @@
 //! Keeping up with the server: sliding sync where it has it, classic `/sync` where not. Both feed the same streams.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -45,11 +48,18 @@ pub(super) struct SyncEngine {
     /// last messages of such a run may be missing: the sync begins anew, and what is already there is known by its id.
     anew: bool,
     news: Mutex<Option<Instant>>,
+    /// The session ends: nothing starts the sync again.
+    ended: AtomicBool,
 }
 
 impl SyncEngine {
     pub(super) fn new(anew: bool) -> Self {
-        Self { service: OnceLock::new(), anew, news: Mutex::new(None) }
+        Self {
+            service: OnceLock::new(),
+            anew,
+            news: Mutex::new(None),
+            ended: AtomicBool::new(false),
+        }
     }
 
     /// Waits until everything that came is on disk; nothing may come any more.
@@ -68,20 +78,21 @@ impl SyncEngine {
 
     /// Has nothing come for a while; [`SyncEngine::resume`] ends that.
     pub(super) async fn pause(&self) {
-        self.stop().await;
+        if let Some(service) = self.service.get() {
+            service.stop().await;
+        }
     }
 
     pub(super) async fn resume(&self) {
-        if let Some(service) = self.service.get() {
+        if let Some(service) = self.service.get().filter(|_| !self.ended.load(Ordering::Acquire)) {
             service.start().await;
         }
     }
 
-    /// The SDK's own tasks go on until they are told.
+    /// The end: the SDK's own tasks go on until they are told.
     pub(super) async fn stop(&self) {
-        if let Some(service) = self.service.get() {
-            service.stop().await;
-        }
+        self.ended.store(true, Ordering::Release);
+        self.pause().await;
     }
 }
 
