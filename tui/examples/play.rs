@@ -111,7 +111,7 @@ fn answer(messages: &Mutex<Vec<Message>>, request: &Request) -> Vec<Report> {
         Request::LogIn { .. } | Request::SubmitMailCode { .. } => vec![
             me,
             Report::Connection(Connection::Online),
-            Report::Chats(chats()),
+            Report::chats(chats()),
             Report::Encryption(Encryption { verified: true, recovery: Recovery::Disabled }),
         ],
         Request::EnableRecovery => vec![

@@ -27,6 +27,10 @@ use tern_tui::terminal::{self, Screen, restore_on_panic};
 use tern_tui::{keys, probe, sanitize};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The system's is what a message cost most of all that is not its own work.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A log that has grown past this is begun anew at start.
 const LOG_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// The longest that the stores may take to close.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use tern_testkit::{Screen, Size};
+use tern_testkit::{Manners, Screen, Size};
 
 use super::{
     account::{Account, LAST},
@@ -55,7 +55,9 @@ impl Window {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let mut envs = vec![("HOME", folder), ("LANG", "C.UTF-8"), ("TZ", "UTC")];
         envs.extend(more);
-        let screen = Screen::open(&program.path, &args, &envs, &home, size)?;
+        // iamb ends where nobody says where the cursor is.
+        let manners = Manners { answers: true, draws: &[] };
+        let screen = Screen::open_on(manners, &program.path, &args, &envs, &home, size)?;
         Ok(Self { screen, kind: program.kind })
     }
 

@@ -3,8 +3,9 @@
 //! The same room may be in two accounts at once. Whatever is outside of `matrix/` knows it by a [`ChatId`] that begins with the
 //! account's number; inside, where everything belongs to one account, it is the room's id.
 
-use super::{Arrange, ChatId, Item, Listed, Manage, Report, Request};
+use super::{Arrange, Chat, ChatId, Item, Listed, Manage, Report, Request};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Names an account for as long as it is in this client.
 #[derive(
@@ -173,6 +174,11 @@ fn each_listed(of: &mut Listed, see: See<'_>) {
 }
 
 impl Report {
+    /// All chats of the account, in order.
+    pub fn chats(chats: impl IntoIterator<Item = Chat>) -> Report {
+        Report::Chats(chats.into_iter().map(Arc::new).collect())
+    }
+
     /// The same with the ids that the rooms of `account` have outside of it.
     pub fn outside(mut self, account: AccountId) -> Report {
         self.each_chat(&mut |chat| *chat = account.chat(chat));
@@ -182,7 +188,7 @@ impl Report {
     fn each_chat(&mut self, see: See<'_>) {
         match self {
             Report::Chats(chats) => {
-                for chat in chats {
+                for chat in chats.iter_mut().map(Arc::make_mut) {
                     see(&mut chat.id);
                     chat.spaces.iter_mut().for_each(&mut *see);
                 }
@@ -267,7 +273,7 @@ mod tests {
         assert_eq!(pin.inside(), inside);
         let chat =
             Chat { id: room.clone(), spaces: vec!["!s:example.org".to_owned()], ..Chat::default() };
-        let Report::Chats(chats) = Report::Chats(vec![chat]).outside(third) else { panic!() };
+        let Report::Chats(chats) = Report::chats([chat]).outside(third) else { panic!() };
         assert_eq!(
             (chats[0].id.as_str(), chats[0].spaces[0].as_str()),
             ("3!a:example.org", "3!s:example.org")

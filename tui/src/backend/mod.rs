@@ -250,7 +250,7 @@ pub enum Report {
     Connection(Connection),
 
     /// The whole chat list, newest first; sent whenever it changed (coalesced).
-    Chats(Vec<Chat>),
+    Chats(Vec<Arc<Chat>>),
     /// The messages of the open chat, oldest first, whole; sent whenever they changed (coalesced).
     Timeline { chat: ChatId, messages: Vec<Message> },
     /// The messages around one, whole, as [`Report::Timeline`].

@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::backend::{Chat, ChatId, ChatKind, account_of};
+use std::sync::Arc;
 
 /// A tab of the chat list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,7 +43,7 @@ impl State {
                 && (self.filter.shows(chat)
                     || (self.filter == Filter::Unread && self.is_open(&chat.id)))
         };
-        let mut listed: Vec<&Chat> = self.chats.iter().filter(shown).collect();
+        let mut listed: Vec<&Chat> = self.chats.iter().map(Arc::as_ref).filter(shown).collect();
         if let Filter::Space(space) = &self.filter {
             listed.sort_by_key(|chat| chat.id != *space);
         }

@@ -16,6 +16,7 @@ pub mod list;
 pub mod picker;
 mod presence;
 pub mod seen;
+pub mod taken;
 pub mod transfers;
 pub mod undo;
 pub mod view;
@@ -43,6 +44,7 @@ use list::List;
 use picker::Picker;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use taken::Taken;
 use transfers::Transfer;
 use undo::Undo;
 use welcome::Welcome;
@@ -61,7 +63,9 @@ pub struct State {
     /// Where the links on the screen lead.
     pub links: Links,
     /// In the order of the list: invitations, pinned, then newest first.
-    pub chats: Vec<Chat>,
+    pub chats: Vec<Arc<Chat>>,
+    /// What each account's backend said of its chats last.
+    pub taken: BTreeMap<AccountId, Taken>,
     pub selected: Option<ChatId>,
     /// Which of them the list shows.
     pub filter: Filter,
@@ -249,7 +253,7 @@ impl State {
     }
 
     pub fn find_chat(&self, id: &str) -> Option<&Chat> {
-        self.chats.iter().find(|chat| chat.id == id)
+        self.chats.iter().map(Arc::as_ref).find(|chat| chat.id == id)
     }
 
     pub fn index_of_selected(&self) -> Option<usize> {

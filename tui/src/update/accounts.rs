@@ -31,7 +31,8 @@ fn show(state: &mut State) -> Vec<Effect> {
         rows.push((Choice::All, row("All accounts".to_owned(), "")));
     }
     for (id, account) in &state.accounts {
-        let unread: u64 = state.chats.iter().filter(|chat| counts(chat, *id)).map(unread).sum();
+        let unread: u64 =
+            state.chats.iter().filter(|chat| counts(chat, *id)).map(|chat| unread(chat)).sum();
         let how = match (account.words(), unread) {
             (words, 0) => words.to_owned(),
             (words, unread) => format!("{words}, {unread} unread"),
@@ -223,6 +224,7 @@ fn logged_in(state: &mut State, account: AccountId, me: Me) -> Vec<Effect> {
 fn forget_chats(state: &mut State, account: AccountId) {
     let of_it = |chat: &str| account_of(chat) == account;
     state.chats.retain(|chat| !of_it(&chat.id));
+    state.taken.remove(&account);
     state.drafts.retain(|chat, _| !of_it(chat));
     state.outgoing.retain(|sent| !of_it(&sent.chat));
     state.held.retain(|held| !of_it(&held.chat));

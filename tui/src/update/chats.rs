@@ -9,6 +9,7 @@ use crate::state::conversation::Conversation;
 use crate::state::filter::Filter;
 use crate::state::layout::Sheet;
 use crate::state::{Pane, Popup, State, geometry};
+use std::sync::Arc;
 
 /// Screen rows of one chat in the list.
 pub(super) const CHAT_ROWS: usize = 2;
@@ -169,7 +170,7 @@ fn open_space(state: &mut State, space: ChatId) -> Vec<Effect> {
 /// Opens a chat that the backend says is there, though its row may still say "invitation" or be missing.
 pub(super) fn open_ready(state: &mut State, chat: &str) -> Vec<Effect> {
     if let Some(row) = state.chats.iter_mut().find(|row| row.id == chat) {
-        row.invited_by = None;
+        Arc::make_mut(row).invited_by = None;
     }
     // What it was chosen from has done its work.
     state.popups.retain(|popup| !matches!(popup, Popup::List(_)));

@@ -67,7 +67,8 @@ fn describe(chat: &Chat) -> Form {
 /// The spaces that a chat can be put into: those of its own account.
 fn spaces<'a>(state: &'a State, chat: &str) -> impl Iterator<Item = &'a Chat> {
     let account = account_of(chat);
-    let spaces = state.chats.iter().filter(|chat| chat.kind == ChatKind::Space);
+    let chats = state.chats.iter().map(AsRef::as_ref);
+    let spaces = chats.filter(|chat: &&Chat| chat.kind == ChatKind::Space);
     spaces.filter(move |space| account_of(&space.id) == account)
 }
 

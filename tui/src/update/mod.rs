@@ -399,7 +399,8 @@ fn settle(state: &mut State) -> Vec<Effect> {
     effects.extend(completion::settle(state));
     effects.extend(written::keep_soon(state));
     let counts = |chat: &&crate::backend::Chat| !chat.muted && !chat.archived;
-    let unread: u64 = state.chats.iter().filter(counts).map(|chat| chat.unread).sum();
+    let unread: u64 =
+        state.chats.iter().map(AsRef::as_ref).filter(counts).map(|chat| chat.unread).sum();
     let title = if unread > 0 { format!("({unread}) Tern") } else { "Tern".to_owned() };
     if state.title != title {
         state.title.clone_from(&title);

@@ -18,7 +18,11 @@ pub(super) fn tell(state: &mut State, account: AccountId) -> Vec<Effect> {
     let mut effects = Vec::new();
     for chat in state.chats.iter().filter(|chat| account_of(&chat.id) == account) {
         let at_ms = chat.last.as_ref().map_or(0, |last| last.at_ms);
-        let before = state.told.insert(chat.id.clone(), (at_ms, chat.mentions));
+        let now = (at_ms, chat.mentions);
+        let before = match state.told.get_mut(&chat.id) {
+            Some(told) => Some(std::mem::replace(told, now)),
+            None => state.told.insert(chat.id.clone(), now),
+        };
         let (told_ms, mentions) = before.unwrap_or_default();
         let invited = chat.invited_by.is_some() && before.is_none();
         let newer = at_ms > told_ms && is_new(at_ms, began_ms, state.now_ms);

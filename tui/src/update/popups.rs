@@ -196,7 +196,7 @@ pub(super) fn direct_chat(state: &State, account: AccountId, user: &str) -> Opti
             && chat.peer.as_deref() == Some(user)
             && chat.invited_by.is_none()
     };
-    state.chats.iter().find(with).map(|chat| chat.id.clone())
+    state.chats.iter().map(AsRef::as_ref).find(with).map(|chat| chat.id.clone())
 }
 
 /// The profile view with what the server said.

@@ -16,6 +16,7 @@ use crate::state::layout::Sheet;
 use crate::state::{Popup, State};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) fn take(state: &mut State, account: AccountId, report: Report) -> Vec<Effect> {
     if !accounts::hears(state, account, &report) {
@@ -208,9 +209,9 @@ fn clean_step(step: crate::backend::MailStep) -> crate::backend::MailStep {
 }
 
 /// The order of the list: invitations, pinned, then newest first. Each account's chats stay in the order its backend has them in.
-pub(super) fn ordered(mut chats: Vec<Chat>) -> Vec<Chat> {
+pub(super) fn ordered(mut chats: Vec<Arc<Chat>>) -> Vec<Arc<Chat>> {
     let part = |chat: &Chat| (chat.invited_by.is_none(), !chat.pinned || chat.archived);
-    chats.sort_by_key(part);
+    chats.sort_by_key(|chat| part(chat));
     let mut newest: BTreeMap<(AccountId, bool, bool), u64> = BTreeMap::new();
     let mut placed: Vec<_> = chats
         .into_iter()
@@ -248,7 +249,7 @@ fn wanted_chat(state: &State) -> Option<ChatId> {
         [&chat.id, split(&chat.id).1, &chat.name].contains(&wanted.as_str())
             || chat.peer.as_ref() == Some(wanted)
     };
-    state.chats.iter().find(is_it).map(|chat| chat.id.clone())
+    state.chats.iter().map(AsRef::as_ref).find(is_it).map(|chat| chat.id.clone())
 }
 
 /// The open chat, if it is a space: it has no messages to show.
@@ -257,10 +258,11 @@ fn open_space(state: &State) -> Option<ChatId> {
     (open.kind == ChatKind::Space).then(|| open.id.clone())
 }
 
-fn take_chats(state: &mut State, account: AccountId, chats: Vec<Chat>) -> Vec<Effect> {
+fn take_chats(state: &mut State, account: AccountId, chats: Vec<Arc<Chat>>) -> Vec<Effect> {
     let mut all = std::mem::take(&mut state.chats);
     all.retain(|chat| account_of(&chat.id) != account);
-    all.extend(chats.into_iter().map(clean_chat));
+    let taken = state.taken.entry(account).or_default();
+    all.extend(taken.take(chats, |chat| clean_chat(chat.clone())));
     state.chats = ordered(all);
     if state.index_of_selected().is_none() {
         state.selected = state.listed().first().map(|chat| chat.id.clone());

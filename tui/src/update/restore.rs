@@ -2,7 +2,7 @@
 
 use super::reports::{clean_chat, clean_message, ordered};
 use super::{chats, history_size, written};
-use crate::backend::{AccountId, Connection};
+use crate::backend::{AccountId, Chat, Connection};
 use crate::effect::Effect;
 use crate::snapshot::{CHATS_MAX, MESSAGES_MAX, SavedAccount, Snapshot};
 use crate::state::accounts::Account;
@@ -10,6 +10,7 @@ use crate::state::composer::{Aim, Composer};
 use crate::state::conversation::Conversation;
 use crate::state::field::TextField;
 use crate::state::{Me, State};
+use std::sync::Arc;
 
 /// What the next start shows first; `None` while nobody is logged in.
 pub fn snapshot_of(state: &State) -> Option<Snapshot> {
@@ -19,7 +20,7 @@ pub fn snapshot_of(state: &State) -> Option<Snapshot> {
     let messages = state.open.as_ref().map(Conversation::newest).unwrap_or_default();
     Some(Snapshot {
         accounts: saved_accounts(state),
-        chats: state.chats.iter().take(CHATS_MAX).cloned().collect(),
+        chats: state.chats.iter().take(CHATS_MAX).map(|chat| Chat::clone(chat)).collect(),
         open: state.open.as_ref().map(|open| open.chat.clone()),
         messages: messages
             .iter()
@@ -49,7 +50,7 @@ pub(super) fn restore(state: &mut State, snapshot: Snapshot) -> Vec<Effect> {
         state.last_account = state.last_account.max(Some(id));
     }
     state.welcome = None;
-    state.chats = ordered(snapshot.chats.into_iter().map(clean_chat).collect());
+    state.chats = ordered(snapshot.chats.into_iter().map(clean_chat).map(Arc::new).collect());
     state.drafts = snapshot
         .drafts
         .into_iter()

@@ -132,7 +132,9 @@ impl Person {
         match report {
             Report::LoggedIn { user, .. } => self.user = Some(user.clone()),
             Report::Connection(connection) => self.connection = Some(*connection),
-            Report::Chats(chats) => self.chats = chats.clone(),
+            Report::Chats(chats) => {
+                self.chats = chats.iter().map(|chat| Chat::clone(chat)).collect()
+            }
             Report::Encryption(encryption) => self.encryption = Some(encryption.clone()),
             Report::Timeline { chat, messages } => {
                 self.messages.insert(chat.clone(), messages.clone());

@@ -52,7 +52,7 @@ fn both(columns: u16, rows: u16) -> Client {
     let mut client = Client::with_chats(columns, rows);
     client.report_of(SECOND, bob_logged_in());
     client.report_of(SECOND, Report::Connection(Connection::Online));
-    client.report_of(SECOND, Report::Chats(bobs_chats()));
+    client.report_of(SECOND, Report::chats(bobs_chats()));
     client.fake.take_asked();
     client
 }
@@ -83,7 +83,7 @@ fn all_chats_are_in_one_list_that_says_whose_they_are() {
     open(&mut client, ALICE);
     insta::assert_snapshot!(client.screen());
     // What one account says anew leaves the other's chats where they are.
-    client.report(Report::Chats(chats()));
+    client.report(Report::chats(chats()));
     assert_eq!(order(&client), mixed);
     client.keys("ctrl-k");
     client.types("garden");
@@ -271,7 +271,7 @@ fn an_account_is_added_while_the_others_go_on() {
     let find = Request::FindServer { input: "example.org".to_owned() };
     assert_eq!(client.fake.take_asked(), [(SECOND, find)]);
     // Behind it the first account goes on.
-    client.report(Report::Chats(chats()));
+    client.report(Report::chats(chats()));
     let late = message("8", false, "come in", NOON + 1);
     client.report(Report::Timeline { chat: BOB.to_owned(), messages: vec![late] });
     assert_eq!(client.fake.take_asked(), [], "what is not seen is not marked read");
@@ -287,7 +287,7 @@ fn an_account_is_added_while_the_others_go_on() {
     // And again, all the way; its offer of a recovery key is its own.
     client.keys("ctrl-space @");
     client.report_of(SECOND, bob_logged_in());
-    client.report_of(SECOND, Report::Chats(bobs_chats()));
+    client.report_of(SECOND, Report::chats(bobs_chats()));
     assert!(client.screen().contains("@bob:example.org is here, too."), "{}", client.screen());
     let encryption = Encryption { verified: true, recovery: Recovery::Disabled };
     client.report(Report::Encryption(encryption.clone()));
@@ -337,7 +337,7 @@ fn logging_out_of_one_leaves_the_other_with_all_that_is_its_own() {
     assert!(!client.screen().contains("· bob"), "nobody else's: {}", client.screen());
     // Its last words are nobody's.
     client.report(Report::Failed { reason: "You are not logged in.".to_owned() });
-    client.report(Report::Chats(chats()));
+    client.report(Report::chats(chats()));
     assert_eq!(order(&client), [GARDEN_OF_BOB, ALICE]);
     assert!(client.screen().contains("@alice:example.org is logged out."), "{}", client.screen());
     let (kept, written) =

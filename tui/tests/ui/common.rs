@@ -43,7 +43,7 @@ impl Client {
         let mut client = Client::new(columns, rows);
         client.report(logged_in());
         client.report(Report::Connection(Connection::Online));
-        client.report(Report::Chats(chats()));
+        client.report(Report::chats(chats()));
         client.fake.take_requests();
         client
     }

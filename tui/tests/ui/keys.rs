@@ -256,9 +256,9 @@ fn a_chat_asked_for_at_start_opens_with_the_cursor_in_the_composer() {
     let mut client = Client::new(80, 24);
     client.app.state.wanted = Some("@bob:example.org".to_owned());
     client.report(logged_in());
-    client.report(Report::Chats(Vec::new()));
+    client.report(Report::chats(Vec::new()));
     assert!(client.app.state.open.is_none());
-    client.report(Report::Chats(chats()));
+    client.report(Report::chats(chats()));
     assert!(client.app.state.is_open(BOB));
     client.types("hi");
     client.keys("enter");

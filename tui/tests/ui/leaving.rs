@@ -36,7 +36,7 @@ fn a_hostile_name_topic_and_body_put_no_control_character_on_the_screen() {
         chat.topic = Some(evil.to_owned());
         chat.last = crate::common::preview(evil, evil, NOON);
     }
-    client.report(Report::Chats(chats));
+    client.report(Report::chats(chats));
     client.keys("j enter");
     let chat = client.app.state.open.as_ref().unwrap().chat.clone();
     let hostile = Message {
@@ -127,7 +127,7 @@ fn an_invitation_tells_the_id_of_who_invites() {
         chat.invited_by = Some("alice's best friend".to_owned());
         chat.inviter = Some("@bob:example.org".to_owned());
     }
-    client.report(Report::Chats(chats));
+    client.report(Report::chats(chats));
     client.keys("g enter");
     assert!(
         client.screen().contains("alice's best friend (@bob:example.org)"),

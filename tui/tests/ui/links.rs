@@ -109,7 +109,7 @@ fn in_a_chat_where_they_are_not_wanted_previews_go_and_nobody_is_asked() {
     let say = |client: &mut Client, no_previews| {
         let mut chats = chats();
         chats[1].no_previews = no_previews;
-        client.report(Report::Chats(chats));
+        client.report(Report::chats(chats));
     };
     say(&mut client, true);
     assert!(!client.screen().contains("┃ The Rock"), "{}", client.screen());

@@ -77,7 +77,7 @@ fn only_what_is_new_and_not_seen_is_told() {
     let told = |state: &mut _, text: &str, at_ms| {
         let mut chats = chats();
         chats[0].last = preview("bob", text, at_ms);
-        let effects = update(state, Action::Report(AccountId::FIRST, Report::Chats(chats)));
+        let effects = update(state, Action::Report(AccountId::FIRST, Report::chats(chats)));
         effects.into_iter().any(|effect| matches!(effect, Effect::Notify(_)))
     };
     assert!(!told(state, "in the open chat, in front", begun + 1));
@@ -96,7 +96,7 @@ fn behind_the_lock_news_names_nobody() {
     state.lock = Some(tern_tui::update::lock_screen());
     let mut chats = chats();
     chats[0].last = preview("bob", "meet me at nine", begun + 1);
-    let effects = update(state, Action::Report(AccountId::FIRST, Report::Chats(chats)));
+    let effects = update(state, Action::Report(AccountId::FIRST, Report::chats(chats)));
     let told = effects.into_iter().find_map(|effect| match effect {
         Effect::Notify(told) => Some(told),
         _ => None,

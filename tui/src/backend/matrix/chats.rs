@@ -26,7 +26,7 @@ use ruma::{
 use tokio::{sync::broadcast::error::RecvError, time::Instant};
 
 use super::{arrange, items, link_previews, session::Session};
-use crate::backend::{Chat, ChatKind, NotifyLevel, Preview, Report, Ticks};
+use crate::backend::{AccountId, Chat, ChatKind, NotifyLevel, Preview, Report, Ticks};
 
 /// Changes this close together become one report.
 const COALESCE: Duration = Duration::from_millis(30);
@@ -34,12 +34,24 @@ const COALESCE: Duration = Duration::from_millis(30);
 /// A row and what it is ordered by.
 #[derive(Clone, PartialEq)]
 struct Row {
-    chat: Chat,
+    /// The same as long as nothing about it changed, for whoever looks at all of them.
+    chat: Arc<Chat>,
     at_ms: u64,
     /// Where it stands among the pinned ones.
     place: Option<f64>,
     /// The rooms of a space.
     children: Vec<String>,
+}
+
+impl Row {
+    /// With the ids that the account's rooms have outside of it.
+    fn outside(mut self, account: AccountId) -> Self {
+        let chat = Arc::make_mut(&mut self.chat);
+        for id in self.children.iter_mut().chain([&mut chat.id]) {
+            *id = account.chat(id);
+        }
+        self
+    }
 }
 
 #[derive(Default)]
@@ -89,13 +101,13 @@ pub(super) async fn watch(session: Arc<Session>) {
     let mut notable = session.client.room_info_notable_update_receiver();
     let mut pokes = session.pokes.subscribe();
     let mut rows = HashMap::new();
-    let mut sent = None;
+    let mut sent: Option<Vec<Arc<Chat>>> = None;
     let mut dirty = Dirty { all: true, ..Dirty::default() };
     loop {
         refresh(&session, &mut rows, std::mem::take(&mut dirty)).await;
-        let list = ordered(&rows);
-        if sent.as_ref() != Some(&list) {
-            session.reports.send(Report::Chats(list.clone()));
+        let list = ordered(&mut rows);
+        if !sent.as_ref().is_some_and(|sent| is_same(sent, &list)) {
+            session.reports.send_outside(Report::Chats(list.clone()));
             sent = Some(list);
         }
         let mut until = None;
@@ -135,7 +147,8 @@ async fn refresh(session: &Session, rows: &mut HashMap<OwnedRoomId, Row>, dirty:
     for room in rooms {
         match row(&room).await {
             Some(row) => {
-                rows.insert(room.room_id().to_owned(), row);
+                let row = row.outside(session.reports.account());
+                put(rows, room.room_id().to_owned(), row);
             }
             None => {
                 rows.remove(room.room_id());
@@ -144,9 +157,38 @@ async fn refresh(session: &Session, rows: &mut HashMap<OwnedRoomId, Row>, dirty:
     }
 }
 
+/// A row that is as it was stays what it was.
+fn put(rows: &mut HashMap<OwnedRoomId, Row>, id: OwnedRoomId, mut row: Row) {
+    if let Some(before) = rows.get(&id) {
+        // The spaces come of other rows.
+        Arc::make_mut(&mut row.chat).spaces.clone_from(&before.chat.spaces);
+        if *before == row {
+            return;
+        }
+    }
+    rows.insert(id, row);
+}
+
+fn is_same(one: &[Arc<Chat>], other: &[Arc<Chat>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
 /// Pinned first, then the newest; equal ones by name, so that the order is steady.
-fn ordered(rows: &HashMap<OwnedRoomId, Row>) -> Vec<Chat> {
-    let mut rows: Vec<_> = rows.values().collect();
+fn ordered(rows: &mut HashMap<OwnedRoomId, Row>) -> Vec<Arc<Chat>> {
+    let mut spaces: HashMap<String, Vec<String>> = HashMap::new();
+    for row in rows.values() {
+        for child in &row.children {
+            spaces.entry(child.clone()).or_default().push(row.chat.id.clone());
+        }
+    }
+    for row in rows.values_mut() {
+        let mut within = spaces.remove(&row.chat.id).unwrap_or_default();
+        within.sort();
+        if row.chat.spaces != within {
+            Arc::make_mut(&mut row.chat).spaces = within;
+        }
+    }
+    let mut rows: Vec<&Row> = rows.values().collect();
     let place = |row: &Row| if row.chat.pinned { row.place.unwrap_or(1.0) } else { f64::INFINITY };
     rows.sort_by(|a, b| {
         place(a)
@@ -155,17 +197,7 @@ fn ordered(rows: &HashMap<OwnedRoomId, Row>) -> Vec<Chat> {
             .then_with(|| a.chat.name.cmp(&b.chat.name))
             .then_with(|| a.chat.id.cmp(&b.chat.id))
     });
-    let mut spaces: HashMap<&str, Vec<String>> = HashMap::new();
-    for row in rows.iter().filter(|row| !row.children.is_empty()) {
-        for child in &row.children {
-            spaces.entry(child).or_default().push(row.chat.id.clone());
-        }
-    }
-    let in_spaces = |row: &Row| Chat {
-        spaces: spaces.get(row.chat.id.as_str()).cloned().unwrap_or_default(),
-        ..row.chat.clone()
-    };
-    rows.iter().map(|row| in_spaces(row)).collect()
+    rows.into_iter().map(|row| row.chat.clone()).collect()
 }
 
 /// The rooms that a space lists; one that was taken out again has no servers to join through.
@@ -235,7 +267,7 @@ async fn row(room: &Room) -> Option<Row> {
     };
     let place = if chat.pinned { arrange::place_of(room).await } else { None };
     let children = if kind == ChatKind::Space { children(room).await } else { Vec::new() };
-    Some(Row { chat, at_ms, place, children })
+    Some(Row { chat: Arc::new(chat), at_ms, place, children })
 }
 
 /// Unread messages, and mentions among them. What is counted here misses those that a short sync left out; the server's count

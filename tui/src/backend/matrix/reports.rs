@@ -22,7 +22,12 @@ impl Reports {
     }
 
     pub(super) fn send(&self, report: Report) {
-        if self.sender.send((self.account, report.outside(self.account))).is_err() {
+        self.send_outside(report.outside(self.account));
+    }
+
+    /// The same for what has the ids of outside already.
+    pub(super) fn send_outside(&self, report: Report) {
+        if self.sender.send((self.account, report)).is_err() {
             tracing::debug!("a report came after the screen's end");
         }
     }
