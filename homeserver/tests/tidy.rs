@@ -222,6 +222,17 @@ fn nothing_is_left_to_do_without_saying_where() {
 }
 
 #[test]
+fn no_statement_is_prepared_anew_for_its_limit() {
+    let bare = ["LIMIT", " $"].concat();
+    for (path, text) in rust_files("homeserver/src") {
+        assert!(
+            !text.contains(&bare) || path.ends_with("storage/sql.rs"),
+            "{path}: LIMIT ($1 + 0)"
+        );
+    }
+}
+
+#[test]
 fn no_test_sleeps_or_is_ignored() {
     let sleeps = [["thread::", "sleep("].concat(), ["time::", "sleep("].concat()];
     let ignored = ["#[", "ignore"].concat();

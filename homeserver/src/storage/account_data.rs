@@ -54,7 +54,7 @@ pub async fn list_account_data(
     limit: u32,
 ) -> Result<Vec<AccountData>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM account_data WHERE user_id = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4"
+        "SELECT {COLUMNS} FROM account_data WHERE user_id = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT ($4 + 0)"
     );
     let rows = query_all(db, &sql, values![user, since, upto, i64::from(limit)]).await?;
     rows.iter().map(account_data).collect()
@@ -68,7 +68,7 @@ pub async fn list_account_data_of_room(
     limit: u32,
 ) -> Result<Vec<AccountData>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM account_data WHERE user_id = $1 AND room_id = $2 ORDER BY position LIMIT $3"
+        "SELECT {COLUMNS} FROM account_data WHERE user_id = $1 AND room_id = $2 ORDER BY position LIMIT ($3 + 0)"
     );
     let rows = query_all(db, &sql, values![user, room_id, i64::from(limit)]).await?;
     rows.iter().map(account_data).collect()
@@ -150,7 +150,7 @@ pub async fn insert_filter(
 /// The pushers of `user` as JSON text, by app and key.
 pub async fn list_pushers(db: &impl ConnectionTrait, user: Id) -> Result<Vec<String>, Error> {
     const SQL: &str =
-        "SELECT json FROM pushers WHERE user_id = $1 ORDER BY app_id, pushkey LIMIT $2";
+        "SELECT json FROM pushers WHERE user_id = $1 ORDER BY app_id, pushkey LIMIT ($2 + 0)";
     let rows = query_all(db, SQL, values![user, PUSHERS_MAX]).await?;
     rows.into_iter().map(|row| row.get(0)).collect()
 }

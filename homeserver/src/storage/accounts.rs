@@ -73,8 +73,9 @@ pub async fn list_accounts(
     after: &str,
     limit: u32,
 ) -> Result<Vec<Account>, Error> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM accounts WHERE localpart > $1 ORDER BY localpart LIMIT $2");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM accounts WHERE localpart > $1 ORDER BY localpart LIMIT ($2 + 0)"
+    );
     let rows = query_all(db, &sql, values![after, i64::from(limit)]).await?;
     rows.iter().map(account).collect()
 }
@@ -153,7 +154,7 @@ pub async fn list_accounts_by_prefix(
              OR search_name LIKE $1 ESCAPE '!' OR search_name LIKE $2 ESCAPE '!') AND EXISTS (SELECT 1 FROM memberships b \
              JOIN rooms r ON r.id = b.room WHERE b.user_id = accounts.user_id AND b.membership = 'join' AND (r.in_directory = 1 \
              OR EXISTS (SELECT 1 FROM memberships a WHERE a.room = b.room AND a.user_id = $4 AND a.membership = 'join')))) \
-         ORDER BY localpart LIMIT $3"
+         ORDER BY localpart LIMIT ($3 + 0)"
     );
     let values =
         values![format!("{escaped}%"), format!("% {escaped}%"), i64::from(limit), asker, exact];

@@ -33,7 +33,7 @@ pub async fn list_device_keys(
 ) -> Result<Vec<StoredDeviceKeys>, Error> {
     const LIST: &str = "SELECT k.device_id, k.json, COALESCE(d.display_name, k.display_name) \
          FROM device_keys k LEFT JOIN devices d ON d.user_id = k.user_id AND d.device_id = k.device_id \
-         WHERE k.user_id = $1 ORDER BY k.device_id LIMIT $2";
+         WHERE k.user_id = $1 ORDER BY k.device_id LIMIT ($2 + 0)";
     query_all(db, LIST, values![user, DEVICES_MAX])
         .await?
         .iter()
@@ -81,7 +81,8 @@ pub async fn list_devices(
     device_id: Option<&str>,
 ) -> Result<Vec<(Id, String)>, Error> {
     const ONE: &str = "SELECT id, device_id FROM devices WHERE user_id = $1 AND device_id = $2";
-    const ALL: &str = "SELECT id, device_id FROM devices WHERE user_id = $1 ORDER BY id LIMIT $2";
+    const ALL: &str =
+        "SELECT id, device_id FROM devices WHERE user_id = $1 ORDER BY id LIMIT ($2 + 0)";
     let rows = match device_id {
         Some(device_id) => query_all(db, ONE, values![user, device_id]).await?,
         None => query_all(db, ALL, values![user, DEVICES_MAX]).await?,
@@ -94,7 +95,7 @@ pub async fn list_devices(
 /// `messaging::keys::announce`.
 pub async fn delete_gone_devices(txn: &Txn, user: Id, devices: &[Id]) -> Result<(), Error> {
     const GONE: &str = "SELECT device_id FROM device_keys WHERE user_id = $1 AND device_id NOT IN \
-         (SELECT device_id FROM devices WHERE user_id = $1) ORDER BY device_id LIMIT $2";
+         (SELECT device_id FROM devices WHERE user_id = $1) ORDER BY device_id LIMIT ($2 + 0)";
     const SIGNATURES: &str = "DELETE FROM key_signatures WHERE target_user = $1 AND (target = $2 OR (signer = $1 AND key_id = $3))";
     for device in devices {
         for table in ["to_device_messages", "to_device_transactions"] {

@@ -51,7 +51,7 @@ pub async fn list_owed_changes(
     limit: i64,
 ) -> Result<Vec<OwedChange>, Error> {
     const LIST: &str = "SELECT user_id, device_id, position FROM device_list_changes WHERE announced = 0 \
-         ORDER BY position LIMIT $1";
+         ORDER BY position LIMIT ($1 + 0)";
     query_all(db, LIST, values![limit])
         .await?
         .iter()
@@ -90,7 +90,7 @@ pub async fn list_changed_users(
     to: Position,
 ) -> Result<Vec<Id>, Error> {
     const LIST: &str = "SELECT user_id FROM device_list_changes WHERE position > $1 AND position <= $2 \
-         GROUP BY user_id ORDER BY MAX(position) LIMIT $3";
+         GROUP BY user_id ORDER BY MAX(position) LIMIT ($3 + 0)";
     ids(db, LIST, values![from, to, USERS_MAX]).await
 }
 
@@ -112,7 +112,7 @@ pub async fn list_changed_for(
          UNION SELECT b.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
              WHERE a.user_id = $1 AND a.membership = 'join' AND b.since > $2 AND b.since <= $3 \
              AND b.membership = 'join' AND b.user_id <> $1 \
-         ORDER BY 1 LIMIT $4"
+         ORDER BY 1 LIMIT ($4 + 0)"
     );
     ids(db, &sql, values![user, from, to, USERS_MAX]).await
 }
@@ -132,7 +132,7 @@ pub async fn list_left_for(
              UNION SELECT m2.user_id AS gone FROM memberships m1 JOIN memberships m2 ON m2.room = m1.room \
              WHERE m1.user_id = $1 AND m1.membership = 'join' \
              AND m2.membership IN ('leave', 'ban') AND m2.since > $2 AND m2.since <= $3 \
-         ) g WHERE gone <> $1 AND NOT {SHARING} g.gone) ORDER BY gone LIMIT $4"
+         ) g WHERE gone <> $1 AND NOT {SHARING} g.gone) ORDER BY gone LIMIT ($4 + 0)"
     );
     ids(db, &sql, values![user, from, to, USERS_MAX]).await
 }
@@ -144,7 +144,7 @@ pub async fn list_users_sharing_rooms(
 ) -> Result<Vec<(Id, String)>, Error> {
     const LIST: &str = "SELECT DISTINCT u.id, u.user_id FROM memberships a JOIN memberships b ON b.room = a.room \
          JOIN users u ON u.id = b.user_id WHERE a.user_id = $1 AND a.membership = 'join' AND b.membership = 'join' \
-         ORDER BY u.id LIMIT $2";
+         ORDER BY u.id LIMIT ($2 + 0)";
     query_all(db, LIST, values![user, USERS_MAX])
         .await?
         .iter()
@@ -205,7 +205,7 @@ pub async fn list_stale_users(
     limit: i64,
 ) -> Result<Vec<(Id, String)>, Error> {
     const LIST: &str = "SELECT r.user_id, u.user_id FROM remote_device_lists r JOIN users u ON u.id = r.user_id \
-         WHERE r.stale = 1 AND r.user_id > $1 ORDER BY r.user_id LIMIT $2";
+         WHERE r.stale = 1 AND r.user_id > $1 ORDER BY r.user_id LIMIT ($2 + 0)";
     query_all(db, LIST, values![after, limit])
         .await?
         .iter()

@@ -44,7 +44,7 @@ pub async fn find_device(
 /// All devices of `user`, oldest first, at most 1,000.
 pub async fn list_devices(db: &impl ConnectionTrait, user: Id) -> Result<Vec<Device>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM devices WHERE user_id = $1 ORDER BY created_ms, id LIMIT $2"
+        "SELECT {COLUMNS} FROM devices WHERE user_id = $1 ORDER BY created_ms, id LIMIT ($2 + 0)"
     );
     query_all(db, &sql, values![user, DEVICES_MAX]).await?.iter().map(device).collect()
 }

@@ -188,7 +188,7 @@ pub async fn list_ids_before(
     before: i64,
     limit: u64,
 ) -> Result<Vec<Id>, Error> {
-    const LIST: &str = "SELECT id FROM events WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3";
+    const LIST: &str = "SELECT id FROM events WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT ($3 + 0)";
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     let rows = query_all(db.read(), LIST, values![room, before, limit]).await?;
     rows.iter().map(|row| row.get(0)).collect()
@@ -202,7 +202,7 @@ pub async fn list_timeline_before(
     limit: u64,
 ) -> Result<Vec<StoredEvent>, Error> {
     let sql = format!(
-        "{EVENT} WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3"
+        "{EVENT} WHERE room = $1 AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT ($3 + 0)"
     );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![room, before, limit]).await?.iter().map(event).collect()
@@ -216,7 +216,7 @@ pub async fn list_timeline_after(
     limit: u64,
 ) -> Result<Vec<StoredEvent>, Error> {
     let sql = format!(
-        "{EVENT} WHERE room = $1 AND timeline_order > $2 ORDER BY timeline_order ASC LIMIT $3"
+        "{EVENT} WHERE room = $1 AND timeline_order > $2 ORDER BY timeline_order ASC LIMIT ($3 + 0)"
     );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![room, after, limit]).await?.iter().map(event).collect()
@@ -229,7 +229,7 @@ pub async fn list_log_after(
     limit: u64,
 ) -> Result<Vec<StoredEvent>, Error> {
     let sql = format!(
-        "{EVENT} WHERE position > $1 AND (flags & {LOCAL}) <> 0 ORDER BY position LIMIT $2"
+        "{EVENT} WHERE position > $1 AND (flags & {LOCAL}) <> 0 ORDER BY position LIMIT ($2 + 0)"
     );
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
     query_all(db.read(), &sql, values![position, limit]).await?.iter().map(event).collect()
@@ -266,7 +266,7 @@ pub async fn list_transactions(
     limit: usize,
 ) -> Result<Vec<(String, String, Id)>, Error> {
     const LIST: &str =
-        "SELECT endpoint, txn_id, event FROM sent_transactions WHERE device = $1 LIMIT $2";
+        "SELECT endpoint, txn_id, event FROM sent_transactions WHERE device = $1 LIMIT ($2 + 0)";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = query_all(db.read(), LIST, values![device, limit]).await?;
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).collect()
@@ -300,7 +300,7 @@ pub async fn list_related(
          JOIN relations r ON r.parent = p.event_id AND r.room = $1 WHERE related.depth < $3) \
          {EVENT} WHERE id IN (SELECT child FROM related WHERE $4 = '' OR rel_type = $4) \
          AND ($5 = '' OR event_type = $5) AND timeline_order >= $6 AND timeline_order < $7 AND redacted_by IS NULL \
-         ORDER BY timeline_order {direction} LIMIT $8"
+         ORDER BY timeline_order {direction} LIMIT ($8 + 0)"
     );
     let Related { room, parent_event_id, rel_type, event_type, depth, span, .. } = related;
     let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);

@@ -24,7 +24,7 @@ pub async fn list_gaps_before(
 ) -> Result<Vec<Gap>, Error> {
     // The page's own lower end: a gap below it waits for the next page.
     const LOWEST: &str = "SELECT MIN(timeline_order) FROM (SELECT timeline_order FROM events WHERE room = $1 \
-         AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT $3) AS page";
+         AND timeline_order < $2 ORDER BY timeline_order DESC LIMIT ($3 + 0)) AS page";
     const LIST: &str = "SELECT event_id, timeline_order FROM backward_extremities WHERE room = $1 \
          AND timeline_order <= $2 AND timeline_order >= $3 ORDER BY timeline_order DESC LIMIT 20";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -43,7 +43,7 @@ pub async fn list_due_jobs(
     now_ms: i64,
     limit: u32,
 ) -> Result<Vec<Job>, Error> {
-    const SQL: &str = "SELECT id, kind, payload, attempts FROM jobs WHERE done_at_ms IS NULL AND run_at_ms <= $1 ORDER BY run_at_ms, id LIMIT $2";
+    const SQL: &str = "SELECT id, kind, payload, attempts FROM jobs WHERE done_at_ms IS NULL AND run_at_ms <= $1 ORDER BY run_at_ms, id LIMIT ($2 + 0)";
     let rows = query_all(db, SQL, values![now_ms, i64::from(limit)]).await?;
     let job = |row: super::Row| {
         Ok(Job { id: row.get(0)?, kind: row.get(1)?, payload: row.get(2)?, attempts: row.get(3)? })

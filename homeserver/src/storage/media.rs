@@ -200,7 +200,7 @@ pub async fn list_remote_unused(
     own_server: Id,
     limit: u32,
 ) -> Result<Vec<(MediaKey, i64)>, Error> {
-    const LIST: &str = "SELECT server, media_id, size FROM media WHERE server <> $1 OR uploader IS NULL ORDER BY used_ms, media_id LIMIT $2";
+    const LIST: &str = "SELECT server, media_id, size FROM media WHERE server <> $1 OR uploader IS NULL ORDER BY used_ms, media_id LIMIT ($2 + 0)";
     let rows = query_all(db.read(), LIST, values![own_server, i64::from(limit)]).await?;
     let key = |row: Row| Ok((MediaKey { server: row.get(0)?, media_id: row.get(1)? }, row.get(2)?));
     rows.into_iter().map(key).collect()
@@ -251,7 +251,7 @@ pub async fn list_hashes(
     limit: u32,
 ) -> Result<Vec<ContentHash>, Error> {
     const LIST: &str = "SELECT hash FROM media WHERE hash > $1 UNION SELECT hash FROM thumbnails WHERE hash > $1 \
-         ORDER BY hash LIMIT $2";
+         ORDER BY hash LIMIT ($2 + 0)";
     let rows = query_all(db.read(), LIST, values![after.clone(), i64::from(limit)]).await?;
     rows.iter().map(|row| row.get(0)).collect()
 }

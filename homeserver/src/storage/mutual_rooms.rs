@@ -12,7 +12,8 @@ pub async fn list_mutual_rooms(
     after: &str,
     limit: u32,
 ) -> Result<Vec<String>, Error> {
-    let sql = format!("SELECT r.room_id {MUTUAL} AND r.room_id > $3 ORDER BY r.room_id LIMIT $4");
+    let sql =
+        format!("SELECT r.room_id {MUTUAL} AND r.room_id > $3 ORDER BY r.room_id LIMIT ($4 + 0)");
     let values = values![one, other, after, i64::from(limit)];
     query_all(db.read(), &sql, values).await?.iter().map(|row| row.get(0)).collect()
 }

@@ -32,7 +32,7 @@ pub async fn list_outbound_edus(
     limit: i64,
 ) -> Result<Vec<OutboundEdu>, Error> {
     const LIST: &str = "SELECT position, edu FROM outbound_edus WHERE destination = $1 AND position > $2 \
-         ORDER BY position LIMIT $3";
+         ORDER BY position LIMIT ($3 + 0)";
     query_all(db, LIST, values![destination, after, limit])
         .await?
         .iter()
@@ -58,6 +58,6 @@ pub async fn list_indebted_destinations(
     limit: i64,
 ) -> Result<Vec<String>, Error> {
     const LIST: &str = "SELECT DISTINCT destination FROM outbound_edus WHERE destination > $1 \
-         ORDER BY destination LIMIT $2";
+         ORDER BY destination LIMIT ($2 + 0)";
     query_all(db, LIST, values![after, limit]).await?.iter().map(|row| row.get(0)).collect()
 }

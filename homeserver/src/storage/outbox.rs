@@ -14,9 +14,9 @@ const PDUS: &str = "SELECT e.position, e.json FROM events e WHERE e.position > $
      AND (e.flags & $3) <> 0 AND EXISTS (SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id \
      WHERE m.room = e.room AND u.server = $4 \
      AND ((m.membership = 'join' AND m.since < e.position) OR m.event = e.id)) \
-     ORDER BY e.position LIMIT $5";
+     ORDER BY e.position LIMIT ($5 + 0)";
 const EDUS: &str = "SELECT position, edu FROM outbound_edus WHERE destination = $1 AND position > $2 AND position <= $3 \
-     ORDER BY position LIMIT $4";
+     ORDER BY position LIMIT ($4 + 0)";
 
 #[async_trait]
 impl Outbox for Database {

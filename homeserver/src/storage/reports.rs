@@ -58,7 +58,7 @@ pub async fn list_reports(
     limit: u32,
 ) -> Result<Vec<Listed>, Error> {
     const SQL: &str = "SELECT r.id, r.at_ms, r.reporter, r.room_id, r.event_id, r.user_id, r.reason, u.user_id \
-        FROM reports r JOIN users u ON u.id = r.reporter WHERE r.at_ms >= $1 ORDER BY r.at_ms DESC, r.id DESC LIMIT $2";
+        FROM reports r JOIN users u ON u.id = r.reporter WHERE r.at_ms >= $1 ORDER BY r.at_ms DESC, r.id DESC LIMIT ($2 + 0)";
     let rows = query_all(db, SQL, values![since_ms, i64::from(limit)]).await?;
     rows.iter().rev().map(listed).collect()
 }

@@ -57,7 +57,7 @@ pub async fn list_rooms_after(
     limit: u64,
 ) -> Result<Vec<StoredRoom>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = format!("{ROOM} WHERE id > $1 ORDER BY id LIMIT $2");
+    let sql = format!("{ROOM} WHERE id > $1 ORDER BY id LIMIT ($2 + 0)");
     query_all(db.read(), &sql, values![after, limit]).await?.iter().map(room).collect()
 }
 
@@ -226,7 +226,8 @@ pub async fn is_in_directory(db: &Database, room: Id) -> Result<bool, Error> {
 
 /// The rooms in the public directory, as text, at most `limit`.
 pub async fn list_directory(db: &Database, limit: u64) -> Result<Vec<Arc<str>>, Error> {
-    const LIST: &str = "SELECT room_id FROM rooms WHERE in_directory = 1 ORDER BY id LIMIT $1";
+    const LIST: &str =
+        "SELECT room_id FROM rooms WHERE in_directory = 1 ORDER BY id LIMIT ($1 + 0)";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     query_all(db.read(), LIST, values![limit])
         .await?

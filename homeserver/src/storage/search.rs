@@ -69,7 +69,7 @@ pub async fn list_unindexed(
 ) -> Result<Vec<StoredEvent>, Error> {
     let sql = format!(
         "{} WHERE position > $1 AND position <= $2 AND event_type IN \
-         ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction') ORDER BY position LIMIT $3",
+         ('m.room.message', 'm.room.name', 'm.room.topic', 'm.room.redaction') ORDER BY position LIMIT ($3 + 0)",
         super::events::EVENT
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -190,10 +190,10 @@ pub async fn list_matches(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let (tail, number) = match order {
         Order::RecentBefore(position) => {
-            (format!("AND {place} < $2 ORDER BY {place} DESC LIMIT $3"), position)
+            (format!("AND {place} < $2 ORDER BY {place} DESC LIMIT ($3 + 0)"), position)
         }
         Order::RankSkip(skip) => {
-            (format!("ORDER BY rank DESC, {place} DESC LIMIT $3 OFFSET $2"), skip)
+            (format!("ORDER BY rank DESC, {place} DESC LIMIT ($3 + 0) OFFSET $2"), skip)
         }
     };
     let sql = format!(

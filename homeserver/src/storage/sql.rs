@@ -1,4 +1,7 @@
 //! SQL written once for both databases: `$1` placeholders, values and typed columns.
+//!
+//! A limit that is bound is written `LIMIT ($1 + 0)`. SQLite looks at a bare `LIMIT $1` when it plans, and for that prepares the statement
+//! anew at every execution: half of what its statements cost.
 
 use sea_orm::{ConnectionTrait, QueryResult, Statement, TryGetable, Value};
 

@@ -46,7 +46,7 @@ pub async fn list_staged(
     limit: u64,
 ) -> Result<Vec<Staged>, Error> {
     const LIST: &str = "SELECT id, origin, room, json, attempts, retry_at_ms FROM staged_events \
-         WHERE room = $1 AND retry_at_ms <= $2 ORDER BY id LIMIT $3";
+         WHERE room = $1 AND retry_at_ms <= $2 ORDER BY id LIMIT ($3 + 0)";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = query_all(db.read(), LIST, values![room, now_ms, limit]).await?;
     rows.iter()

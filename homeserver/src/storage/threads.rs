@@ -163,7 +163,7 @@ pub async fn list_roots_before(
          AND EXISTS (SELECT 1 FROM events e JOIN relations r ON r.child = e.id WHERE e.thread = t.id \
          AND e.redacted_by IS NULL AND r.rel_type = 'm.thread' AND ($3 = 0 OR e.sender = $3 \
          OR EXISTS (SELECT 1 FROM events o WHERE o.event_id = t.root AND o.room = t.room AND o.sender = $3))) \
-         ORDER BY t.last_order DESC LIMIT $4";
+         ORDER BY t.last_order DESC LIMIT ($4 + 0)";
     let row = values![room, before, participant.unwrap_or_default(), limit];
     query_all(db.read(), LIST, row)
         .await?
@@ -190,7 +190,7 @@ pub async fn list_highlights_before(
 ) -> Result<Vec<Notified>, Error> {
     const LIST: &str = "SELECT e.id, e.room, e.position FROM push_actions a JOIN events e ON e.id = a.event \
          JOIN memberships m ON m.room = a.room AND m.user_id = $1 AND m.membership = 'join' \
-         WHERE a.user_id = $1 AND a.highlight = 1 AND e.position < $2 ORDER BY e.position DESC LIMIT $3";
+         WHERE a.user_id = $1 AND a.highlight = 1 AND e.position < $2 ORDER BY e.position DESC LIMIT ($3 + 0)";
     notified(query_all(db.read(), LIST, values![user, before, limit]).await?, true)
 }
 
@@ -207,7 +207,7 @@ pub async fn list_notified_before(
          WHERE e.room = $2 AND COALESCE(e.thread, 0) = $3 AND e.timeline_order > $4 AND e.timeline_order <= $5 \
          AND e.position < $6 AND e.redacted_by IS NULL AND e.sender <> $1 \
          AND COALESCE(a.notify, CASE WHEN (e.flags & 64) <> 0 THEN 1 ELSE 0 END) = 1 \
-         ORDER BY e.timeline_order DESC LIMIT $7";
+         ORDER BY e.timeline_order DESC LIMIT ($7 + 0)";
     let row = values![user, room, thread.unwrap_or_default(), after, upto, before, limit];
     query_all(db.read(), LIST, row)
         .await?

@@ -30,7 +30,7 @@ pub async fn list_to_device(
     limit: i64,
 ) -> Result<Vec<ToDeviceMessage>, Error> {
     const LIST: &str = "SELECT position, json FROM to_device_messages WHERE device = $1 AND position > $2 \
-         AND position <= $3 ORDER BY position LIMIT $4";
+         AND position <= $3 ORDER BY position LIMIT ($4 + 0)";
     query_all(db, LIST, values![device, since, upto, limit])
         .await?
         .iter()

@@ -187,7 +187,7 @@ pub async fn list_registration_tokens(
     limit: u32,
 ) -> Result<Vec<RegistrationToken>, Error> {
     let sql = format!(
-        "SELECT {REGISTRATION_COLUMNS} FROM registration_tokens ORDER BY created_ms DESC, token LIMIT $1"
+        "SELECT {REGISTRATION_COLUMNS} FROM registration_tokens ORDER BY created_ms DESC, token LIMIT ($1 + 0)"
     );
     let rows = query_all(db, &sql, values![i64::from(limit)]).await?;
     let token = |row: super::Row| {

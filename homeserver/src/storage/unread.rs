@@ -37,7 +37,7 @@ pub async fn list_all_receipts_for(
 ) -> Result<Vec<ToldReceipt>, Error> {
     const LIST: &str = "SELECT r.room, r.user_id, u.user_id, r.kind, r.thread, r.event_id, r.at_ms FROM memberships m \
          CROSS JOIN receipts r JOIN users u ON u.id = r.user_id WHERE m.user_id = $1 AND m.membership = 'join' \
-         AND r.room = m.room AND r.position <= $2 AND (r.kind = 'm.read' OR r.user_id = $1) LIMIT $3";
+         AND r.room = m.room AND r.position <= $2 AND (r.kind = 'm.read' OR r.user_id = $1) LIMIT ($3 + 0)";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     told(query_all(db.read(), LIST, values![user, upto, limit]).await?)
 }
