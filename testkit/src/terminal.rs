@@ -1,12 +1,12 @@
 //! The terminal that a program is in: what stands on it, and what it says when it is asked.
 
-/// Where the cursor is, asks this.
-const ASK: &[u8] = b"\x1b[6n";
+/// What a program asks: where the cursor is, what the terminal is, whether it is well.
+const QUESTIONS: [&[u8]; 3] = [b"\x1b[6n", b"\x1b[c", b"\x1b[5n"];
 
 /// How a terminal is. By itself it draws every character alone, as wide as Unicode has it, and says nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manners {
-    /// It says where its cursor is.
+    /// It says where its cursor is, and what it is.
     pub answers: bool,
     /// What it draws in another way: a sign, and what takes as many columns as that does here.
     pub draws: &'static [(&'static str, &'static str)],
@@ -35,20 +35,20 @@ impl Terminal {
         while let Some(here) = rest.get(at..).filter(|here| !here.is_empty()) {
             let drawn =
                 self.manners.draws.iter().find(|(sign, _)| here.starts_with(sign.as_bytes()));
-            let (used, drawn) = match drawn {
-                Some((sign, drawn)) => (sign.len(), drawn.as_bytes()),
-                None if self.manners.answers && here.starts_with(ASK) => (ASK.len(), &[][..]),
-                None if self.may_begin(here) => break,
-                None => {
+            let question = self.question(here);
+            let (used, drawn) = match (drawn, question) {
+                (Some((sign, drawn)), _) => (sign.len(), drawn.as_bytes()),
+                (None, Some(question)) => (question.len(), &[][..]),
+                (None, None) if self.may_begin(here) => break,
+                (None, None) => {
                     at += 1;
                     continue;
                 }
             };
             self.parser.process(rest.get(..at).unwrap_or_default());
             self.parser.process(drawn);
-            if here.starts_with(ASK) {
-                let (row, column) = self.parser.screen().cursor_position();
-                answers.extend(format!("\x1b[{};{}R", row + 1, column + 1).into_bytes());
+            if let Some(question) = question {
+                answers.extend(self.answer(question).into_bytes());
             }
             (rest, at) = (here.get(used..).unwrap_or_default(), 0);
         }
@@ -57,10 +57,27 @@ impl Terminal {
         answers
     }
 
+    /// The question that is asked here, of a terminal that answers.
+    fn question(&self, here: &[u8]) -> Option<&'static [u8]> {
+        let asked = QUESTIONS.into_iter().find(|question| here.starts_with(question));
+        asked.filter(|_| self.manners.answers)
+    }
+
+    fn answer(&self, question: &[u8]) -> String {
+        match question {
+            b"\x1b[c" => "\x1b[?62c".to_owned(),
+            b"\x1b[5n" => "\x1b[0n".to_owned(),
+            _ => {
+                let (row, column) = self.parser.screen().cursor_position();
+                format!("\x1b[{};{}R", row + 1, column + 1)
+            }
+        }
+    }
+
     fn may_begin(&self, here: &[u8]) -> bool {
         let more = |whole: &[u8]| whole.len() > here.len() && whole.starts_with(here);
         self.manners.draws.iter().any(|(sign, _)| more(sign.as_bytes()))
-            || (self.manners.answers && more(ASK))
+            || (self.manners.answers && QUESTIONS.into_iter().any(more))
     }
 }
 

@@ -123,7 +123,7 @@ async fn starts(account: &Account, program: &Program, command: &Tui) -> Result<V
         let window = Window::open_offline(account, program, Size::STANDARD)?;
         window.wait_painted().await?;
         offline.push(began.elapsed());
-        window.quit().await?;
+        window.quit_offline().await?;
     }
     lines.extend(quantiles("first paint offline", &mut offline)?);
     Ok(lines)

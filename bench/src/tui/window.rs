@@ -118,6 +118,14 @@ impl Window {
         self.screen.wait_exit().await?;
         Ok(())
     }
+
+    /// Ends it where it reached no server: one of them takes no key before it has.
+    pub(super) async fn quit_offline(self) -> Result<()> {
+        match self.kind {
+            Kind::Tern => self.quit().await,
+            Kind::Iamb => Ok(()),
+        }
+    }
 }
 
 impl Deref for Window {

@@ -11,8 +11,9 @@ use crate::people::PASSWORD;
 /// What the peer was told by EDUs of this type, oldest first.
 fn told(peer: &Peer, edu_type: &str) -> Vec<Value> {
     let sent = peer.asked("/_matrix/federation/v1/send/").into_iter();
-    let edus = sent.filter_map(|asked| asked.body["edus"].as_array().cloned()).flatten();
-    edus.filter(|edu| edu["edu_type"] == edu_type).map(|edu| edu["content"].clone()).collect()
+    let edus = sent.filter_map(|asked| asked.body.get("edus")?.as_array().cloned()).flatten();
+    let of_type = |edu: &Value| edu.get("edu_type").is_some_and(|found| found == edu_type);
+    edus.filter(of_type).filter_map(|edu| edu.get("content").cloned()).collect()
 }
 
 #[tokio::test]

@@ -133,7 +133,7 @@ impl Person {
             Report::LoggedIn { user, .. } => self.user = Some(user.clone()),
             Report::Connection(connection) => self.connection = Some(*connection),
             Report::Chats(chats) => {
-                self.chats = chats.iter().map(|chat| Chat::clone(chat)).collect()
+                self.chats = chats.iter().map(|chat| Chat::clone(chat)).collect();
             }
             Report::Encryption(encryption) => self.encryption = Some(encryption.clone()),
             Report::Timeline { chat, messages } => {
