@@ -88,6 +88,10 @@ pub async fn receive_device_list_update(
 ) -> Result<bool, Error> {
     let user = owned_by(app, origin, &update.user_id).await?;
     let copy = device_lists::find_remote_list(app.db.read(), user).await?;
+    // The first that is heard of somebody who came into a room, which clients learned from the join: nobody has an older list.
+    if copy.is_none() && update.prev_id.is_empty() {
+        return Ok(false);
+    }
     let stream_id = remote::stream_id(update.stream_id);
     if copy.is_some_and(|copy| !copy.stale && stream_id <= copy.stream_id) {
         return Ok(false);
@@ -102,10 +106,6 @@ pub async fn receive_device_list_update(
         copy.stale || bad || newest.is_some_and(|newest| newest > copy.stream_id)
     };
     let stale = copy.is_some_and(missed);
-    // The first that is heard of somebody who came into a room, which clients learned from the join: nobody has an older list.
-    if copy.is_none() && update.prev_id.is_empty() {
-        return Ok(false);
-    }
     let (device_id, name) = (update.device_id.to_string(), update.device_display_name);
     let deleted = update.deleted == Some(true);
     let write = app.db.write(move |txn| {
