@@ -10,6 +10,7 @@ mod common;
 
 use common::{
     TestServer, User, assert_refused,
+    backup::{back_up, restored},
     rooms::{act, encoded, join, room, send},
 };
 use serde_json::{Value, json};
@@ -209,4 +210,41 @@ async fn names_and_topics_are_found_by_their_keys() {
     }
     let all = search(&server, &alice, json!({ "search_term": "tea" }), "").await;
     assert_eq!(all["count"], 3, "{all}");
+}
+
+#[tokio::test]
+async fn an_index_of_a_lost_future_or_one_that_is_damaged_is_made_anew() {
+    let server = TestServer::start().await;
+    let alice = server.register("alice").await;
+    let room_id = room(&server, &alice, &[]).await;
+    send(&server, &alice, &room_id, "words that stay").await;
+    if !back_up(&server).await {
+        return;
+    }
+    send(&server, &alice, &room_id, "words of a lost future").await;
+    let found = bodies_of(&server, &alice, "words").await;
+    assert_eq!(found, ["words of a lost future", "words that stay"]);
+
+    let server = restored(server).await;
+    assert_eq!(bodies_of(&server, &alice, "words").await, ["words that stay"]);
+    // It takes the place of what was lost.
+    send(&server, &alice, &room_id, "other words").await;
+    assert_eq!(bodies_of(&server, &alice, "words").await, ["other words", "words that stay"]);
+    assert!(bodies_of(&server, &alice, "future").await.is_empty());
+
+    let mut server = server;
+    for damage in [Some("no database at all".repeat(1_000)), None] {
+        server.app.db.close().await;
+        let index = server.folder().join("tern.db.search");
+        for left in ["-wal", "-shm"] {
+            std::fs::remove_file(server.folder().join(format!("tern.db.search{left}"))).ok();
+        }
+        match damage {
+            Some(damage) => std::fs::write(index, damage).unwrap(),
+            None => std::fs::remove_file(index).unwrap(),
+        }
+        server = server.restarted().await;
+        let found = bodies_of(&server, &alice, "words").await;
+        assert_eq!(found, ["other words", "words that stay"]);
+    }
 }

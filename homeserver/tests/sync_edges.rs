@@ -10,9 +10,9 @@ mod common;
 
 use common::{
     TestServer, User,
+    backup::{back_up, restored},
     rooms::{act, encoded, join, room, send, sync},
 };
-use sea_orm::{ConnectionTrait as _, Database};
 use serde_json::{Value, json};
 
 async fn sync_since(server: &TestServer, user: &User, before: &Value) -> Value {
@@ -106,31 +106,6 @@ async fn a_room_that_was_forgotten_elsewhere_is_told_as_left() {
     let (_, third) = ask(&second["pos"]).await;
     assert!(third["rooms"].is_null(), "once: {third}");
     assert_eq!(third["lists"]["all"]["count"], 0, "{third}");
-}
-
-/// Copies the database of a running server; `false` where it is no file.
-async fn back_up(server: &TestServer) -> bool {
-    if !server.app.config.database.url.starts_with("sqlite") {
-        return false;
-    }
-    let folder = server.folder();
-    let own = format!("sqlite:{}", folder.join("tern.db").display());
-    let own = Database::connect(own).await.unwrap();
-    let copy = folder.join("copy.db");
-    own.execute_unprepared(&format!("VACUUM INTO '{}'", copy.display())).await.unwrap();
-    own.close().await.unwrap();
-    true
-}
-
-/// Stops the server, puts the copy in the database's place, and starts it again.
-async fn restored(server: TestServer) -> TestServer {
-    server.app.db.close().await;
-    let file = server.folder().join("tern.db");
-    for left in ["tern.db-wal", "tern.db-shm"] {
-        std::fs::remove_file(server.folder().join(left)).ok();
-    }
-    std::fs::copy(server.folder().join("copy.db"), file).unwrap();
-    server.restarted().await
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ mod migration;
 mod names;
 mod open;
 mod outbox;
+mod search_file;
 mod sql;
 mod writer;
 
@@ -95,7 +96,13 @@ pub enum Error {
 
 impl From<sea_orm::DbErr> for Error {
     fn from(error: sea_orm::DbErr) -> Self {
-        let text = error.to_string();
+        Self::from_text(error.to_string())
+    }
+}
+
+impl Error {
+    /// By what the database says.
+    fn from_text(text: String) -> Self {
         if says_full(&text) { Self::DiskFull } else { Self::Database(text) }
     }
 }

@@ -23,7 +23,9 @@ use super::{
     boots::Boots,
     checkpoint::Checkpoints,
     ids::Ids,
-    migration, query_one, says_full, values,
+    migration, query_one, says_full,
+    search_file::SearchFile,
+    values,
     writer::{self, BoxFuture, Writer},
 };
 
@@ -32,8 +34,8 @@ const READERS: u32 = 8;
 /// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below.
 const WRITER_CACHE: &str = "-8000";
 const READER_CACHE: &str = "-2000";
-/// After how many pages a commit brings the log back into the database itself: 32 MiB, of which [`Checkpoints`] has left little.
-const CHECKPOINT_PAGES: &str = "8000";
+/// After how many pages a commit brings the log back into the database itself, should [`Checkpoints`] not: 256 MiB.
+const CHECKPOINT_PAGES: &str = "64000";
 /// A statement that waits longer than this for a lock or a connection fails.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -46,6 +48,8 @@ struct Inner {
     writer: Writer,
     ids: Arc<Ids>,
     names: Names,
+    /// Empty on PostgreSQL, whose words are in the database.
+    search_file: Option<SearchFile>,
     epoch: String,
     /// Empty in a process that tells clients nothing.
     boots: OnceLock<Boots>,
@@ -67,10 +71,13 @@ impl Database {
     /// [`Error::Unusable`] when the URL is neither, the schema is newer than this program, or the database was made
     /// for another `server_name`.
     pub async fn open(url: &str, data_dir: &Path, server_name: &str) -> Result<Self, Error> {
-        let (reader, writer) = match url.strip_prefix("sqlite:") {
-            Some(file) => open_sqlite(&data_dir.join(file.trim_start_matches("//"))).await?,
+        let file =
+            url.strip_prefix("sqlite:").map(|file| data_dir.join(file.trim_start_matches("//")));
+        let (reader, writer, checkpoints) = match &file {
+            Some(file) => open_sqlite(file).await?,
             None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
-                open_postgres(url).await?
+                let (reader, writer) = open_postgres(url).await?;
+                (reader, writer, Checkpoints::none())
             }
             None => {
                 return Err(Error::Unusable(format!(
@@ -82,12 +89,13 @@ impl Database {
         let epoch = migration::claim(&writer, server_name).await?;
         let ids = Arc::new(Ids::starting_at(counter(&writer, "id").await?));
         let position = counter(&writer, "position").await?;
-        let writer = writer::start(writer, Checkpoints::of(&reader), ids.clone(), position);
+        let writer = writer::start(writer, checkpoints, ids.clone(), position);
         Ok(Self(Arc::new(Inner {
             reader,
             writer,
             ids,
             names: Names::default(),
+            search_file: file.as_deref().map(SearchFile::beside),
             epoch,
             boots: OnceLock::new(),
         })))
@@ -96,6 +104,11 @@ impl Database {
     /// The connections that read. A read never sees half a commit.
     pub fn read(&self) -> &DatabaseConnection {
         &self.0.reader
+    }
+
+    /// Where the words of events are, if not in the database.
+    pub(super) fn search_file(&self) -> Option<&SearchFile> {
+        self.0.search_file.as_ref()
     }
 
     /// Which database this is; part of every token.
@@ -171,6 +184,9 @@ impl Database {
     /// Lets the writer finish what it has and closes the connections.
     pub async fn close(&self) {
         self.0.writer.stop().await;
+        if let Some(file) = &self.0.search_file {
+            file.close().await;
+        }
         if let Err(error) = self.0.reader.close_by_ref().await {
             tracing::warn!(%error, "closing the database");
         }
@@ -183,8 +199,33 @@ async fn counter(db: &DatabaseConnection, name: &str) -> Result<i64, Error> {
 }
 
 /// One connection that writes and N that read: SQLite allows no more, and a pool of writers only meets locks.
-async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnection), Error> {
-    let options = SqliteConnectOptions::new()
+async fn open_sqlite(
+    file: &Path,
+) -> Result<(DatabaseConnection, DatabaseConnection, Checkpoints), Error> {
+    let unusable = |problem: &str| {
+        let problem = if says_full(problem) { "the disk is full" } else { problem };
+        Error::Unusable(format!("cannot open {}: {problem}", file.display()))
+    };
+    let database_error = |error: sea_orm::sqlx::Error| unusable(&error.to_string());
+    let options = sqlite_options(file).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    // Setting `auto_vacuum` writes to the file: a reader that is opened later must not.
+    let writer = sqlite_pool(1).idle_timeout(None).max_lifetime(None);
+    let writing = options.clone().pragma("cache_size", WRITER_CACHE);
+    let writer = writer
+        .connect_with(writing.auto_vacuum(SqliteAutoVacuum::Incremental))
+        .await
+        .map_err(database_error)?;
+    let reading = options.pragma("cache_size", READER_CACHE).pragma("query_only", "true");
+    let reader = sqlite_pool(READERS).connect_with(reading).await.map_err(database_error)?;
+    let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reader);
+    let checkpoints =
+        Checkpoints::of(file, &reader).map_err(|error| unusable(&error.to_string()))?;
+    Ok((reader, SqlxSqliteConnector::from_sqlx_sqlite_pool(writer), checkpoints))
+}
+
+/// A file that is created where it is not there.
+pub(super) fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
@@ -192,41 +233,21 @@ async fn open_sqlite(file: &Path) -> Result<(DatabaseConnection, DatabaseConnect
         .foreign_keys(true)
         .busy_timeout(WAIT_MAX)
         .pragma("temp_store", "MEMORY")
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-        .pragma("journal_size_limit", "67108864");
-    let database_error = |error: sea_orm::sqlx::Error| {
-        let text = error.to_string();
-        let problem = if says_full(&text) { "the disk is full" } else { &text };
-        Error::Unusable(format!("cannot open {}: {problem}", file.display()))
-    };
-    // Setting `auto_vacuum` writes to the file: a reader that is opened later must not.
-    let writer = SqlitePoolOptions::new()
-        .max_connections(1)
+        .pragma("journal_size_limit", "67108864")
+}
+
+/// At most so many connections. A file does not go away as a server does: asking before each use whether it is there would double the cost
+/// of a read.
+pub(super) fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
         .acquire_timeout(WAIT_MAX)
-        .idle_timeout(None)
-        .max_lifetime(None)
         .test_before_acquire(false)
         .before_acquire(|connection, _| {
             // SQLite ends a transaction by itself when the disk is full; the driver believes it is open, and the next would be a
             // part of it that no commit ever ends.
             Box::pin(async { Ok(!connection.is_in_transaction()) })
-        });
-    let writing = options.clone().pragma("cache_size", WRITER_CACHE);
-    let writer = writer
-        .connect_with(writing.auto_vacuum(SqliteAutoVacuum::Incremental))
-        .await
-        .map_err(database_error)?;
-    // A file does not go away as a server does: asking before each use whether it is there would double the cost of a read.
-    let reader = SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(WAIT_MAX)
-        .test_before_acquire(false);
-    let reading = options.pragma("cache_size", READER_CACHE).pragma("query_only", "true");
-    let reader = reader.connect_with(reading).await.map_err(database_error)?;
-    Ok((
-        SqlxSqliteConnector::from_sqlx_sqlite_pool(reader),
-        SqlxSqliteConnector::from_sqlx_sqlite_pool(writer),
-    ))
+        })
 }
 
 async fn open_postgres(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), Error> {

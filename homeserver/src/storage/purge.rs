@@ -2,8 +2,8 @@
 //! referring to it.
 
 use super::{
-    Database, Error, Id, execute, open::is_sqlite, query_one, retention::delete_in_pieces,
-    retention::give_back, rooms::find_room, values,
+    Database, Error, execute, query_one, retention::delete_in_pieces, retention::give_back,
+    rooms::find_room, search::forget_room, values,
 };
 
 /// What became of a room that was to be purged.
@@ -44,7 +44,7 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
     if users > 0 {
         return Ok(Purged::InUse { users });
     }
-    forget_words(db, room.id).await?;
+    forget_room(db, room.id).await?;
     for table in OF_ROOMS {
         delete_in_pieces(db, table, "room = $1", values![room.id]).await?;
     }
@@ -58,30 +58,4 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
     .await?;
     give_back(db).await?;
     Ok(Purged::Gone { events })
-}
-
-/// Takes the room's words out of the search index.
-async fn forget_words(db: &Database, room: Id) -> Result<(), Error> {
-    if !is_sqlite(db.read()) {
-        delete_in_pieces(db, "search_index", "room = $1", values![room]).await?;
-        return Ok(());
-    }
-    // The index keeps no columns, and its rows are found by their events.
-    const PIECE: &str = "SELECT MAX(position) FROM (SELECT position FROM events WHERE room = $1 AND position > $2 \
-         ORDER BY position LIMIT 1000) piece";
-    const DELETE: &str = "DELETE FROM search_index WHERE rowid IN \
-         (SELECT position FROM events WHERE room = $1 AND position > $2 AND position <= $3)";
-    let mut after: i64 = 0;
-    loop {
-        let row = query_one(db.read(), PIECE, values![room, after]).await?;
-        let upto: Option<i64> = row.ok_or(Error::Damaged { what: "events" })?.get(0)?;
-        let Some(upto) = upto else { return Ok(()) };
-        db.write::<_, Error, _>(move |txn| {
-            Box::pin(async move {
-                execute(txn.db(), DELETE, values![room, after, upto]).await.map(drop)
-            })
-        })
-        .await?;
-        after = upto;
-    }
 }

@@ -1,8 +1,13 @@
 //! The index of words: which events hold them. Both databases' ways of full text stand here and nowhere else.
 
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+
 use super::{
-    Database, Error, Id, Position, Row, Txn, events::StoredEvent, execute,
-    insert::insert_or_replace, open::is_sqlite, query_all, query_one, values,
+    Database, Error, Id, Position, events::StoredEvent, execute, insert::insert_or_replace,
+    query_all, query_one, retention::delete_in_pieces, search_file::note_progress, sql::query_ids,
+    values,
 };
 
 /// The words of one event.
@@ -54,9 +59,20 @@ pub struct Match {
 /// Most matches that are counted.
 pub const COUNT_MAX: i64 = 1_000;
 
+/// The connections that search.
+async fn index(db: &Database) -> Result<&DatabaseConnection, Error> {
+    match db.search_file() {
+        Some(file) => file.connection().await,
+        None => Ok(db.read()),
+    }
+}
+
 /// Up to which position events are in the index.
 pub async fn find_progress(db: &Database) -> Result<Position, Error> {
     const FIND: &str = "SELECT position FROM search_progress";
+    if let Some(file) = db.search_file() {
+        return file.progress(db).await;
+    }
     let row = query_one(db.read(), FIND, values![]).await?;
     row.ok_or(Error::Damaged { what: "search progress" })?.get(0)
 }
@@ -87,39 +103,64 @@ pub async fn update_index(
     removed: Vec<Position>,
     upto: Position,
 ) -> Result<(), Error> {
-    let sqlite = is_sqlite(db.read());
+    if let Some(file) = db.search_file() {
+        let txn = file.begin().await?;
+        let row = |Words { position, room, body, name, topic }| {
+            values![position, room_word(room), body, name, topic]
+        };
+        let columns = "search_index (rowid, room, body, name, topic)";
+        insert_or_replace(&txn, columns, added.into_iter().map(row).collect()).await?;
+        remove(&txn, "rowid", removed).await?;
+        note_progress(&txn, db, upto).await?;
+        return Ok(txn.commit().await?);
+    }
     db.write(move |txn| {
         Box::pin(async move {
-            insert_words(txn, sqlite, added).await?;
-            let column = if sqlite { "rowid" } else { "position" };
-            for position in removed {
-                let sql = format!("DELETE FROM search_index WHERE {column} = $1");
-                execute(txn.db(), &sql, values![position]).await?;
+            for Words { position, room, body, name, topic } in added {
+                const INSERT: &str = "INSERT INTO search_index (position, room, words) VALUES ($1, $2, \
+                     setweight(to_tsvector('simple', $3), 'A') || setweight(to_tsvector('simple', $4), 'B') || \
+                     setweight(to_tsvector('simple', $5), 'C')) ON CONFLICT (position) DO NOTHING";
+                let row = values![position, room, body, name, topic];
+                execute(txn.db(), INSERT, row).await?;
             }
+            remove(txn.db(), "position", removed).await?;
             const NOTE: &str = "UPDATE search_progress SET position = $1 WHERE position < $1";
-            execute(txn.db(), NOTE, values![upto]).await.map(|_| ())
+            execute(txn.db(), NOTE, values![upto]).await.map(drop)
         })
     })
     .await
 }
 
-async fn insert_words(txn: &Txn, sqlite: bool, added: Vec<Words>) -> Result<(), Error> {
-    if sqlite {
-        let row = |Words { position, room, body, name, topic }| {
-            values![position, room_word(room), body, name, topic]
-        };
-        let rows = added.into_iter().map(row).collect();
-        let columns = "search_index (rowid, room, body, name, topic)";
-        return insert_or_replace(txn.db(), columns, rows).await;
-    }
-    for Words { position, room, body, name, topic } in added {
-        const INSERT: &str = "INSERT INTO search_index (position, room, words) VALUES ($1, $2, \
-             setweight(to_tsvector('simple', $3), 'A') || setweight(to_tsvector('simple', $4), 'B') || \
-             setweight(to_tsvector('simple', $5), 'C')) ON CONFLICT (position) DO NOTHING";
-        let row = values![position, room, body, name, topic];
-        execute(txn.db(), INSERT, row).await?;
+async fn remove(
+    db: &impl ConnectionTrait,
+    column: &str,
+    positions: Vec<Position>,
+) -> Result<(), Error> {
+    let sql = format!("DELETE FROM search_index WHERE {column} = $1");
+    for position in positions {
+        execute(db, &sql, values![position]).await?;
     }
     Ok(())
+}
+
+/// Takes a room's words out of the index, whose events are still there.
+pub(super) async fn forget_room(db: &Database, room: Id) -> Result<(), Error> {
+    const PIECE: &str = "SELECT position FROM events WHERE room = $1 AND position > $2 ORDER BY position LIMIT 1000";
+    let Some(file) = db.search_file() else {
+        delete_in_pieces(db, "search_index", "room = $1", values![room]).await?;
+        return Ok(());
+    };
+    // The index keeps no columns, and its rows are found by their events.
+    let mut after: Position = 0;
+    loop {
+        let rows = query_all(db.read(), PIECE, values![room, after]).await?;
+        let piece: Vec<Position> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
+        let Some(last) = piece.last() else { return Ok(()) };
+        after = *last;
+        let txn = file.begin().await?;
+        remove(&txn, "rowid", piece).await?;
+        txn.commit().await?;
+    }
 }
 
 fn room_word(room: Id) -> String {
@@ -180,7 +221,7 @@ pub async fn list_matches(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let sqlite = is_sqlite(db.read());
+    let sqlite = db.search_file().is_some();
     let (tables, condition) = wanted.matching(sqlite);
     let (place, rank) = if sqlite {
         ("s.rowid", "-s.rank")
@@ -196,20 +237,32 @@ pub async fn list_matches(
             (format!("ORDER BY rank DESC, {place} DESC LIMIT ($3 + 0) OFFSET $2"), skip)
         }
     };
-    let sql = format!(
-        "SELECT m.place, e.id, e.room, m.rank FROM (SELECT {place} AS place, {rank} AS rank FROM {tables} \
-         WHERE {condition} {tail}) m JOIN events e ON e.position = m.place ORDER BY {}",
-        match order {
-            Order::RecentBefore(_) => "m.place DESC",
-            Order::RankSkip(_) => "m.rank DESC, m.place DESC",
-        }
-    );
+    let sql =
+        format!("SELECT {place} AS place, {rank} AS rank FROM {tables} WHERE {condition} {tail}");
     let values = values![wanted.expression(sqlite), number, limit];
-    query_all(db.read(), &sql, values).await?.iter().map(found).collect()
+    let rows = query_all(index(db).await?, &sql, values).await?;
+    let places: Vec<(Position, f64)> =
+        rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, Error>>()?;
+    let events = events_at(db, &places).await?;
+    let found = |(position, rank): (Position, f64)| {
+        let (event, room) = *events.get(&position)?;
+        Some(Match { position, event, room, rank })
+    };
+    Ok(places.into_iter().filter_map(found).collect())
 }
 
-fn found(row: &Row) -> Result<Match, Error> {
-    Ok(Match { position: row.get(0)?, event: row.get(1)?, room: row.get(2)?, rank: row.get(3)? })
+/// The events at these positions, each with its room.
+async fn events_at(
+    db: &Database,
+    places: &[(Position, f64)],
+) -> Result<HashMap<Position, (Id, Id)>, Error> {
+    let positions: Vec<Position> = places.iter().map(|(position, _)| *position).collect();
+    let sql = |marks: &[String]| {
+        let marks = marks.join(", ");
+        format!("SELECT position, id, room FROM events WHERE position IN ({marks})")
+    };
+    let read = |row: &super::Row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+    Ok(query_ids(db.read(), &positions, sql, read).await?.into_iter().collect())
 }
 
 /// How many events match, at most [`COUNT_MAX`].
@@ -217,11 +270,11 @@ pub async fn count_matches(db: &Database, wanted: &Wanted) -> Result<i64, Error>
     if wanted.is_empty() {
         return Ok(0);
     }
-    let sqlite = is_sqlite(db.read());
+    let sqlite = db.search_file().is_some();
     let (tables, condition) = wanted.matching(sqlite);
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 FROM {tables} WHERE {condition} LIMIT {COUNT_MAX}) m"
     );
-    let row = query_one(db.read(), &sql, values![wanted.expression(sqlite)]).await?;
+    let row = query_one(index(db).await?, &sql, values![wanted.expression(sqlite)]).await?;
     row.map_or(Ok(0), |row| row.get(0))
 }

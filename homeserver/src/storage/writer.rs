@@ -348,6 +348,7 @@ impl Loop {
     /// Takes SQLite's write lock at once: a transaction that reads first and writes later is refused when anybody else has
     /// written in between, a tool of the operator's for instance.
     async fn begin(&self) -> Result<DatabaseTransaction, Error> {
+        self.checkpoints.before_write(&self.db).await;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

@@ -12,6 +12,7 @@
 )]
 #![allow(dead_code, reason = "every test file uses its own part of this")]
 
+pub mod backup;
 pub mod mail;
 pub mod rooms;
 pub mod socket;

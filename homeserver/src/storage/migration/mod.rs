@@ -24,6 +24,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0010_reception", include_str!("m0010_reception.sql")),
     ("m0011_threads", include_str!("m0011_threads.sql")),
     ("m0012_search", include_str!("m0012_search.sql")),
+    ("m0013_search_file", include_str!("m0013_search_file.sql")),
 ];
 
 struct Step {
