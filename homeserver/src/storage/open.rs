@@ -31,8 +31,9 @@ use super::{
 
 /// Connections that read at the same time.
 const READERS: u32 = 8;
-/// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below.
-const WRITER_CACHE: &str = "-8000";
+/// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below. The writer's holds most
+/// of the index of a million events' ids: each new event goes to another page of it.
+const WRITER_CACHE: &str = "-48000";
 const READER_CACHE: &str = "-2000";
 /// After how many pages a commit brings the log back into the database itself, should [`Checkpoints`] not: 256 MiB.
 const CHECKPOINT_PAGES: &str = "64000";
