@@ -177,9 +177,10 @@ fn is_straight(tern: &Tern, at: usize) {
 
 async fn same_when_painted_anew(pair: &mut Pair) -> Result<()> {
     const CLEAR: &[u8] = b"\x1b[2J";
-    // The list goes on meanwhile.
+    // The list goes on meanwhile. What a shorter line leaves behind it is blanks, which after a clearing are not even that.
     let chat = |tern: &Tern| -> Vec<String> {
-        (0..Size::STANDARD.rows - 1).map(|row| tern.part(row, RULE, LAST)).collect()
+        let row = |row| tern.part(row, RULE, LAST).trim_end().to_owned();
+        (0..Size::STANDARD.rows - 1).map(row).collect()
     };
     let before = chat(&pair.alice);
     let clears = |tern: &Tern| {
