@@ -75,6 +75,11 @@ impl Checkpoints {
         {
             return;
         }
+        // A pass that ended meanwhile may have left the rest to the writer: never two at once.
+        if inner.is_long.load(Ordering::Acquire) {
+            inner.is_running.store(false, Ordering::Release);
+            return;
+        }
         inner.commits.store(0, Ordering::Relaxed);
         // Ends by itself, soon; a database that is closed meanwhile waits for it.
         tokio::spawn(inner.clone().run());
