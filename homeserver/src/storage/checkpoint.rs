@@ -1,5 +1,9 @@
 //! SQLite's log goes back into the database beside the writer: in a commit everybody who writes would wait for it, and for longer the
 //! larger the database is, whose pages then lie far apart.
+//!
+//! SQLite before 3.51.3 can lose what a transaction commits that begins the log anew while a second checkpoint runs, right after a first
+//! that brought all of it back (<https://sqlite.org/wal.html#walresetbug>). So checkpoints are made here alone, one at a time, and between
+//! two of them a whole transaction passes, after which there is something in the log and nobody begins it anew.
 
 use std::{
     fs::File,
@@ -19,11 +23,7 @@ use super::{Error, query_one, values};
 /// After how many commits what they wrote goes back, some hundreds of pages. More at once keep the disk from the commits for longer, the more
 /// so the larger the database is; fewer write again and again the pages that every commit changes.
 const COMMITS: u32 = 8;
-/// How often at most, one time after the other: each has what was committed during the one before it, and so less.
-const PASSES: usize = 3;
-/// What takes the writer a moment, in pages.
-const FEW: i64 = 256;
-/// A log of so many pages has to begin anew: each read looks through all of it.
+/// A log of so many pages is to begin anew: it would grow for ever.
 const LONG: i64 = 12_000;
 
 /// The log of one database. Cheap to clone.
@@ -33,15 +33,18 @@ pub(super) struct Checkpoints(Option<Arc<Inner>>);
 struct Inner {
     /// Whoever only reads may do this too.
     reader: DatabaseConnection,
-    /// The database. Never closed: that would let go of SQLite's locks on it, which are the process's.
+    /// The database. Never closed: that would let go of the lock that says to other processes that SQLite has it open.
     file: ManuallyDrop<File>,
     commits: AtomicU32,
     is_running: AtomicBool,
-    /// The writer is to bring back what is left.
-    is_long: AtomicBool,
+    /// How often it was done, and how often when the transaction under way began.
+    passes: AtomicU32,
+    passes_before: AtomicU32,
+    /// It is the writer's turn to bring back what is left.
+    is_writers_turn: AtomicBool,
 }
 
-/// How many pages are in the log, and how many of them the database has.
+/// How many pages were in the log when a checkpoint began, and how many of them the database has. Both -1 where another was under way.
 struct Log {
     pages: i64,
     back: i64,
@@ -60,60 +63,71 @@ impl Checkpoints {
             file: ManuallyDrop::new(File::open(file)?),
             commits: AtomicU32::new(0),
             is_running: AtomicBool::new(false),
-            is_long: AtomicBool::new(false),
+            passes: AtomicU32::new(0),
+            passes_before: AtomicU32::new(0),
+            is_writers_turn: AtomicBool::new(false),
         };
         Ok(Self(Some(Arc::new(inner))))
     }
 
-    /// One more commit.
+    /// The writer is between two transactions. SQLite begins the log anew only when all of it is in the database, which somebody who
+    /// always writes never lets happen: of a long log the writer itself brings back what was committed during the last pass.
+    pub(super) async fn before_write(&self, writer: &DatabaseConnection) {
+        let Some(inner) = &self.0 else { return };
+        inner.passes_before.store(inner.passes.load(Ordering::Acquire), Ordering::Relaxed);
+        if inner.is_writers_turn.swap(false, Ordering::AcqRel) {
+            inner.commits.store(0, Ordering::Relaxed);
+            noted(go_back(writer).await);
+        }
+    }
+
+    /// After the commit at hand the log may go back: it must write something, so that the log does not begin anew meanwhile.
+    pub(super) fn is_due(&self) -> bool {
+        self.0.as_ref().is_some_and(|inner| inner.commits.load(Ordering::Relaxed) + 1 >= COMMITS)
+    }
+
+    /// The writer has committed once more.
     pub(super) fn committed(&self) {
         let Some(inner) = &self.0 else { return };
         let commits = inner.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        if commits < COMMITS
-            || inner.is_long.load(Ordering::Acquire)
-            || inner.is_running.swap(true, Ordering::Acquire)
-        {
+        if commits < COMMITS || inner.is_running.swap(true, Ordering::Acquire) {
             return;
         }
-        // A pass that ended meanwhile may have left the rest to the writer: never two at once.
-        if inner.is_long.load(Ordering::Acquire) {
+        let passed =
+            inner.passes.load(Ordering::Relaxed) == inner.passes_before.load(Ordering::Relaxed);
+        if !passed || inner.is_writers_turn.load(Ordering::Relaxed) {
             inner.is_running.store(false, Ordering::Release);
             return;
         }
         inner.commits.store(0, Ordering::Relaxed);
-        // Ends by itself, soon; a database that is closed meanwhile waits for it.
         tokio::spawn(inner.clone().run());
-    }
-
-    /// The writer is between two transactions. SQLite begins the log anew only when all of it is in the database, which somebody who
-    /// always writes never lets happen: of a long log the writer itself brings back the rest, of which little is left.
-    pub(super) async fn before_write(&self, writer: &DatabaseConnection) {
-        let Some(inner) = &self.0 else { return };
-        if inner.is_long.swap(false, Ordering::AcqRel) {
-            inner.commits.store(0, Ordering::Relaxed);
-            noted(go_back(writer).await);
-        }
     }
 }
 
 impl Inner {
     async fn run(self: Arc<Self>) {
-        for pass in 1..=PASSES {
-            let Some(log) = noted(go_back(&self.reader).await) else { break };
-            self.clone().sync().await;
-            if pass == PASSES || log.pages - log.back <= FEW {
-                self.is_long.store(log.pages >= LONG, Ordering::Release);
-                break;
-            }
+        let log = noted(go_back(&self.reader).await);
+        if !self.clone().sync().await {
+            // Nothing more goes back from this process, and the log keeps all that it has.
+            return;
         }
+        // Where somebody still reads what is old, little would come of it; where this failed, the writer may have more luck.
+        let is_writers_turn = log.is_none_or(|log| log.pages >= LONG && log.back == log.pages);
+        self.is_writers_turn.store(is_writers_turn, Ordering::Relaxed);
+        self.passes.fetch_add(1, Ordering::Release);
         self.is_running.store(false, Ordering::Release);
     }
 
     /// SQLite syncs the database when all of the log is in it, and would have the writer wait for everything that went back before.
-    async fn sync(self: Arc<Self>) {
-        let synced = tokio::task::spawn_blocking(move || self.file.sync_data()).await;
-        if let Ok(Err(error)) = synced {
-            tracing::debug!(%error, "the database is not synced");
+    async fn sync(self: Arc<Self>) -> bool {
+        match tokio::task::spawn_blocking(move || self.file.sync_data()).await {
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the disk failed: the database's log goes back no more; look at the disk, then kill ternd with SIGKILL and start it");
+                false
+            }
+            // The process is ending.
+            Err(_) => false,
+            Ok(Ok(())) => true,
         }
     }
 }
@@ -125,9 +139,9 @@ async fn go_back(db: &DatabaseConnection) -> Result<Log, Error> {
     Ok(Log { pages: row.get(1)?, back: row.get(2)? })
 }
 
-/// What stays in the log is as safe there; a later pass or the writer's own takes it.
+/// What stays in the log is as safe there; a later pass takes it.
 fn noted(outcome: Result<Log, Error>) -> Option<Log> {
-    outcome.inspect_err(|error| tracing::debug!(%error, "the log stays")).ok()
+    outcome.inspect_err(|error| tracing::warn!(%error, "the database's log stays")).ok()
 }
 
 #[cfg(test)]
@@ -173,15 +187,18 @@ mod tests {
     async fn the_log_of_somebody_who_always_writes_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let db = opened(&folder).await;
-        write(&db, "INSERT INTO scratch VALUES (zeroblob(400000))").await;
-        // Three times as many pages as a long log has, by two of whom one always has something for the next commit.
+        write(&db, "INSERT INTO scratch VALUES (zeroblob(400000)), (zeroblob(400000))").await;
+        // Three times as many pages as a long log has. Both are in each commit, or one waits while the other's is made.
         let pages = u64::try_from(LONG).unwrap() * 3;
-        let always = async || {
+        let always = async |sql: &'static str| {
             for _ in 0..pages / 100 / 2 {
-                write(&db, "UPDATE scratch SET content = randomblob(400000)").await;
+                write(&db, sql).await;
             }
         };
-        tokio::join!(always(), always());
+        tokio::join!(
+            always("UPDATE scratch SET content = randomblob(400000) WHERE rowid = 1"),
+            always("UPDATE scratch SET content = randomblob(400000) WHERE rowid = 2"),
+        );
         let (log, written) = (size(&folder, "log.db-wal"), pages * 4096);
         assert!(log < written * 2 / 3, "{log} bytes of {written}");
     }

@@ -35,8 +35,6 @@ const READERS: u32 = 8;
 /// of the index of a million events' ids: each new event goes to another page of it.
 const WRITER_CACHE: &str = "-48000";
 const READER_CACHE: &str = "-2000";
-/// After how many pages a commit brings the log back into the database itself, should [`Checkpoints`] not: 256 MiB.
-const CHECKPOINT_PAGES: &str = "64000";
 /// A statement that waits longer than this for a lock or a connection fails.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -208,7 +206,8 @@ async fn open_sqlite(
         Error::Unusable(format!("cannot open {}: {problem}", file.display()))
     };
     let database_error = |error: sea_orm::sqlx::Error| unusable(&error.to_string());
-    let options = sqlite_options(file).pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
+    // Checkpoints alone brings the log back.
+    let options = sqlite_options(file).pragma("wal_autocheckpoint", "0");
     // Setting `auto_vacuum` writes to the file: a reader that is opened later must not.
     let writer = sqlite_pool(1).idle_timeout(None).max_lifetime(None);
     let writing = options.clone().pragma("cache_size", WRITER_CACHE);
