@@ -233,18 +233,32 @@ async fn an_index_of_a_lost_future_or_one_that_is_damaged_is_made_anew() {
     assert!(bodies_of(&server, &alice, "future").await.is_empty());
 
     let mut server = server;
-    for damage in [Some("no database at all".repeat(1_000)), None] {
+    for damage in [Damage::Whole, Damage::Behind, Damage::Gone] {
         server.app.db.close().await;
         let index = server.folder().join("tern.db.search");
         for left in ["-wal", "-shm"] {
             std::fs::remove_file(server.folder().join(format!("tern.db.search{left}"))).ok();
         }
         match damage {
-            Some(damage) => std::fs::write(index, damage).unwrap(),
-            None => std::fs::remove_file(index).unwrap(),
+            Damage::Whole => std::fs::write(index, "no database at all".repeat(1_000)).unwrap(),
+            Damage::Behind => {
+                let mut bytes = std::fs::read(&index).unwrap();
+                bytes[4_096..].fill(0x5a);
+                std::fs::write(index, bytes).unwrap();
+            }
+            Damage::Gone => std::fs::remove_file(index).unwrap(),
         }
         server = server.restarted().await;
         let found = bodies_of(&server, &alice, "words").await;
         assert_eq!(found, ["other words", "words that stay"]);
     }
+}
+
+/// Of the index's file.
+enum Damage {
+    /// It is no database.
+    Whole,
+    /// Its first page is sound.
+    Behind,
+    Gone,
 }

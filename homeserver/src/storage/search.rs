@@ -1,12 +1,18 @@
-//! The index of words: which events hold them. Both databases' ways of full text stand here and nowhere else.
+//! The index of words: which events hold them. Both databases' ways of full text stand here; SQLite's tables are in `search_file`.
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Value};
 
 use super::{
-    Database, Error, Id, Position, events::StoredEvent, execute, insert::insert_or_replace,
-    query_all, query_one, retention::delete_in_pieces, search_file::note_progress, sql::query_ids,
+    Database, Error, Id, Position, Row,
+    events::StoredEvent,
+    execute,
+    insert::insert_or_replace,
+    query_all, query_one,
+    retention::delete_in_pieces,
+    search_file::{SearchFile, note_progress},
+    sql::query_ids,
     values,
 };
 
@@ -60,10 +66,19 @@ pub struct Match {
 pub const COUNT_MAX: i64 = 1_000;
 
 /// The connections that search.
-async fn index(db: &Database) -> Result<&DatabaseConnection, Error> {
+async fn index(db: &Database) -> Result<DatabaseConnection, Error> {
     match db.search_file() {
         Some(file) => file.connection().await,
-        None => Ok(db.read()),
+        None => Ok(db.read().clone()),
+    }
+}
+
+/// The rows of a statement over the index.
+async fn query_index(db: &Database, sql: &str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+    let rows = async { query_all(&index(db).await?, sql, values).await }.await;
+    match db.search_file() {
+        Some(file) => file.checked(rows).await,
+        None => rows,
     }
 }
 
@@ -71,7 +86,7 @@ async fn index(db: &Database) -> Result<&DatabaseConnection, Error> {
 pub async fn find_progress(db: &Database) -> Result<Position, Error> {
     const FIND: &str = "SELECT position FROM search_progress";
     if let Some(file) = db.search_file() {
-        return file.progress(db).await;
+        return file.checked(file.progress(db).await).await;
     }
     let row = query_one(db.read(), FIND, values![]).await?;
     row.ok_or(Error::Damaged { what: "search progress" })?.get(0)
@@ -104,15 +119,7 @@ pub async fn update_index(
     upto: Position,
 ) -> Result<(), Error> {
     if let Some(file) = db.search_file() {
-        let txn = file.begin().await?;
-        let row = |Words { position, room, body, name, topic }| {
-            values![position, room_word(room), body, name, topic]
-        };
-        let columns = "search_index (rowid, room, body, name, topic)";
-        insert_or_replace(&txn, columns, added.into_iter().map(row).collect()).await?;
-        remove(&txn, "rowid", removed).await?;
-        note_progress(&txn, db, upto).await?;
-        return Ok(txn.commit().await?);
+        return file.checked(update_file(db, file, added, removed, upto).await).await;
     }
     db.write(move |txn| {
         Box::pin(async move {
@@ -129,6 +136,24 @@ pub async fn update_index(
         })
     })
     .await
+}
+
+async fn update_file(
+    db: &Database,
+    file: &SearchFile,
+    added: Vec<Words>,
+    removed: Vec<Position>,
+    upto: Position,
+) -> Result<(), Error> {
+    let txn = file.begin().await?;
+    let row = |Words { position, room, body, name, topic }| {
+        values![position, room_word(room), body, name, topic]
+    };
+    let columns = "search_index (rowid, room, body, name, topic)";
+    insert_or_replace(&txn, columns, added.into_iter().map(row).collect()).await?;
+    remove(&txn, "rowid", removed).await?;
+    note_progress(&txn, db, upto).await?;
+    Ok(txn.commit().await?)
 }
 
 async fn remove(
@@ -157,9 +182,12 @@ pub(super) async fn forget_room(db: &Database, room: Id) -> Result<(), Error> {
         let piece: Vec<Position> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
         let Some(last) = piece.last() else { return Ok(()) };
         after = *last;
-        let txn = file.begin().await?;
-        remove(&txn, "rowid", piece).await?;
-        txn.commit().await?;
+        let removed = async {
+            let txn = file.begin().await?;
+            remove(&txn, "rowid", piece).await?;
+            Ok(txn.commit().await?)
+        };
+        file.checked(removed.await).await?;
     }
 }
 
@@ -240,7 +268,7 @@ pub async fn list_matches(
     let sql =
         format!("SELECT {place} AS place, {rank} AS rank FROM {tables} WHERE {condition} {tail}");
     let values = values![wanted.expression(sqlite), number, limit];
-    let rows = query_all(index(db).await?, &sql, values).await?;
+    let rows = query_index(db, &sql, values).await?;
     let places: Vec<(Position, f64)> =
         rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect::<Result<_, Error>>()?;
     let events = events_at(db, &places).await?;
@@ -261,7 +289,7 @@ async fn events_at(
         let marks = marks.join(", ");
         format!("SELECT position, id, room FROM events WHERE position IN ({marks})")
     };
-    let read = |row: &super::Row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
+    let read = |row: &Row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?)));
     Ok(query_ids(db.read(), &positions, sql, read).await?.into_iter().collect())
 }
 
@@ -275,6 +303,6 @@ pub async fn count_matches(db: &Database, wanted: &Wanted) -> Result<i64, Error>
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 FROM {tables} WHERE {condition} LIMIT {COUNT_MAX}) m"
     );
-    let row = query_one(index(db).await?, &sql, values![wanted.expression(sqlite)]).await?;
-    row.map_or(Ok(0), |row| row.get(0))
+    let rows = query_index(db, &sql, values![wanted.expression(sqlite)]).await?;
+    rows.first().map_or(Ok(0), |row| row.get(0))
 }

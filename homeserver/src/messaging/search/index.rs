@@ -32,8 +32,10 @@ pub async fn run(engine: Engine) {
     loop {
         let position = app.db.position();
         if position != seen {
-            match catch_up(&engine, usize::MAX).await {
-                Ok(()) => seen = position,
+            match catch_up(&engine, PIECES_MAX).await {
+                Ok(true) => seen = position,
+                // Whoever searches meanwhile has its turn.
+                Ok(false) => continue,
                 Err(error) => tracing::warn!(%error, "the search index does not keep up"),
             }
         }
@@ -43,10 +45,15 @@ pub async fn run(engine: Engine) {
 
 /// Brings the index up to the newest event, as far as that takes a bounded time.
 pub(super) async fn keep_up(engine: &Engine) -> Result<(), Error> {
-    catch_up(engine, PIECES_MAX).await
+    // One that was found damaged is gone by then, and made anew.
+    if catch_up(engine, PIECES_MAX).await.is_err() {
+        catch_up(engine, PIECES_MAX).await?;
+    }
+    Ok(())
 }
 
-async fn catch_up(engine: &Engine, pieces: usize) -> Result<(), Error> {
+/// Whether the index is then up to the newest event of the beginning.
+async fn catch_up(engine: &Engine, pieces: usize) -> Result<bool, Error> {
     let _turn = engine.indexing().lock().await;
     let db = &engine.app().db;
     let upto = db.position();
@@ -54,7 +61,7 @@ async fn catch_up(engine: &Engine, pieces: usize) -> Result<(), Error> {
     let mut rooms = HashMap::new();
     for _ in 0..pieces {
         if after >= upto {
-            return Ok(());
+            return Ok(true);
         }
         let events = search::list_unindexed(db, (after, upto), PIECE).await?;
         let is_last = (events.len() as u64) < PIECE;
@@ -78,7 +85,7 @@ async fn catch_up(engine: &Engine, pieces: usize) -> Result<(), Error> {
         search::update_index(db, added, removed, reached).await?;
         after = reached;
     }
-    Ok(())
+    Ok(after >= upto)
 }
 
 /// The room of an event, if it is one whose words are indexed.
