@@ -8,7 +8,7 @@ use common::{
     TestServer,
     rooms::{act, encoded, room, send},
 };
-use sea_orm::{ConnectionTrait as _, Statement};
+use sea_orm::{ConnectionTrait as _, DbBackend, Statement};
 use serde_json::json;
 use tern_homeserver::storage::{
     purge::{Purged, purge_room},
@@ -22,6 +22,14 @@ async fn count(server: &TestServer, table: &str, room: i64) -> i64 {
     row.unwrap().unwrap().try_get_by_index(0).unwrap()
 }
 
+/// Whether the index of words holds this one, as SQLite's file of it says.
+fn is_on_disk(server: &TestServer, word: &str) -> bool {
+    ["tern.db.search", "tern.db.search-wal"].iter().any(|file| {
+        let bytes = std::fs::read(server.folder().join(file)).unwrap_or_default();
+        bytes.windows(word.len()).any(|found| found == word.as_bytes())
+    })
+}
+
 #[tokio::test]
 async fn a_room_that_everybody_left_is_purged_and_no_other() {
     let server = TestServer::start().await;
@@ -33,12 +41,15 @@ async fn a_room_that_everybody_left_is_purged_and_no_other() {
             send(&server, &alice, room_id, &format!("saffron number {number}")).await;
         }
     }
+    send(&server, &alice, &old, "quartz").await;
     // Whoever searches has the index brought up to date.
     let body = json!({ "search_categories": { "room_events": { "search_term": "saffron" } } });
     let search = "/_matrix/client/v3/search";
     let (_, found) = server.post(search, &alice.token, body.clone()).await;
     assert_eq!(found["search_categories"]["room_events"]["count"], 40, "{found}");
     let db = &server.app.db;
+    let is_sqlite = db.read().get_database_backend() == DbBackend::Sqlite;
+    assert_eq!(is_on_disk(&server, "quartz"), is_sqlite);
     assert_eq!(purge_room(db, &old).await.unwrap(), Purged::InUse { users: 2 });
     for user in [&alice, &bob] {
         act(&server, user, &old, "leave", json!({})).await;
@@ -56,6 +67,11 @@ async fn a_room_that_everybody_left_is_purged_and_no_other() {
         assert_eq!(count(&server, table, gone).await, 0, "{table}");
     }
     assert_eq!(count(&server, "events", other).await, before);
+    if is_sqlite {
+        assert!(!is_on_disk(&server, "quartz"), "the words stay on the disk");
+    } else {
+        assert_eq!(count(&server, "search_index", gone).await, 0);
+    }
     assert_eq!(purge_room(db, &old).await.unwrap(), Purged::Unknown);
     let server = server.restarted().await;
     let (_, found) = server.post(search, &alice.token, body).await;

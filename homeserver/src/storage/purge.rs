@@ -3,7 +3,7 @@
 
 use super::{
     Database, Error, execute, query_one, retention::delete_in_pieces, retention::give_back,
-    rooms::find_room, search::forget_room, values,
+    rooms::find_room, search::forget_words, values,
 };
 
 /// What became of a room that was to be purged.
@@ -44,7 +44,7 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
     if users > 0 {
         return Ok(Purged::InUse { users });
     }
-    forget_room(db, room.id).await?;
+    forget_words(db, room.id).await?;
     for table in OF_ROOMS {
         delete_in_pieces(db, table, "room = $1", values![room.id]).await?;
     }

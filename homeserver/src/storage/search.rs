@@ -168,8 +168,8 @@ async fn remove(
     Ok(())
 }
 
-/// Takes a room's words out of the index, whose events are still there.
-pub(super) async fn forget_room(db: &Database, room: Id) -> Result<(), Error> {
+/// Takes a room's words out of the index, and off the disk. Its events are still there.
+pub(super) async fn forget_words(db: &Database, room: Id) -> Result<(), Error> {
     const PIECE: &str = "SELECT position FROM events WHERE room = $1 AND position > $2 ORDER BY position LIMIT 1000";
     let Some(file) = db.search_file() else {
         delete_in_pieces(db, "search_index", "room = $1", values![room]).await?;
@@ -180,7 +180,7 @@ pub(super) async fn forget_room(db: &Database, room: Id) -> Result<(), Error> {
     loop {
         let rows = query_all(db.read(), PIECE, values![room, after]).await?;
         let piece: Vec<Position> = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
-        let Some(last) = piece.last() else { return Ok(()) };
+        let Some(last) = piece.last() else { break };
         after = *last;
         let removed = async {
             let txn = file.begin().await?;
@@ -189,6 +189,7 @@ pub(super) async fn forget_room(db: &Database, room: Id) -> Result<(), Error> {
         };
         file.checked(removed.await).await?;
     }
+    file.checked(file.shrink().await).await
 }
 
 fn room_word(room: Id) -> String {

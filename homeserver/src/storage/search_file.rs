@@ -91,6 +91,17 @@ impl SearchFile {
         Ok(0)
     }
 
+    /// Writes it anew without what was removed, which it only marks otherwise, and waits for the disk.
+    pub(super) async fn shrink(&self) -> Result<(), Error> {
+        let connection = self.connection().await?;
+        connection
+            .execute_unprepared("INSERT INTO search_index (search_index) VALUES ('optimize')")
+            .await?;
+        connection.execute_unprepared("VACUUM").await?;
+        connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+        Ok(())
+    }
+
     pub(super) async fn close(&self) {
         let Some(opened) = self.opened.lock().await.take() else { return };
         if let Err(error) = opened.close_by_ref().await {

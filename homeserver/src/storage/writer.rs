@@ -360,8 +360,7 @@ impl Loop {
     async fn commit(&self, txn: DatabaseTransaction) -> Result<(), Error> {
         const SET: &str = "UPDATE counters SET value = $1 WHERE name = $2";
         let taken = self.positions.taken.load(Ordering::Relaxed);
-        let is_news = taken > self.positions.committed.load(Ordering::Relaxed);
-        if is_news || self.checkpoints.is_due() {
+        if taken > self.positions.committed.load(Ordering::Relaxed) {
             execute(&txn, SET, values![taken, "position"]).await?;
         }
         let limit = self.ids.limit_to_write();
