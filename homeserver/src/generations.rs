@@ -1,9 +1,12 @@
 //! A cache by interned id that forgets what was not used lately: two generations, the older of which is dropped when the newer is full.
+//! What is dropped may be much: that happens where nobody waits for it.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use tokio::runtime::Handle;
 
 use crate::storage::Id;
 
@@ -15,15 +18,25 @@ pub(crate) struct Generations<V> {
     weight_max: usize,
 }
 
+/// Values by their id, each with its weight.
+type Generation<V> = HashMap<Id, (V, usize)>;
+
 #[derive(Debug)]
 struct Kept<V> {
-    young: HashMap<Id, (V, usize)>,
-    old: HashMap<Id, (V, usize)>,
+    young: Generation<V>,
+    old: Generation<V>,
     young_weight: usize,
     old_weight: usize,
 }
 
-impl<V: Clone> Generations<V> {
+/// Drops something large in a thread where that holds nobody up: hundreds of megabytes take a tenth of a second. Never holding a lock.
+pub(crate) fn drop_aside(dropped: impl Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn_blocking(move || drop(dropped));
+    }
+}
+
+impl<V: Clone + Send + 'static> Generations<V> {
     pub(crate) fn new(weight_max: usize) -> Self {
         let (young, old) = (HashMap::new(), HashMap::new());
         let kept = Kept { young, old, young_weight: 0, old_weight: 0 };
@@ -31,23 +44,25 @@ impl<V: Clone> Generations<V> {
     }
 
     pub(crate) fn find(&self, id: Id) -> Option<V> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         if let Some((value, _)) = kept.young.get(&id) {
             return Some(value.clone());
         }
         let (value, weight) = kept.old.remove(&id)?;
         kept.old_weight -= weight;
-        kept.insert(id, (value.clone(), weight), self.weight_max);
+        let oldest = kept.insert(id, (value.clone(), weight), self.weight_max);
+        drop(kept);
+        oldest.map(drop_aside);
         Some(value)
     }
 
     pub(crate) fn keep(&self, id: Id, value: V, weight: usize) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(id, (value, weight), self.weight_max);
+        let oldest = self.lock().insert(id, (value, weight), self.weight_max);
+        oldest.map(drop_aside);
     }
 
     pub(crate) fn forget(&self, ids: &[Id]) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         for id in ids {
             if let Some((_, weight)) = kept.young.remove(id) {
                 kept.young_weight -= weight;
@@ -59,13 +74,19 @@ impl<V: Clone> Generations<V> {
     }
 }
 
-impl<V> Generations<V> {
+impl<V: Send + 'static> Generations<V> {
     /// Called now and then: while all weighs more than [`SLACK`] of what it may, what was not used since the call before last goes.
     pub(crate) fn age(&self) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.lock();
         if kept.young_weight + kept.old_weight > self.weight_max / SLACK {
-            kept.turn();
+            let oldest = kept.turn();
+            drop(kept);
+            drop_aside(oldest);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept<V>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -73,26 +94,58 @@ impl<V> Generations<V> {
 pub(crate) const SLACK: usize = 16;
 
 impl<V> Kept<V> {
-    /// The young are the old ones from here on.
-    fn turn(&mut self) {
-        self.old = std::mem::take(&mut self.young);
+    /// The young are the old ones from here on. Returns those that are to be dropped, without the lock.
+    #[must_use]
+    fn turn(&mut self) -> Generation<V> {
         self.old_weight = std::mem::take(&mut self.young_weight);
+        let young = std::mem::take(&mut self.young);
+        std::mem::replace(&mut self.old, young)
     }
 
-    fn insert(&mut self, id: Id, value: (V, usize), weight_max: usize) {
+    /// Returns what is to be dropped, as [`Kept::turn`] does.
+    #[must_use]
+    fn insert(&mut self, id: Id, value: (V, usize), weight_max: usize) -> Option<Generation<V>> {
         self.young_weight += value.1;
         if let Some((_, weight)) = self.young.insert(id, value) {
             self.young_weight -= weight;
         }
-        if self.young_weight > weight_max / 2 {
-            self.turn();
-        }
+        (self.young_weight > weight_max / 2).then(|| self.turn())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{Arc, mpsc},
+        thread::{self, ThreadId},
+        time::Duration,
+    };
+
     use super::{Generations, SLACK};
+
+    /// Says in which thread it is dropped.
+    struct Probe(mpsc::Sender<ThreadId>);
+
+    impl Drop for Probe {
+        fn drop(&mut self) {
+            self.0.send(thread::current().id()).ok();
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_until_what_goes_is_dropped() {
+        let cache = Generations::new(2 * SLACK);
+        let (sender, dropped) = mpsc::channel();
+        for id in 0..6 {
+            cache.keep(id, Arc::new(Probe(sender.clone())), SLACK / 2);
+        }
+        cache.age();
+        cache.age();
+        for id in 0..6 {
+            let thread = dropped.recv_timeout(Duration::from_secs(20)).unwrap();
+            assert_ne!(thread, thread::current().id(), "{id}");
+        }
+    }
 
     #[test]
     fn what_nobody_uses_goes_with_time_unless_it_is_little() {

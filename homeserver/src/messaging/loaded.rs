@@ -9,7 +9,7 @@ use ruma::{OwnedRoomId, RoomId};
 use tokio::sync::OwnedMutexGuard;
 
 use super::room::Room;
-use crate::generations::SLACK;
+use crate::generations::{SLACK, drop_aside};
 
 /// The rooms in memory.
 #[derive(Debug)]
@@ -64,10 +64,13 @@ impl Loaded {
         let mut rooms = self.lock();
         rooms.uses += 1;
         let used = rooms.uses;
-        rooms.remove(&room.room_id);
+        let before = rooms.remove(&room.room_id);
         rooms.bytes += bytes;
         rooms.by_id.insert(room.room_id.clone(), Kept { room, bytes, used });
-        rooms.shrink(self.bytes_max);
+        let gone = rooms.shrink(self.bytes_max);
+        drop(rooms);
+        drop(before);
+        let_go(gone);
     }
 
     /// A room has changed, and what it weighs with it.
@@ -80,11 +83,14 @@ impl Loaded {
         }
         let before = std::mem::replace(&mut kept.bytes, bytes);
         rooms.bytes = rooms.bytes.saturating_sub(before) + bytes;
-        rooms.shrink(self.bytes_max);
+        let gone = rooms.shrink(self.bytes_max);
+        drop(rooms);
+        let_go(gone);
     }
 
     pub(super) fn remove(&self, room_id: &RoomId) {
-        self.lock().remove(room_id);
+        let removed = self.lock().remove(room_id);
+        drop(removed);
     }
 
     /// Called now and then: while the rooms weigh more than [`SLACK`] of what they may, those that were not used since the last call go.
@@ -92,7 +98,9 @@ impl Loaded {
         let mut rooms = self.lock();
         let before = rooms.uses_before;
         rooms.uses_before = rooms.uses;
-        rooms.let_go(self.bytes_max / SLACK, before);
+        let gone = rooms.take_idle(self.bytes_max / SLACK, before);
+        drop(rooms);
+        let_go(gone);
     }
 
     /// How many rooms are here, and what they weigh together.
@@ -114,25 +122,36 @@ impl Loaded {
     }
 }
 
+/// Without the lock: whoever needs a room waits for that.
+fn let_go(rooms: Vec<Kept>) {
+    if !rooms.is_empty() {
+        drop_aside(rooms);
+    }
+}
+
 impl Rooms {
-    fn remove(&mut self, room_id: &RoomId) {
-        if let Some(kept) = self.by_id.remove(room_id) {
-            self.bytes = self.bytes.saturating_sub(kept.bytes);
-        }
+    fn remove(&mut self, room_id: &RoomId) -> Option<Kept> {
+        let kept = self.by_id.remove(room_id)?;
+        self.bytes = self.bytes.saturating_sub(kept.bytes);
+        Some(kept)
     }
 
-    /// Lets rooms go until there is some air again, if they are too many.
-    fn shrink(&mut self, bytes_max: usize) {
-        if self.bytes > bytes_max {
-            self.let_go(bytes_max / 10 * 9, u64::MAX);
+    /// Takes rooms out until there is some air again, if they are too many.
+    #[must_use]
+    fn shrink(&mut self, bytes_max: usize) -> Vec<Kept> {
+        if self.bytes <= bytes_max {
+            return Vec::new();
         }
+        self.take_idle(bytes_max / 10 * 9, u64::MAX)
     }
 
-    /// Lets the least recently used idle rooms go down to `bytes`, as far as their last use is none after `used_before`. A room that
+    /// Takes the least recently used idle rooms out, down to `bytes`, as far as their last use is none after `used_before`. A room that
     /// somebody holds is writing, waiting or being read, and must stay the only one; one that nobody holds can be loaded again.
-    fn let_go(&mut self, bytes: usize, used_before: u64) {
+    #[must_use]
+    fn take_idle(&mut self, bytes: usize, used_before: u64) -> Vec<Kept> {
+        let mut gone = Vec::new();
         if self.bytes <= bytes {
-            return;
+            return gone;
         }
         let is_idle = |kept: &&Kept| Arc::strong_count(&kept.room) == 1 && kept.used <= used_before;
         let idle = self.by_id.values().filter(is_idle);
@@ -141,10 +160,11 @@ impl Rooms {
         idle.sort_unstable();
         for (_, room_id) in idle {
             if self.bytes <= bytes {
-                return;
+                break;
             }
-            self.remove(&room_id);
+            gone.extend(self.remove(&room_id));
         }
+        gone
     }
 }
 

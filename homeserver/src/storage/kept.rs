@@ -7,7 +7,7 @@ use crate::generations::Generations;
 #[derive(Debug)]
 pub struct Kept<V>(Generations<(Position, V)>);
 
-impl<V: Clone> Kept<V> {
+impl<V: Clone + Send + 'static> Kept<V> {
     /// Keeps values that together weigh no more than `weight_max`, in the unit of [`Kept::get`].
     pub fn new(weight_max: usize) -> Self {
         Self(Generations::new(weight_max))
