@@ -103,6 +103,23 @@ async fn a_change_wakes_who_waits() {
 }
 
 #[tokio::test]
+async fn who_shares_a_room_is_told_and_the_room_is_not_loaded_for_it() {
+    let server = TestServer::start().await;
+    let (alice, bob) = (server.register("alice").await, server.register("bob").await);
+    room(&server, &alice, &[&bob]).await;
+    let before = sync(&server, &bob, "set_presence=offline").await;
+    let server = server.restarted().await;
+    let query = format!(
+        "since={}&set_presence=offline&timeout=60000",
+        before["next_batch"].as_str().unwrap()
+    );
+    let alices = json!({ "presence": "online" });
+    let (after, ()) = tokio::join!(sync(&server, &bob, &query), say(&server, &alice, alices));
+    assert_eq!(told(&after), [(&*alice.user_id, "online")], "{after}");
+    assert_eq!(server.engine.rooms_in_memory().0, 0);
+}
+
+#[tokio::test]
 async fn who_comes_into_a_room_learns_who_is_there_and_is_shown() {
     let server = TestServer::start().await;
     let (alice, bob) = (server.register("alice").await, server.register("bob").await);

@@ -49,6 +49,8 @@ struct Cache {
     /// Devices heard of since the last write.
     seen: Mutex<HashMap<Id, i64>>,
     seen_written_ms: AtomicI64,
+    /// Held while they are written.
+    seen_turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Clone)]
@@ -106,6 +108,7 @@ impl Auth {
 
     /// Writes down when devices were last seen, now. That it can't, on a full disk for instance, is no reason to refuse a request.
     pub(super) async fn write_seen(&self, app: &App) {
+        let _turn = self.cache.seen_turn.lock().await;
         let seen =
             std::mem::take(&mut *self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner));
         if seen.is_empty() {
@@ -129,8 +132,8 @@ impl Auth {
         }
     }
 
-    /// Notes a device; once a minute the request at hand pays for writing all of them down.
-    async fn see(&self, app: &App, device: Id) {
+    /// Notes a device; once a minute all of them are written down, and no request waits for it.
+    fn see(&self, app: &App, device: Id) {
         let now = app.clock.now_ms();
         self.cache.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(device, now);
         let written = self.cache.seen_written_ms.load(Ordering::Relaxed);
@@ -142,7 +145,8 @@ impl Auth {
                 .compare_exchange(written, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok();
         if mine {
-            self.write_seen(app).await;
+            let (auth, app) = (self.clone(), app.clone());
+            tokio::spawn(async move { auth.write_seen(&app).await });
         }
     }
 }
@@ -210,7 +214,7 @@ async fn stands(app: &App, auth: &Auth, hash: TokenHash) -> Result<Known, AuthEr
     if known.expires_ms.is_some_and(|expires| expires <= app.clock.now_ms()) {
         return Err(AuthError::UnknownToken { soft_logout: true });
     }
-    auth.see(app, known.requester.device).await;
+    auth.see(app, known.requester.device);
     Ok(known)
 }
 

@@ -277,7 +277,8 @@ impl Engine {
         self.find_room(room_id).await?.ok_or(Error::RoomNotFound)
     }
 
-    fn loaded(&self, room_id: &RoomId) -> Option<Arc<Room>> {
+    /// The room if it is in memory.
+    pub(super) fn loaded(&self, room_id: &RoomId) -> Option<Arc<Room>> {
         self.0.rooms.find(room_id)
     }
 

@@ -4,13 +4,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{Engine, Error, Room};
 use crate::storage::{
     Id, Position, Topic,
-    threads::{self, Exceptions, Marks, Unread},
+    threads::{self, Marks, Tally, Unread},
 };
 
 /// Users of a room that are kept before all are forgotten.
@@ -26,7 +26,7 @@ struct Reading {
     at: Position,
     marks: Marks,
     /// Of the main timeline after an order.
-    exceptions: Option<(i64, Exceptions)>,
+    tally: Option<(i64, Tally)>,
 }
 
 impl Readings {
@@ -56,35 +56,70 @@ pub(super) async fn marks(engine: &Engine, room: &Room, user: Id) -> Result<Mark
     if let Some(reading) = kept(engine, room, user) {
         return Ok(reading.marks);
     }
-    let db = &engine.app().db;
-    let at = db.position();
-    let marks = threads::find_marks(db, room.id, user).await?;
-    room.readings.keep(user, Reading { at, marks, exceptions: None });
-    Ok(marks)
+    let read = read_marks(engine, &[room], user).await?;
+    Ok(read.into_iter().next().unwrap_or_default())
 }
 
-/// What counts otherwise than the running totals say.
-pub(super) async fn exceptions(
-    engine: &Engine,
-    room: &Room,
-    unread: Unread,
-) -> Result<Exceptions, Error> {
+/// Reads how far the user has read these rooms.
+async fn read_marks(engine: &Engine, rooms: &[&Room], user: Id) -> Result<Vec<Marks>, Error> {
     let db = &engine.app().db;
-    let after = unread.span.0;
-    let reading = match unread.thread {
-        None => kept(engine, room, unread.user),
-        Some(_) => None,
+    let at = db.position();
+    let ids: Vec<Id> = rooms.iter().map(|room| room.id).collect();
+    let found: HashMap<Id, Marks> =
+        threads::list_marks(db, user, &ids).await?.into_iter().collect();
+    let read = |room: &&Room| {
+        let marks = found.get(&room.id).copied().unwrap_or_default();
+        room.readings.keep(user, Reading { at, marks, tally: None });
+        marks
     };
-    if let Some(Reading { exceptions: Some((from, exceptions)), .. }) = reading
-        && from == after
+    Ok(rooms.iter().map(read).collect())
+}
+
+/// What a span of the main timeline is made of.
+pub(super) async fn tally(engine: &Engine, room: &Room, span: Unread) -> Result<Tally, Error> {
+    if let Some(Reading { tally: Some((after, tally)), .. }) = kept(engine, room, span.user)
+        && after == span.span.0
     {
-        return Ok(exceptions);
+        return Ok(tally);
     }
-    let exceptions = threads::find_exceptions(db, unread).await?;
-    // As long as the marks are right: whatever was added since would have changed them too.
-    if let Some(reading) = reading {
-        room.readings
-            .keep(unread.user, Reading { exceptions: Some((after, exceptions)), ..reading });
+    let read = read_tallies(engine, &[(room, span)]).await?;
+    Ok(read.into_iter().next().unwrap_or_default())
+}
+
+async fn read_tallies(engine: &Engine, spans: &[(&Room, Unread)]) -> Result<Vec<Tally>, Error> {
+    let before: Vec<Option<Reading>> =
+        spans.iter().map(|(room, span)| kept(engine, room, span.user)).collect();
+    let wanted: Vec<Unread> = spans.iter().map(|(_, span)| *span).collect();
+    let tallies = threads::list_tallies(&engine.app().db, &wanted).await?;
+    for (((room, span), reading), tally) in spans.iter().zip(before).zip(&tallies) {
+        // As long as the marks are right: whatever was added since would have changed them too.
+        if let Some(reading) = reading {
+            let tally = Some((span.span.0, *tally));
+            room.readings.keep(span.user, Reading { tally, ..reading });
+        }
     }
-    Ok(exceptions)
+    Ok(tallies)
+}
+
+/// Reads how far the user has read those of the rooms of which that is not here, together.
+pub(super) async fn marks_ahead(
+    engine: &Engine,
+    rooms: &[Arc<Room>],
+    user: Id,
+) -> Result<(), Error> {
+    let missing = rooms.iter().filter(|room| kept(engine, room, user).is_none());
+    let missing: Vec<&Room> = missing.map(AsRef::as_ref).collect();
+    read_marks(engine, &missing, user).await?;
+    Ok(())
+}
+
+/// Reads what these spans of main timelines are made of, where that is not here, together.
+pub(super) async fn tallies_ahead(engine: &Engine, spans: &[(&Room, Unread)]) -> Result<(), Error> {
+    let is_missing = |(room, span): &&(&Room, Unread)| {
+        let tally = kept(engine, room, span.user).and_then(|reading| reading.tally);
+        tally.is_none_or(|(after, _)| after != span.span.0)
+    };
+    let missing: Vec<(&Room, Unread)> = spans.iter().filter(is_missing).copied().collect();
+    read_tallies(engine, &missing).await?;
+    Ok(())
 }

@@ -3,12 +3,14 @@
 //! Nothing is written for them when an event is sent. The main timeline is one part of a room and each thread another; each has a
 //! running total. Called by `notification`. Spec: <https://spec.matrix.org/v1.19/client-server-api/#receiving-notifications>.
 
-use ruma::OwnedEventId;
+use std::sync::Arc;
+
+use ruma::{OwnedEventId, RoomId};
 
 use super::{Engine, Error, Pdu, Room, readings};
 use crate::storage::{
-    Id, Position, events,
-    threads::{self, ActiveThread, Notified},
+    Id, Position,
+    threads::{self, ActiveThread, Notified, Tally},
 };
 
 /// How much is unread.
@@ -47,25 +49,44 @@ impl Counts {
 /// A part of a room that has events its reader has not read.
 struct Part {
     unread: threads::Unread,
-    /// How many events of it count.
-    counted: i64,
+    /// The running total at its end.
+    total: i64,
     root: Option<String>,
 }
 
 /// The user's counts of today.
 pub async fn counts(engine: &Engine, room: &Room, user: Id) -> Result<Counts, Error> {
     let mut counts = Counts::default();
-    for part in parts(engine, room, user).await? {
-        let unread = of_part(engine, room, &part).await?;
-        match part.root {
-            None => counts.main = unread,
-            Some(root) if unread != Unread::default() => {
-                counts.threads.extend(root.try_into().ok().map(|root| (root, unread)));
-            }
-            Some(_) => {}
-        }
+    let parts = parts(engine, room, user).await?;
+    let (main, threads): (Vec<_>, Vec<_>) = parts.into_iter().partition(|it| it.root.is_none());
+    if let Some(part) = main.first() {
+        counts.main = unread(part, &readings::tally(engine, room, part.unread).await?);
+    }
+    let spans: Vec<threads::Unread> = threads.iter().map(|part| part.unread).collect();
+    let tallies = threads::list_tallies(&engine.app().db, &spans).await?;
+    for (part, tally) in threads.into_iter().zip(tallies) {
+        let unread = unread(&part, &tally);
+        let root = part.root.and_then(|root| root.try_into().ok());
+        counts.threads.extend(root.filter(|_| unread != Unread::default()).map(|it| (it, unread)));
     }
     Ok(counts)
+}
+
+/// Reads what the user's counts in these rooms are made of, in the statements of one: they are about to be told.
+pub async fn ahead<'r>(
+    engine: &Engine,
+    room_ids: impl Iterator<Item = &'r RoomId>,
+    user: Id,
+) -> Result<(), Error> {
+    let rooms: Vec<Arc<Room>> = room_ids.filter_map(|room_id| engine.loaded(room_id)).collect();
+    readings::marks_ahead(engine, &rooms, user).await?;
+    let mut spans = Vec::with_capacity(rooms.len());
+    for room in &rooms {
+        let reach = reach(engine, room, user).await?;
+        let part = reach.and_then(|reach| reach.main(room, user));
+        spans.extend(part.map(|part| (room.as_ref(), part.unread)));
+    }
+    readings::tallies_ahead(engine, &spans).await
 }
 
 /// The events of a room that notified the user and that they have not read, before a position, newest first, at most `limit`.
@@ -107,20 +128,39 @@ pub async fn reading(engine: &Engine, room: &Room, user: Id) -> Result<Reading, 
     Ok(Reading { unread })
 }
 
-async fn of_part(engine: &Engine, room: &Room, part: &Part) -> Result<Unread, Error> {
-    let exceptions = readings::exceptions(engine, room, part.unread).await?;
-    let notifications = part.counted + exceptions.delta - exceptions.taken_back;
+fn unread(part: &Part, tally: &Tally) -> Unread {
+    let notifications = part.total - tally.before + tally.delta - tally.taken_back;
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
-    Ok(Unread { notifications: count(notifications), highlights: count(exceptions.highlights) })
+    Unread { notifications: count(notifications), highlights: count(tally.highlights) }
 }
 
-/// The parts of a room that the user has not read to their end: the main timeline first, then threads. A part is read up to the
-/// furthest of: a receipt of no thread, one of its own, the user's last event in it, and where the user came in.
-async fn parts(engine: &Engine, room: &Room, user: Id) -> Result<Vec<Part>, Error> {
-    let (counted, last_order, last_thread_order, member_event) = {
+/// How far somebody has read a room that they are in, as orders, and how far it goes.
+struct Reach {
+    /// In every part of it.
+    all: i64,
+    main: i64,
+    last_order: i64,
+    last_thread_order: Option<i64>,
+    /// The main timeline's running total.
+    countable: i64,
+}
+
+impl Reach {
+    /// The main timeline, if it is not read to its end.
+    fn main(&self, room: &Room, user: Id) -> Option<Part> {
+        let span = (self.main, self.last_order);
+        let unread = threads::Unread { room: room.id, user, thread: None, span };
+        (self.main < self.last_order).then_some(Part { unread, total: self.countable, root: None })
+    }
+}
+
+/// A part is read up to the furthest of: a receipt of no thread, one of its own, the user's last event in it, and where the user came in.
+/// `None`: the user is not in the room.
+async fn reach(engine: &Engine, room: &Room, user: Id) -> Result<Option<Reach>, Error> {
+    let (countable, last_order, last_thread_order, member_event) = {
         let seen = room.seen();
         let Some(member) = seen.members.get(&user).filter(|_| seen.is_joined(user)) else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         (seen.countable, seen.last_order, seen.last_thread_order, member.event)
     };
@@ -129,17 +169,17 @@ async fn parts(engine: &Engine, room: &Room, user: Id) -> Result<Vec<Part>, Erro
         Some(order) => order,
         None => engine.pdu(room, member_event).await?.place.order.unwrap_or(-1),
     };
-    let read = joined.max(marks.unthreaded.unwrap_or(-1));
-    let mut parts = Vec::new();
-    let main = read.max(marks.main.unwrap_or(-1)).max(marks.own.unwrap_or(-1));
-    if main < last_order {
-        let counted = counted - countable_at(engine, room, main).await?;
-        let unread =
-            threads::Unread { room: room.id, user, thread: None, span: (main, last_order) };
-        parts.push(Part { unread, counted, root: None });
-    }
-    if last_thread_order > Some(read.max(room.threads_read_to(user))) {
-        parts.extend(unread_threads(engine, room, user, (read, last_order)).await?);
+    let all = joined.max(marks.unthreaded.unwrap_or(-1));
+    let main = all.max(marks.main.unwrap_or(-1)).max(marks.own.unwrap_or(-1));
+    Ok(Some(Reach { all, main, last_order, last_thread_order, countable }))
+}
+
+/// The parts of a room that the user has not read to their end: the main timeline first, then threads.
+async fn parts(engine: &Engine, room: &Room, user: Id) -> Result<Vec<Part>, Error> {
+    let Some(reach) = reach(engine, room, user).await? else { return Ok(Vec::new()) };
+    let mut parts: Vec<Part> = reach.main(room, user).into_iter().collect();
+    if reach.last_thread_order > Some(reach.all.max(room.threads_read_to(user))) {
+        parts.extend(unread_threads(engine, room, user, (reach.all, reach.last_order)).await?);
     }
     Ok(parts)
 }
@@ -159,24 +199,9 @@ async fn unread_threads(
     let mut parts = Vec::with_capacity(active.len());
     for ActiveThread { thread, root, receipt, own } in active {
         let read = read.max(receipt.unwrap_or(-1)).max(own.unwrap_or(-1));
-        let counted = thread.countable - threads::find_countable_at(db, thread.id, read).await?;
         let span = (read, thread.last_order);
         let unread = threads::Unread { room: room.id, user, thread: Some(thread.id), span };
-        parts.push(Part { unread, counted, root: Some(root) });
+        parts.push(Part { unread, total: thread.countable, root: Some(root) });
     }
     Ok(parts)
-}
-
-/// The main timeline's running total at `order`.
-async fn countable_at(engine: &Engine, room: &Room, order: i64) -> Result<i64, Error> {
-    {
-        let seen = room.seen();
-        let at = seen.recent.iter().rev().find(|pdu| pdu.place.order <= Some(order));
-        if let Some(pdu) = at {
-            return Ok(pdu.place.countable);
-        }
-    }
-    let before =
-        events::list_timeline_before(&engine.app().db, room.id, order.saturating_add(1), 1).await?;
-    Ok(before.first().map_or(0, |event| event.countable))
 }

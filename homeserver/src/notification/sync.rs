@@ -219,8 +219,12 @@ impl Look<'_> {
         let taken = memberships.iter().copied().filter(is_taken);
         // A client that is told everything from the beginning is told the state of each room.
         let is_whole = self.since.is_none() && filter::lazy(filter).is_none();
-        ahead::load_joined(self.engine, taken, if is_whole { Ahead::State } else { Ahead::Ends })
-            .await
+        let ahead = if is_whole { Ahead::State } else { Ahead::Ends };
+        ahead::load_joined(self.engine, taken.clone(), ahead).await?;
+        if self.since.is_none() {
+            ahead::count_joined(self.engine, taken, self.requester.user).await?;
+        }
+        Ok(())
     }
 
     /// Whether there may be news of a room. Nothing is read for one without: a user's rooms are more than those where something happens.

@@ -1,6 +1,6 @@
-//! Which rooms two users are both in.
+//! Which rooms two users are both in, and who is in a room with somebody.
 
-use super::{Database, Error, Id, query_all, query_one, values};
+use super::{Database, Error, Id, query_all, query_one, sql::query_ids, values};
 
 const MUTUAL: &str = "FROM memberships a JOIN memberships b ON b.room = a.room JOIN rooms r ON r.id = a.room \
      WHERE a.user_id = $1 AND b.user_id = $2 AND a.membership = 'join' AND b.membership = 'join'";
@@ -36,6 +36,18 @@ pub async fn list_sharing(db: &Database, user: Id, others: &[Id]) -> Result<Vec<
         }
     }
     Ok(sharing)
+}
+
+/// Who is in one of these rooms, with their names, in no particular order; somebody may be there twice.
+pub async fn list_joined(db: &Database, rooms: &[Id]) -> Result<Vec<(Id, String)>, Error> {
+    let sql = |marks: &[String]| {
+        format!(
+            "SELECT j.user_id, u.user_id FROM (SELECT DISTINCT user_id FROM memberships WHERE room IN ({}) \
+             AND membership = 'join') j JOIN users u ON u.id = j.user_id",
+            marks.join(", ")
+        )
+    };
+    query_ids(db.read(), rooms, sql, |row| Ok((row.get(0)?, row.get(1)?))).await
 }
 
 /// How many rooms both users are in.

@@ -71,12 +71,28 @@ pub(crate) async fn query_ids<T>(
     sql: impl Fn(&[String]) -> String,
     read: impl Fn(&Row) -> Result<T, Error>,
 ) -> Result<Vec<T>, Error> {
-    let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(ID_CHUNK) {
+    let rows: Vec<[Id; 1]> = ids.iter().map(|id| [*id]).collect();
+    query_rows(db, &rows, sql, read).await
+}
+
+/// As [`query_ids`] for rows of several numbers; each is written as its marks with commas between them.
+pub(crate) async fn query_rows<T, const N: usize>(
+    db: &impl ConnectionTrait,
+    rows: &[[i64; N]],
+    sql: impl Fn(&[String]) -> String,
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
+    let mut found = Vec::with_capacity(rows.len());
+    for chunk in rows.chunks(ID_CHUNK) {
         let count = chunk.len().next_power_of_two();
-        let marks: Vec<String> = (1..=count).map(|mark| format!("${mark}")).collect();
-        let values = chunk.iter().copied().chain(std::iter::repeat(NO_ID)).take(count);
-        for row in &query_all(db, &sql(&marks), values.map(Value::from).collect()).await? {
+        let marks = |row: usize| {
+            let marks: Vec<String> = (1..=N).map(|mark| format!("${}", row * N + mark)).collect();
+            marks.join(", ")
+        };
+        let marks: Vec<String> = (0..count).map(marks).collect();
+        let values = chunk.iter().copied().chain(std::iter::repeat([NO_ID; N])).take(count);
+        let values = values.flatten().map(Value::from).collect();
+        for row in &query_all(db, &sql(&marks), values).await? {
             found.push(read(row)?);
         }
     }

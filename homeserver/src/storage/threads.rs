@@ -1,6 +1,8 @@
 //! Threads, and what unread counts are derived from, the main timeline being one part of a room and each thread another.
 
-use super::{Database, Error, Id, Position, Row, query_all, query_one, values};
+use std::collections::HashMap;
+
+use super::{Database, Error, Id, Position, Row, query_all, query_one, sql::query_rows, values};
 
 /// A thread's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +48,29 @@ pub struct Marks {
     pub joined: Option<i64>,
 }
 
-/// A user's [`Marks`] in a room.
-pub async fn find_marks(db: &Database, room: Id, user: Id) -> Result<Marks, Error> {
-    const FIND: &str = "SELECT \
-         (SELECT MAX(timeline_order) FROM receipts WHERE room = $1 AND user_id = $2 \
-          AND kind IN ('m.read', 'm.read.private') AND thread = ''), \
-         (SELECT MAX(timeline_order) FROM receipts WHERE room = $1 AND user_id = $2 \
-          AND kind IN ('m.read', 'm.read.private') AND thread = 'main'), \
-         (SELECT timeline_order FROM events WHERE room = $1 AND sender = $2 AND thread IS NULL \
-          AND timeline_order IS NOT NULL AND state_key IS NULL AND (flags & 4) <> 0 \
-          ORDER BY timeline_order DESC LIMIT 1), \
-         (SELECT e.timeline_order FROM memberships m JOIN events e ON e.position = m.since AND e.room = m.room \
-          WHERE m.user_id = $2 AND m.room = $1)";
-    let Some(row) = query_one(db.read(), FIND, values![room, user]).await? else {
-        return Ok(Marks::default());
+/// A user's [`Marks`] in each of these rooms that they have a membership of, in no particular order.
+pub async fn list_marks(db: &Database, user: Id, rooms: &[Id]) -> Result<Vec<(Id, Marks)>, Error> {
+    let sql = |rows: &[String]| {
+        format!(
+            "WITH wanted (room, user_id) AS (VALUES ({})) SELECT m.room, \
+             (SELECT MAX(r.timeline_order) FROM receipts r WHERE r.room = m.room AND r.user_id = m.user_id \
+              AND r.kind IN ('m.read', 'm.read.private') AND r.thread = ''), \
+             (SELECT MAX(r.timeline_order) FROM receipts r WHERE r.room = m.room AND r.user_id = m.user_id \
+              AND r.kind IN ('m.read', 'm.read.private') AND r.thread = 'main'), \
+             (SELECT e.timeline_order FROM events e WHERE e.room = m.room AND e.sender = m.user_id AND e.thread IS NULL \
+              AND e.timeline_order IS NOT NULL AND e.state_key IS NULL AND (e.flags & 4) <> 0 \
+              ORDER BY e.timeline_order DESC LIMIT 1), \
+             (SELECT e.timeline_order FROM events e WHERE e.position = m.since AND e.room = m.room) \
+             FROM wanted w JOIN memberships m ON m.user_id = w.user_id AND m.room = w.room",
+            rows.join("), (")
+        )
     };
-    Ok(Marks { unthreaded: row.get(0)?, main: row.get(1)?, own: row.get(2)?, joined: row.get(3)? })
+    let rows: Vec<[Id; 2]> = rooms.iter().map(|room| [*room, user]).collect();
+    let read = |row: &Row| {
+        let (unthreaded, main, own, joined) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok((row.get(0)?, Marks { unthreaded, main, own, joined }))
+    };
+    query_rows(db.read(), &rows, sql, read).await
 }
 
 /// A thread that went on, and how far its reader is.
@@ -105,14 +114,6 @@ fn thread(row: &Row) -> Result<StoredThread, Error> {
     Ok(StoredThread { id: row.get(0)?, countable: row.get(1)?, last_order: row.get(2)? })
 }
 
-/// A thread's running total at `order`.
-pub async fn find_countable_at(db: &Database, thread: Id, order: i64) -> Result<i64, Error> {
-    const FIND: &str = "SELECT thread_countable FROM events WHERE thread = $1 AND timeline_order <= $2 \
-         AND thread_countable IS NOT NULL ORDER BY timeline_order DESC LIMIT 1";
-    let row = query_one(db.read(), FIND, values![thread, order]).await?;
-    row.map_or(Ok(0), |row| row.get(0))
-}
-
 /// A span of a part of a room as one user reads it.
 #[derive(Debug, Clone, Copy)]
 pub struct Unread {
@@ -124,9 +125,11 @@ pub struct Unread {
     pub span: (i64, i64),
 }
 
-/// What counts otherwise than the running totals say.
+/// What the counts of a span are made of, beside the running total at its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Exceptions {
+pub struct Tally {
+    /// The running total where it begins.
+    pub before: i64,
     /// What push rules added or took away.
     pub delta: i64,
     pub highlights: i64,
@@ -134,20 +137,41 @@ pub struct Exceptions {
     pub taken_back: i64,
 }
 
-/// The exceptions of a span.
-pub async fn find_exceptions(db: &Database, unread: Unread) -> Result<Exceptions, Error> {
-    let Unread { room, user, thread, span: (after, upto) } = unread;
-    const FIND: &str = "SELECT CAST(COALESCE(SUM(delta), 0) AS BIGINT), CAST(COALESCE(SUM(highlight), 0) AS BIGINT), \
-         (SELECT COUNT(*) FROM events WHERE room = $2 AND timeline_order > $4 AND timeline_order <= $5 \
-          AND redacted_by IS NOT NULL AND (flags & 64) <> 0 AND COALESCE(thread, 0) = $3) \
-         FROM push_actions WHERE user_id = $1 AND room = $2 AND thread = $3 AND timeline_order > $4 AND timeline_order <= $5";
-    let row = values![user, room, thread.unwrap_or_default(), after, upto];
-    match query_one(db.read(), FIND, row).await? {
-        Some(row) => {
-            Ok(Exceptions { delta: row.get(0)?, highlights: row.get(1)?, taken_back: row.get(2)? })
-        }
-        None => Ok(Exceptions::default()),
-    }
+/// The tallies of these spans, in their order.
+pub async fn list_tallies(db: &Database, spans: &[Unread]) -> Result<Vec<Tally>, Error> {
+    let sql = |rows: &[String]| {
+        format!(
+            "WITH spans (number, user_id, room, thread, low, high) AS (VALUES ({})) SELECT s.number, \
+             CASE WHEN s.thread = 0 THEN (SELECT e.countable FROM events e WHERE e.room = s.room \
+              AND e.timeline_order <= s.low ORDER BY e.timeline_order DESC LIMIT 1) \
+             ELSE (SELECT e.thread_countable FROM events e WHERE e.thread = s.thread AND e.timeline_order <= s.low \
+              AND e.thread_countable IS NOT NULL ORDER BY e.timeline_order DESC LIMIT 1) END, \
+             (SELECT COUNT(*) FROM events e WHERE e.room = s.room AND e.timeline_order > s.low AND e.timeline_order <= s.high \
+              AND e.redacted_by IS NOT NULL AND (e.flags & 64) <> 0 AND COALESCE(e.thread, 0) = s.thread), \
+             CAST(COALESCE(SUM(a.delta), 0) AS BIGINT), CAST(COALESCE(SUM(a.highlight), 0) AS BIGINT) \
+             FROM spans s LEFT JOIN push_actions a ON a.user_id = s.user_id AND a.room = s.room AND a.thread = s.thread \
+              AND a.timeline_order > s.low AND a.timeline_order <= s.high \
+             GROUP BY s.number, s.room, s.thread, s.low, s.high",
+            rows.join("), (")
+        )
+    };
+    let row = |(number, span): (i64, &Unread)| {
+        let (low, high) = span.span;
+        [number, span.user, span.room, span.thread.unwrap_or_default(), low, high]
+    };
+    let rows: Vec<[i64; 6]> = (0..).zip(spans).map(row).collect();
+    let read = |row: &Row| {
+        let before: Option<i64> = row.get(1)?;
+        let (taken_back, delta, highlights) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let before = before.unwrap_or_default();
+        Ok((row.get::<i64>(0)?, Tally { before, delta, highlights, taken_back }))
+    };
+    let found: HashMap<i64, Tally> =
+        query_rows(db.read(), &rows, sql, read).await?.into_iter().collect();
+    Ok((0..)
+        .zip(spans)
+        .map(|(number, _)| found.get(&number).copied().unwrap_or_default())
+        .collect())
 }
 
 /// The roots of a room's threads that last went on before `before`, the newest first, each with where that was, at most

@@ -215,7 +215,7 @@ async fn try_tell(engine: &Engine, user: Id) -> Result<(), Error> {
     Ok(())
 }
 
-/// Who shares a room with a user: users of ours, and other servers.
+/// Who shares a room with a user: users of ours, and other servers. No room is loaded for it.
 async fn audience(
     engine: &Engine,
     user: Id,
@@ -224,12 +224,24 @@ async fn audience(
     let (mut users, mut servers) = (HashSet::new(), BTreeSet::new());
     let standings = engine.standings(user).await?;
     let joined = standings.iter().rev().filter(|standing| standing.membership == "join");
+    let mut not_loaded = Vec::new();
     for standing in joined.take(ROOMS_MAX) {
-        let Ok(room_id) = RoomId::parse(&standing.room_id) else { continue };
-        let Some(room) = engine.find_room(&room_id).await? else { continue };
+        let Ok(room_id) = <&RoomId>::try_from(standing.room_id.as_str()) else { continue };
+        let Some(room) = engine.loaded(room_id) else {
+            not_loaded.push(standing.room);
+            continue;
+        };
         let seen = room.seen();
         users.extend(&seen.local_joined);
         servers.extend(seen.servers.keys().filter(|server| !app.is_ours(server)).cloned());
+    }
+    for (user, user_id) in mutual_rooms::list_joined(&app.db, &not_loaded).await? {
+        let Ok(user_id) = <&UserId>::try_from(user_id.as_str()) else { continue };
+        if app.is_ours(user_id.server_name()) {
+            users.insert(user);
+        } else {
+            servers.insert(user_id.server_name().to_owned());
+        }
     }
     Ok((users, servers))
 }

@@ -18,7 +18,7 @@ use crate::{
     account::{self, Wishes},
     auth::Requester,
     messaging::{Engine, tokens::SyncToken},
-    notification::{Error, Sync, account_data, ephemeral},
+    notification::{Error, Sync, account_data, ahead, ephemeral},
     storage::{Id, Position, unread::ToldReceipt},
 };
 
@@ -66,6 +66,13 @@ impl Look<'_> {
         let mut answer = Answer::new(self.request.form, self.request.txn_id.clone());
         let candidates = lists::candidates(&self).await?;
         let picks = lists::select(&self, &candidates, &mut answer).await?;
+        // The stable form has no counts.
+        if self.request.form == Form::Deployed {
+            let is_new = |room: &Id| !self.base.rooms.contains_key(room);
+            let memberships = picks.iter().map(|pick| pick.candidate.membership.as_ref());
+            let new = memberships.filter(|membership| is_new(&membership.room));
+            ahead::count_joined(self.engine, new, self.requester.user).await?;
+        }
         let (mut rooms, mut members) = (Vec::with_capacity(picks.len()), Vec::new());
         for pick in picks {
             let own_receipt = asides
