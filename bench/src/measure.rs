@@ -1,7 +1,7 @@
 //! Doing many of one thing, and what that took.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     time::{Duration, Instant},
 };
 
@@ -9,6 +9,12 @@ use anyhow::{Context, Result, ensure};
 use futures_util::{TryStreamExt, stream::FuturesUnordered};
 
 use crate::proc;
+
+/// How many are timed of anything quick, however long that takes.
+pub(crate) const QUICK_COUNT: usize = 5_000;
+
+/// What is quick: it takes less than this on average.
+pub(crate) const QUICK: Duration = Duration::from_millis(4);
 
 /// How many of a thing, how many at once, and for how long at most.
 #[derive(Debug, Clone, Copy)]
@@ -18,24 +24,52 @@ pub(crate) struct Load {
     pub(crate) limit: Option<Duration>,
 }
 
+/// When work ends that was not done before.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Counts from now on.
+    pub(crate) fn after(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| Instant::now() + limit))
+    }
+
+    /// Whether time is up for work that took `samples` so far. What is quick is timed often first, or the slowest hundredth of it
+    /// would be a handful.
+    pub(crate) fn ends(self, samples: &Samples) -> bool {
+        let is_up = self.0.is_some_and(|end| Instant::now() >= end);
+        let is_quick = samples.mean().is_some_and(|mean| mean < QUICK);
+        is_up && !(is_quick && samples.count() < QUICK_COUNT)
+    }
+}
+
 /// How long each took.
 #[derive(Debug, Default)]
-pub(crate) struct Samples(Vec<Duration>);
+pub(crate) struct Samples {
+    each: Vec<Duration>,
+    total: Duration,
+}
 
 impl Samples {
     pub(crate) fn push(&mut self, took: Duration) {
-        self.0.push(took);
+        self.each.push(took);
+        self.total += took;
+    }
+
+    /// None where nothing was timed.
+    pub(crate) fn mean(&self) -> Option<Duration> {
+        self.total.checked_div(u32::try_from(self.each.len()).unwrap_or(u32::MAX))
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.len()
+        self.each.len()
     }
 
     /// The `part` (0 to 1) of the sorted samples.
     pub(crate) fn quantile(&mut self, part: f64) -> Result<Duration> {
-        ensure!(!self.0.is_empty(), "nothing was timed");
-        self.0.sort_unstable();
-        let last = self.0.len() - 1;
+        ensure!(!self.each.is_empty(), "nothing was timed");
+        self.each.sort_unstable();
+        let last = self.each.len() - 1;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -43,7 +77,7 @@ impl Samples {
             reason = "an index within the samples"
         )]
         let index = (last as f64 * part).round() as usize;
-        self.0.get(index.min(last)).copied().context("no sample")
+        self.each.get(index.min(last)).copied().context("no sample")
     }
 }
 
@@ -54,20 +88,21 @@ pub(crate) async fn drive<W>(
     workers: &mut [W],
     job: impl AsyncFn(&mut W, usize) -> Result<Duration>,
 ) -> Result<Samples> {
-    let deadline = load.limit.map(|limit| Instant::now() + limit);
+    let deadline = Deadline::after(load.limit);
     let next = Cell::new(0);
+    let samples = RefCell::new(Samples::default());
     let work = async |worker: &mut W| {
-        let mut samples = Vec::new();
-        while next.get() < load.count && deadline.is_none_or(|end| Instant::now() < end) {
+        while next.get() < load.count && !deadline.ends(&samples.borrow()) {
             let number = next.replace(next.get() + 1);
-            samples.push(job(worker, number).await?);
+            let took = job(worker, number).await?;
+            samples.borrow_mut().push(took);
         }
-        anyhow::Ok(samples)
+        anyhow::Ok(())
     };
     let working: FuturesUnordered<_> =
         workers.iter_mut().take(load.concurrency).map(work).collect();
-    let samples: Vec<Vec<Duration>> = working.try_collect().await?;
-    Ok(Samples(samples.into_iter().flatten().collect()))
+    working.try_collect::<()>().await?;
+    Ok(samples.into_inner())
 }
 
 /// What a stretch of time cost.
@@ -160,19 +195,22 @@ mod tests {
 
     #[test]
     fn quantiles_are_samples() {
-        let mut samples = Samples((1..=101).rev().map(Duration::from_millis).collect());
+        let mut samples = Samples::default();
+        (1..=101).rev().for_each(|number| samples.push(Duration::from_millis(number)));
 
         assert_eq!(samples.quantile(0.0).unwrap(), Duration::from_millis(1));
         assert_eq!(samples.quantile(0.5).unwrap(), Duration::from_millis(51));
         assert_eq!(samples.quantile(0.99).unwrap(), Duration::from_millis(100));
         assert_eq!(samples.quantile(1.0).unwrap(), Duration::from_millis(101));
+        assert_eq!(samples.mean(), Some(Duration::from_millis(51)));
         assert!(Samples::default().quantile(0.5).is_err());
+        assert_eq!(Samples::default().mean(), None);
     }
 
     #[tokio::test]
     async fn every_number_is_worked_on_once_by_as_many_workers_as_asked() {
         let load = Load { count: 100, concurrency: 3, limit: None };
-        let seen = std::cell::RefCell::new(Vec::new());
+        let seen = RefCell::new(Vec::new());
         let mut workers: Vec<usize> = vec![0; 5];
 
         let samples = drive(load, &mut workers, async |worker, number| {
@@ -190,11 +228,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_limit_that_has_passed_ends_the_work() {
+    async fn a_limit_that_has_passed_ends_what_is_slow() {
         let load = Load { count: 100, concurrency: 1, limit: Some(Duration::ZERO) };
 
-        let samples = drive(load, &mut [()], async |_, _| Ok(Duration::ZERO)).await.unwrap();
+        let samples = drive(load, &mut [()], async |_, _| Ok(QUICK)).await.unwrap();
 
         assert_eq!(samples.count(), 0);
+    }
+
+    #[test]
+    fn a_limit_that_has_passed_lets_what_is_quick_go_on_until_it_was_timed_often() {
+        let (passed, none) = (Deadline::after(Some(Duration::ZERO)), Deadline::after(None));
+        let (mut quick, mut slow) = (Samples::default(), Samples::default());
+        quick.push(QUICK / 2);
+        slow.push(QUICK);
+
+        assert!(!passed.ends(&quick));
+        assert!(passed.ends(&slow));
+        (1..QUICK_COUNT).for_each(|_| quick.push(QUICK / 2));
+        assert!(passed.ends(&quick));
+        assert!(!none.ends(&slow));
     }
 }

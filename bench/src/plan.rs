@@ -19,14 +19,20 @@ pub(crate) struct Plan {
     pub(crate) rooms: usize,
     /// Waiting connections of the scenario `idle`.
     pub(crate) idle: usize,
-    /// How many people they belong to.
+    /// How many people they belong to, not counting those whom the message wakes: they have one each.
     pub(crate) idle_people: usize,
     /// How long their CPU is watched.
     pub(crate) idle_window: Duration,
     /// People of the scenario `quiet-user`; none: it is left out.
     pub(crate) neighbours: usize,
+    /// How long it lasts at each level of noise.
+    pub(crate) quiet_span: Duration,
     /// Rooms joined from another server.
     pub(crate) federated_joins: usize,
+    /// Members of the rooms of the scenario `federated-join-large`.
+    pub(crate) large_room: usize,
+    /// How many such rooms are joined.
+    pub(crate) large_joins: usize,
     /// How often a server is started again.
     pub(crate) restarts: usize,
     /// The version of the rooms.
@@ -45,7 +51,10 @@ impl Plan {
             idle_people: 4,
             idle_window: Duration::from_secs(1),
             neighbours: 4,
+            quiet_span: Duration::from_secs(1),
             federated_joins: 2,
+            large_room: self.large_room.min(8),
+            large_joins: 2,
             restarts: 1,
             ..self
         }

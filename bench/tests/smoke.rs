@@ -44,7 +44,7 @@ fn figure(results: &Value, scenario: &str, column: &str, line: &str) -> f64 {
 
 #[test]
 fn scenarios_on_a_real_server_time_what_was_asked_and_their_figures_fit_together() {
-    let scenarios = "create,join,send-many-rooms,fan-out,fan-out-socket,incremental-sync-v3,pages,idle,idle-socket,storage";
+    let scenarios = "create,join,send-many-rooms,fan-out,fan-out-socket,incremental-sync-v3,pages,federated-join-large,idle,idle-socket,storage";
 
     let (results, page) = bench(&["run", "--count", "20", "--only", scenarios]);
 
@@ -62,14 +62,43 @@ fn scenarios_on_a_real_server_time_what_was_asked_and_their_figures_fit_together
         assert!(0.0 < p50 && p50 <= p99 && p99 <= max, "{scenario}: {p50} {p99} {max}");
         assert!(of(scenario, "resident memory") > 1.0);
     }
-    assert_eq!(of("idle", "connections"), 20.0);
-    // Two of the four people that the connections belong to.
-    assert_eq!(of("idle", "connections woken by a message"), 10.0);
-    assert_eq!(of("idle-socket", "connections woken by a message"), 10.0);
+    assert_eq!(of("pages", "messages a page"), 50.0);
+    assert_eq!(of("federated-join-large", "timed"), 2.0);
+    assert_eq!(of("federated-join-large", "members of each room before"), 8.0);
+    for scenario in ["idle", "idle-socket"] {
+        assert_eq!(of(scenario, "connections"), 20.0);
+        // Ten people with one connection each; the others belong to four more.
+        assert_eq!(of(scenario, "connections woken by a message"), 10.0);
+        assert_eq!(of(scenario, "woken in vain"), 0.0);
+    }
     assert!(of("storage", "database bytes per message") >= 0.0);
     assert!(run["machine"]["cores"].as_f64().unwrap() >= 1.0);
     assert!(page.contains("### Send, many rooms") && page.contains("/s"), "{page}");
     assert!(page.ends_with("\n## Remarks\n\nKeep me.\n") && !page.contains("An old page."));
+}
+
+#[test]
+fn every_way_to_sync_is_timed_and_a_quiet_person_hears_no_noise() {
+    let ways = ["v3", "sliding", "v4", "socket"];
+    let syncs: Vec<String> = ways
+        .iter()
+        .flat_map(|way| [format!("initial-sync-{way}"), format!("incremental-sync-{way}")])
+        .collect();
+    let scenarios = format!("{},quiet-user", syncs.join(","));
+
+    let (results, _) = bench(&["run", "--count", "20", "--only", &scenarios]);
+
+    let run = &results[0];
+    let of = |scenario: &str, line: &str| figure(run, scenario, "ternd", line);
+    for scenario in &syncs {
+        assert_eq!(of(scenario, "timed"), 20.0, "{scenario}");
+        assert!(of(scenario, "p50") > 0.0, "{scenario}");
+    }
+    assert_eq!(of("quiet-user", "people"), 4.0);
+    let [calm, loud] = ["10", "10000"]
+        .map(|rate| of("quiet-user", &format!("events meanwhile, {rate} a minute elsewhere")));
+    assert!(calm <= 1.0 && loud > 10.0, "{calm} {loud}");
+    assert!(of("quiet-user", "timed, 10000 a minute elsewhere") > 10.0);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 pub(crate) use address::{Address, Trust};
-pub(crate) use socket::{Socket, Stream, all_rooms};
+pub(crate) use socket::{Delta, Socket, Stream, all_rooms};
 
 /// How long an answer may take before a run fails: longer than any long poll here.
 const PATIENCE: Duration = Duration::from_secs(400);

@@ -29,10 +29,22 @@ impl std::fmt::Debug for dyn Stream {
     }
 }
 
+/// What the server pushed.
+#[derive(Debug)]
+pub(crate) struct Delta {
+    /// The whole frame.
+    pub(crate) text: Bytes,
+    /// By this it is acknowledged.
+    pub(crate) pos: String,
+    /// The name of the request that it answers, if that has one.
+    pub(crate) id: Option<String>,
+}
+
 #[derive(Deserialize)]
 struct Frame<'a> {
     #[serde(rename = "type")]
     kind: &'a str,
+    id: Option<String>,
     #[serde(default)]
     response: Option<Response>,
 }
@@ -52,6 +64,13 @@ impl Socket {
 
     /// Opens one and asks for `request`; its first delta is dealt with.
     pub(crate) async fn open(address: &Address, bearer: &Bearer, request: Value) -> Result<Self> {
+        let mut socket = Self::begin(address, bearer, request).await?;
+        socket.delta().await?;
+        Ok(socket)
+    }
+
+    /// Opens one and asks for `request`; its first delta is still to come.
+    pub(crate) async fn begin(address: &Address, bearer: &Bearer, request: Value) -> Result<Self> {
         let bearer = bearer.as_ref().context("nobody is logged in")?.to_str()?;
         let token = bearer.strip_prefix("Bearer ").context("no bearer")?;
         let host = address.host().to_str()?;
@@ -61,13 +80,29 @@ impl Socket {
             .context("the server opens no socket")?;
         let mut socket = Self(socket);
         let open = json!({ "type": "open", "access_token": token, "request": request });
-        socket.0.send(Message::text(open.to_string())).await?;
-        socket.delta().await?;
+        socket.send(&open).await?;
         Ok(socket)
+    }
+
+    /// Asks for `request` from now on, by the name `id`.
+    pub(crate) async fn request(&mut self, id: &str, request: &Value) -> Result<()> {
+        self.send(&json!({ "type": "request", "id": id, "request": request })).await
+    }
+
+    /// Tells that the delta with this `pos` is dealt with: now the next may come.
+    pub(crate) async fn acknowledge(&mut self, pos: &str) -> Result<()> {
+        self.send(&json!({ "type": "ack", "pos": pos })).await
     }
 
     /// The next delta, acknowledged as it comes.
     pub(crate) async fn delta(&mut self) -> Result<Bytes> {
+        let Delta { text, pos, .. } = self.unacknowledged().await?;
+        self.acknowledge(&pos).await?;
+        Ok(text)
+    }
+
+    /// The next delta.
+    pub(crate) async fn unacknowledged(&mut self) -> Result<Delta> {
         loop {
             let message = timeout(PATIENCE, self.0.next()).await.context("nothing came")?;
             let Message::Text(text) = message.context("the server closed the socket")?? else {
@@ -77,14 +112,17 @@ impl Socket {
             let frame: Frame<'_> = read(&text)?;
             match (frame.kind, frame.response) {
                 ("delta", Some(Response { pos })) => {
-                    let ack = json!({ "type": "ack", "pos": pos });
-                    self.0.send(Message::text(ack.to_string())).await?;
-                    return Ok(text);
+                    let id = frame.id;
+                    return Ok(Delta { text, pos, id });
                 }
                 ("error", _) => bail!("the socket: {}", String::from_utf8_lossy(&text)),
                 _ => {}
             }
         }
+    }
+
+    async fn send(&mut self, frame: &Value) -> Result<()> {
+        Ok(self.0.send(Message::text(frame.to_string())).await?)
     }
 }
 

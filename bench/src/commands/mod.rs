@@ -14,6 +14,7 @@ use crate::{
     client::{Trust, read},
     figures::{Cell, Column, Line, Results, Table, memory},
     machine::Machine,
+    measure::{QUICK, QUICK_COUNT},
     plan::Plan,
     report,
     scenarios::Scenario,
@@ -157,8 +158,10 @@ fn notes(servers: &Servers, plan: &Plan) -> Vec<String> {
     };
     let Plan { people, rooms, concurrency, count, limit, room_version, .. } = plan;
     let size = format!(
-        "{people} people, {rooms} rooms of version {room_version}; {concurrency} at once where a scenario says so; {count} operations or {} s a scenario.",
-        limit.as_secs()
+        "{people} people, {rooms} rooms of version {room_version}; {concurrency} at once where a scenario says so; {count} operations or {} s a scenario, and at least {} of what takes under {} ms on average.",
+        limit.as_secs(),
+        QUICK_COUNT.min(*count),
+        QUICK.as_millis()
     );
     vec![disk, size]
 }

@@ -14,7 +14,7 @@ use crate::{
     client::Client,
     figures::{Line, timed},
     matrix::{self, Person, Room},
-    measure::{Meter, Samples},
+    measure::{Deadline, Meter, Samples},
     site::Site,
 };
 
@@ -50,11 +50,11 @@ async fn deliveries(site: &mut Site, way: Way) -> Result<Vec<Line>> {
     let mut post = Post { sender, room, client: &mut client, arrivals: &mut arrivals };
     let pids = site.server.pids();
     let meter = Meter::start(&pids)?;
-    let deadline = Instant::now() + site.plan.limit;
+    let deadline = Deadline::after(Some(site.plan.limit));
     let mut samples = Samples::default();
     for number in 0..messages {
         post.deliver(number, others.len(), &mut samples).await?;
-        if Instant::now() > deadline {
+        if deadline.ends(&samples) {
             break;
         }
     }

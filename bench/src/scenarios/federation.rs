@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use std::time::Instant;
 
 use crate::{
-    figures::{Line, count, timed},
+    figures::{Line, count as number, timed},
     matrix::{self, Follower, Person},
     measure::{Load, Meter, drive},
     server::Server,
@@ -64,24 +64,36 @@ pub(super) async fn send(site: &mut Site) -> Result<Vec<Line>> {
 /// Joins of rooms on another server.
 pub(super) async fn join(site: &mut Site) -> Result<Vec<Line>> {
     let village = site.village().await?;
+    joins(site, &village.people, site.plan.federated_joins).await
+}
+
+/// Joins of rooms on another server that many are in.
+pub(super) async fn join_large(site: &mut Site) -> Result<Vec<Line>> {
+    let members = site.crowd(site.plan.large_room).await?;
+    joins(site, &members, site.plan.large_joins).await
+}
+
+/// Joins of `count` rooms that all `members` are in.
+async fn joins(site: &mut Site, members: &[Person], count: usize) -> Result<Vec<Line>> {
+    let others = site.public_rooms(members, count).await?;
     let abroad = Abroad::open(site).await?;
+    let creator = turn(members, 0)?;
+    let via = creator.server_name().to_owned();
     // One more, which makes them known to each other.
-    let rooms = site.public_rooms(&village.people, site.plan.federated_joins + 1).await?;
-    let via = turn(&village.people, 0)?.server_name().to_owned();
-    let (first, others) = rooms.split_first().context("no room")?;
+    let first = site.public_rooms(std::slice::from_ref(creator), 1).await?;
     let mut clients = [abroad.server.client()];
     for client in &mut clients {
-        matrix::join(client, &abroad.person, first, Some(&via)).await?;
+        matrix::join(client, &abroad.person, turn(&first, 0)?, Some(&via)).await?;
     }
     let pids = abroad.pids(site);
     let meter = Meter::start(&pids)?;
     let load = Load { count: others.len(), ..site.plan.in_turn() };
     let samples = drive(load, &mut clients, async |client, number| {
         let began = Instant::now();
-        matrix::join(client, &abroad.person, turn(others, number)?, Some(&via)).await?;
+        matrix::join(client, &abroad.person, turn(&others, number)?, Some(&via)).await?;
         Ok(began.elapsed())
     });
     let mut lines = timed(samples.await?, &meter.stop()?, &pids)?;
-    lines.push(Line::fact("members of each room before", count(village.people.len()), ""));
+    lines.push(Line::fact("members of each room before", number(members.len()), ""));
     Ok(lines)
 }

@@ -15,7 +15,7 @@ use super::listener::{Listener, Way};
 use crate::{
     figures::{Line, count, millis, number},
     matrix::{self, Follower, Person, Room},
-    measure::{Meter, Samples, pass, until_quiet},
+    measure::{Meter, Samples, Usage, pass, until_quiet},
     proc,
     site::{Site, turn},
 };
@@ -23,7 +23,7 @@ use crate::{
 /// Longer than the scenario; each connection adds some milliseconds, so that no two requests of a person are the same.
 const WAIT: Duration = Duration::from_secs(240);
 
-/// How many connections the message wakes, about.
+/// How many connections the message wakes, however many wait: each is the only one of somebody in the room.
 const WOKEN: usize = 10;
 
 /// How long a server may take to become quiet, or to wake somebody.
@@ -31,13 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// By this the last message is known.
 const MARK: &str = "wake up, some of you.";
-
-/// The waiting connections.
-struct Crowd {
-    waiting: JoinSet<Result<Instant>>,
-    /// Answers without the message that wakes.
-    in_vain: Arc<AtomicU64>,
-}
 
 /// Most sockets of one device: a server need not keep more connections of sliding sync.
 const SOCKETS_OF_ONE: usize = 8;
@@ -54,68 +47,65 @@ pub(super) async fn sockets(site: &mut Site) -> Result<Vec<Line>> {
 
 async fn waiting(site: &mut Site, way: Way) -> Result<Vec<Line>> {
     proc::raise_file_limit()?;
-    let people = match way {
-        Way::LongPoll => site.plan.idle_people,
-        Way::Socket => site.plan.idle_people.max(site.plan.idle.div_ceil(SOCKETS_OF_ONE)),
-    };
-    let people = site.crowd(people).await?;
+    let shares = Shares::of(site.plan.idle, site.plan.idle_people, way);
+    let people = site.crowd(shares.people()).await?;
     let village = site.village().await?;
     let sender = turn(&village.people, 0)?;
-    let each = site.plan.idle.div_ceil(people.len());
-    let woken = WOKEN.div_ceil(each).min(people.len());
-    let room = room_of(site, sender, people.get(..woken).context("too few people")?).await?;
-    let mut positions = Vec::new();
-    for person in &people {
-        positions.push(matrix::sync_position(&mut site.server.client(), person).await?);
+    let woken = people.get(..shares.woken).context("too few people")?;
+    let room = room_of(site, sender, woken).await?;
+    if site.server.is_ours() {
+        // Of a fresh process nothing is left that the connections could use again.
+        site.server.stop().await?;
+        site.server.restart().await?;
     }
     let mut crowd = Crowd { waiting: JoinSet::new(), in_vain: Arc::default() };
-    let pids = site.server.pids();
-    until_quiet(&pids, PATIENCE).await?;
-    let before = resident(&pids)?;
-    for connection in 0..site.plan.idle {
-        // Each is open before the next, so that no backlog of a listener overflows.
-        let mut client = site.server.client();
-        let person = turn(&people, connection)?;
-        let listener = match way {
-            Way::LongPoll => {
-                client.open().await?;
-                let since = turn(&positions, connection)?.clone();
-                // No two requests of a person are the same.
-                let wait = WAIT + Duration::from_millis(u64::try_from(connection)?);
-                Listener::LongPoll(Follower { client, person: person.clone(), since, wait })
-            }
-            Way::Socket => Listener::open(&client, person, &format!("idle{connection}"), 1).await?,
-        };
-        crowd.add(listener);
-    }
-    until_quiet(&pids, PATIENCE).await?;
-    crowd.in_vain.store(0, Ordering::Relaxed);
-    let after = resident(&pids)?;
-    let meter = Meter::start(&pids)?;
-    pass(site.plan.idle_window).await;
-    let usage = meter.stop()?;
-    let connections = count(site.plan.idle);
-    let mut lines = vec![Line::fact("connections", connections, "")];
-    if !pids.is_empty() {
-        let memory = number(after.saturating_sub(before)) / connections;
-        lines.push(Line::cost("memory each", memory, "KiB"));
-    }
-    if let Some(cpu) = usage.server {
-        let part = cpu.as_secs_f64() / usage.wall.as_secs_f64();
-        lines.push(Line::cost("CPU of all, of one core", 100.0 * part, "%"));
-    }
-    let expected = (0..site.plan.idle).filter(|index| index % people.len() < woken).count();
+    let mut lines = crowd.gather(site, way, &people, shares).await?;
     let mut client = site.server.client();
     let sent = Instant::now();
     matrix::send(&mut client, sender, &room, matrix::text(MARK)).await?;
-    let mut arrivals = crowd.arrivals(expected, sent).await?;
-    until_quiet(&pids, PATIENCE).await?;
+    let mut arrivals = crowd.arrivals(shares.woken, sent).await?;
+    until_quiet(&site.server.pids(), PATIENCE).await?;
+    crowd.latecomers(&mut arrivals, sent)?;
     lines.push(Line::fact("connections woken by a message", count(arrivals.count()), ""));
     lines.push(Line::cost("send to woken, p50", millis(arrivals.quantile(0.5)?), "ms"));
     lines.push(Line::cost("send to woken, max", millis(arrivals.quantile(1.0)?), "ms"));
     let in_vain = number(crowd.in_vain.load(Ordering::Relaxed));
     lines.push(Line::cost("woken in vain", in_vain, ""));
     Ok(lines)
+}
+
+/// How many connections there are, and whose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Shares {
+    connections: usize,
+    /// People with one connection each, whom the message wakes. They come first.
+    woken: usize,
+    /// People who share the other connections.
+    others: usize,
+}
+
+impl Shares {
+    fn of(connections: usize, others: usize, way: Way) -> Self {
+        let woken = WOKEN.min(connections);
+        let shared = connections - woken;
+        let others = match way {
+            Way::LongPoll => others,
+            Way::Socket => others.max(shared.div_ceil(SOCKETS_OF_ONE)),
+        };
+        Self { connections, woken, others: others.min(shared) }
+    }
+
+    fn people(self) -> usize {
+        self.woken + self.others
+    }
+
+    /// Which of the people the connection is of.
+    fn owner(self, connection: usize) -> usize {
+        match connection.checked_sub(self.woken) {
+            None => connection,
+            Some(shared) => self.woken + shared % self.others.max(1),
+        }
+    }
 }
 
 async fn room_of(site: &Site, sender: &Person, people: &[Person]) -> Result<Room> {
@@ -128,7 +118,55 @@ fn resident(pids: &[u32]) -> Result<u64> {
     pids.iter().map(|pid| proc::resident(*pid)).sum()
 }
 
+/// The waiting connections.
+struct Crowd {
+    waiting: JoinSet<Result<Instant>>,
+    /// Answers without the message that wakes.
+    in_vain: Arc<AtomicU64>,
+}
+
 impl Crowd {
+    /// Lets all connections wait; gives what they cost while nothing happens.
+    async fn gather(
+        &mut self,
+        site: &Site,
+        way: Way,
+        people: &[Person],
+        shares: Shares,
+    ) -> Result<Vec<Line>> {
+        let mut positions = Vec::new();
+        for person in people {
+            positions.push(matrix::sync_position(&mut site.server.client(), person).await?);
+        }
+        let pids = site.server.pids();
+        until_quiet(&pids, PATIENCE).await?;
+        let before = resident(&pids)?;
+        for connection in 0..shares.connections {
+            // Each is open before the next, so that no backlog of a listener overflows.
+            let mut client = site.server.client();
+            let owner = shares.owner(connection);
+            let person = turn(people, owner)?;
+            self.add(match way {
+                Way::LongPoll => {
+                    client.open().await?;
+                    let since = turn(&positions, owner)?.clone();
+                    // No two requests of a person are the same.
+                    let wait = WAIT + Duration::from_millis(u64::try_from(connection)?);
+                    Listener::LongPoll(Follower { client, person: person.clone(), since, wait })
+                }
+                Way::Socket => {
+                    Listener::open(&client, person, &format!("idle{connection}"), 1).await?
+                }
+            });
+        }
+        until_quiet(&pids, PATIENCE).await?;
+        self.in_vain.store(0, Ordering::Relaxed);
+        let grown = resident(&pids)?.saturating_sub(before);
+        let meter = Meter::start(&pids)?;
+        pass(site.plan.idle_window).await;
+        Ok(costs(shares.connections, grown, &meter.stop()?))
+    }
+
     /// One more, who begins to wait as soon as others let it.
     fn add(&mut self, mut listener: Listener) {
         let in_vain = Arc::clone(&self.in_vain);
@@ -152,5 +190,52 @@ impl Crowd {
             samples.push(arrived.saturating_duration_since(sent));
         }
         Ok(samples)
+    }
+
+    /// Counts those too who have the message though nobody expected it.
+    fn latecomers(&mut self, samples: &mut Samples, sent: Instant) -> Result<()> {
+        while let Some(woken) = self.waiting.try_join_next() {
+            samples.push(woken??.saturating_duration_since(sent));
+        }
+        Ok(())
+    }
+}
+
+/// What waiting connections cost, of which nothing came.
+fn costs(connections: usize, grown_kib: u64, usage: &Usage) -> Vec<Line> {
+    let mut lines = vec![Line::fact("connections", count(connections), "")];
+    if let Some(cpu) = usage.server {
+        let part = cpu.as_secs_f64() / usage.wall.as_secs_f64();
+        lines.push(Line::cost("memory each", number(grown_kib) / count(connections), "KiB"));
+        lines.push(Line::cost("CPU of all, of one core", 100.0 * part, "%"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(connections: usize, people: usize, way: Way, most_of_one: usize) {
+        let shares = Shares::of(connections, people, way);
+        let mut owned = vec![0; shares.people()];
+        (0..connections).for_each(|connection| owned[shares.owner(connection)] += 1);
+
+        let (woken, others) = owned.split_at(shares.woken);
+        assert_eq!(woken, vec![1; WOKEN.min(connections)], "{shares:?}");
+        assert!(others.iter().all(|count| (1..=most_of_one).contains(count)), "{owned:?}");
+        assert_eq!(owned.iter().sum::<usize>(), connections);
+    }
+
+    #[test]
+    fn ten_people_have_one_connection_each_however_many_wait() {
+        check(20, 4, Way::LongPoll, 3);
+        check(20, 4, Way::Socket, 3);
+        check(10_000, 100, Way::LongPoll, 100);
+        check(10_000, 100, Way::Socket, SOCKETS_OF_ONE);
+        check(12, 100, Way::LongPoll, 1);
+        check(3, 100, Way::LongPoll, 0);
+        check(0, 100, Way::Socket, 0);
     }
 }

@@ -3,6 +3,7 @@
 //! A scenario prepares what it needs outside the clock, times one thing, and gives its lines. What it leaves behind must not change
 //! what a later one measures: people of the crowd may gather rooms, people of the village may not.
 
+mod about;
 mod fan_out;
 mod federation;
 mod idle;
@@ -14,11 +15,14 @@ mod restart;
 mod rooms;
 mod send;
 mod sliding;
+mod socket;
 mod storage;
 mod sync;
 
 use anyhow::Result;
 use clap::ValueEnum;
+
+use sliding::Form;
 
 use crate::{client::Socket, figures::Line, site::Site};
 
@@ -34,12 +38,17 @@ pub(crate) enum Scenario {
     FanOutSocket,
     InitialSyncV3,
     InitialSyncSliding,
+    InitialSyncV4,
+    InitialSyncSocket,
     IncrementalSyncV3,
     IncrementalSyncSliding,
+    IncrementalSyncV4,
+    IncrementalSyncSocket,
     QuietUser,
     Pages,
     FederatedSend,
     FederatedJoin,
+    FederatedJoinLarge,
     Idle,
     IdleSocket,
     Storage,
@@ -75,12 +84,17 @@ impl Scenario {
             Self::FanOutSocket => "Send to everybody's socket",
             Self::InitialSyncV3 => "Initial sync, v3",
             Self::InitialSyncSliding => "Initial sync, sliding",
+            Self::InitialSyncV4 => "Initial sync, sliding v4",
+            Self::InitialSyncSocket => "Initial sync, socket",
             Self::IncrementalSyncV3 => "Incremental sync, v3",
             Self::IncrementalSyncSliding => "Incremental sync, sliding",
+            Self::IncrementalSyncV4 => "Incremental sync, sliding v4",
+            Self::IncrementalSyncSocket => "Incremental sync, socket",
             Self::QuietUser => "Sync beside a busy room",
             Self::Pages => "A page of 50 messages",
             Self::FederatedSend => "Federated send to remote `/sync`",
             Self::FederatedJoin => "Federated join",
+            Self::FederatedJoinLarge => "Federated join of a room with many members",
             Self::Idle => "Idle long polls",
             Self::IdleSocket => "Idle sockets",
             Self::Storage => "Database",
@@ -90,72 +104,42 @@ impl Scenario {
 
     /// Whether it stops and starts the server.
     pub(crate) fn restarts(self) -> bool {
-        matches!(self, Self::Storage | Self::Restart)
+        matches!(self, Self::Idle | Self::IdleSocket | Self::Storage | Self::Restart)
     }
 
     /// What exactly is timed.
     pub(crate) fn about(self) -> &'static str {
         match self {
-            Self::Register => {
-                "One account: `POST /register` without and then with the answer to what it asks. 4 at once. Most of it is the hash of the password."
-            }
-            Self::Create => {
-                "`POST /createRoom`, preset private_chat. As many at once as the run says, by as many people."
-            }
-            Self::Join => {
-                "`POST /join` of a public local room. As many at once as the run says; those under way at one time are different people in different rooms."
-            }
-            Self::SendManyRooms => {
-                "`PUT …/send/m.room.message` into all rooms of the village in turn. As many at once as the run says, each its own person."
-            }
-            Self::SendOneRoom => "The same into one room.",
-            Self::FanOut => {
-                "From the beginning of a `PUT …/send` to the answer of each other member's long poll. One message at a time; each delivery counts as one."
-            }
-            Self::FanOutSocket => {
-                "The same to listeners on the socket `chat.tern.socket`, which acknowledge each delta; only `ternd` has it."
-            }
-            Self::InitialSyncV3 => {
-                "`GET /v3/sync` without a token, one after the other, of people who are in all rooms of the village. Each request differs in its timeout, so that none is answered from a cache of responses."
-            }
-            Self::InitialSyncSliding => {
-                "`POST …/simplified_msc3575/sync` of a new connection: all rooms of the village, 10 events each, own member and name required."
-            }
-            Self::IncrementalSyncV3 => {
-                "`GET /v3/sync` with a token after one message in one room of the village, until the answer holds it. Everybody but the sender, one after the other, then the next message; sends are not timed, but the rate and the CPU hold one for each round."
-            }
-            Self::IncrementalSyncSliding => "The same on a connection of `simplified_msc3575`.",
-            Self::QuietUser => {
-                "`GET /v3/sync` with a token, of somebody in 50 rooms where nothing happens, one after the other; meanwhile somebody talks in a room that everybody else is in. Only where `--neighbours` says how many people there are."
-            }
-            Self::Pages => {
-                "`GET …/messages?dir=b&limit=50`, one after the other, backwards through rooms of the village."
-            }
-            Self::FederatedSend => {
-                "From the beginning of a `PUT …/send` on one server to the answer of a long poll on another server of the same kind. One message at a time; CPU and memory are both servers' together."
-            }
-            Self::FederatedJoin => {
-                "`POST /join` of a public room on another server of the same kind, where the village lives; a room nobody of the joining server is in, servers that know each other. CPU and memory are both servers' together."
-            }
-            Self::Idle => {
-                "Long polls that wait for something new in a room where nothing happens; then one message to a room of few of them."
-            }
-            Self::IdleSocket => {
-                "The same on the socket `chat.tern.socket`, whose connections the server keeps the place of; only `ternd` has it."
-            }
-            Self::Storage => {
-                "The growth of the database's files, closed before and after, over messages sent to the rooms of the village."
-            }
-            Self::Restart => {
-                "An orderly stop, then from the start of the process to the first answer, then one person's first sync."
-            }
+            Self::Register => about::REGISTER,
+            Self::Create => about::CREATE,
+            Self::Join => about::JOIN,
+            Self::SendManyRooms => about::SEND_MANY_ROOMS,
+            Self::SendOneRoom => about::SEND_ONE_ROOM,
+            Self::FanOut => about::FAN_OUT,
+            Self::FanOutSocket => about::FAN_OUT_SOCKET,
+            Self::InitialSyncV3 => about::INITIAL_SYNC_V3,
+            Self::InitialSyncSliding => about::INITIAL_SYNC_SLIDING,
+            Self::InitialSyncV4 => about::INITIAL_SYNC_V4,
+            Self::InitialSyncSocket => about::INITIAL_SYNC_SOCKET,
+            Self::IncrementalSyncV3 => about::INCREMENTAL_SYNC_V3,
+            Self::IncrementalSyncSliding => about::INCREMENTAL_SYNC_SLIDING,
+            Self::IncrementalSyncV4 => about::INCREMENTAL_SYNC_V4,
+            Self::IncrementalSyncSocket => about::INCREMENTAL_SYNC_SOCKET,
+            Self::QuietUser => about::QUIET_USER,
+            Self::Pages => about::PAGES,
+            Self::FederatedSend => about::FEDERATED_SEND,
+            Self::FederatedJoin => about::FEDERATED_JOIN,
+            Self::FederatedJoinLarge => about::FEDERATED_JOIN_LARGE,
+            Self::Idle => about::IDLE,
+            Self::IdleSocket => about::IDLE_SOCKET,
+            Self::Storage => about::STORAGE,
+            Self::Restart => about::RESTART,
         }
     }
 
     /// Does it; without lines where the server does not have what it needs.
     pub(crate) async fn run(self, site: &mut Site) -> Result<Vec<Line>> {
-        let needs_socket = matches!(self, Self::FanOutSocket | Self::IdleSocket);
-        if needs_socket && !Socket::is_offered(site.server.client()).await? {
+        if !self.is_offered(site).await? {
             return Ok(Vec::new());
         }
         match self {
@@ -167,17 +151,38 @@ impl Scenario {
             Self::FanOut => fan_out::long_polls(site).await,
             Self::FanOutSocket => fan_out::sockets(site).await,
             Self::InitialSyncV3 => sync::initial(site).await,
-            Self::InitialSyncSliding => sliding::initial(site).await,
+            Self::InitialSyncSliding => sliding::initial(site, Form::Deployed).await,
+            Self::InitialSyncV4 => sliding::initial(site, Form::Stable).await,
+            Self::InitialSyncSocket => socket::initial(site).await,
             Self::IncrementalSyncV3 => sync::incremental(site).await,
-            Self::IncrementalSyncSliding => sliding::incremental(site).await,
+            Self::IncrementalSyncSliding => sliding::incremental(site, Form::Deployed).await,
+            Self::IncrementalSyncV4 => sliding::incremental(site, Form::Stable).await,
+            Self::IncrementalSyncSocket => socket::incremental(site).await,
             Self::QuietUser => quiet::beside_noise(site).await,
             Self::Pages => pages::backwards(site).await,
             Self::FederatedSend => federation::send(site).await,
             Self::FederatedJoin => federation::join(site).await,
+            Self::FederatedJoinLarge => federation::join_large(site).await,
             Self::Idle => idle::long_polls(site).await,
             Self::IdleSocket => idle::sockets(site).await,
             Self::Storage => storage::bytes_per_event(site).await,
             Self::Restart => restart::starts(site).await,
+        }
+    }
+
+    /// Whether the server has what it needs.
+    async fn is_offered(self, site: &Site) -> Result<bool> {
+        let client = site.server.client();
+        match self {
+            Self::FanOutSocket
+            | Self::InitialSyncSocket
+            | Self::IncrementalSyncSocket
+            | Self::IdleSocket => Socket::is_offered(client).await,
+            Self::InitialSyncSliding | Self::IncrementalSyncSliding => {
+                Form::Deployed.is_offered(client).await
+            }
+            Self::InitialSyncV4 | Self::IncrementalSyncV4 => Form::Stable.is_offered(client).await,
+            _ => Ok(true),
         }
     }
 }

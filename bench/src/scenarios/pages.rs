@@ -8,7 +8,7 @@ use tern_testkit::encode;
 
 use crate::{
     client::{Client, read},
-    figures::{Line, timed},
+    figures::{Line, count, timed},
     matrix::{Person, Room},
     measure::{Meter, drive},
     site::{Site, turn},
@@ -20,6 +20,22 @@ const PAGE: usize = 50;
 /// How many full pages each room has at least.
 const PAGES: u64 = 4;
 
+#[derive(Debug, Deserialize)]
+struct Page {
+    chunk: Vec<IgnoredAny>,
+    end: Option<String>,
+}
+
+impl Page {
+    /// A server may give fewer messages than were asked for, but not none where there are some.
+    fn of(body: &[u8]) -> Result<Self> {
+        let page: Self = read(body)?;
+        ensure!(!page.chunk.is_empty(), "an empty page");
+        ensure!(page.chunk.len() <= PAGE, "a page of {}", page.chunk.len());
+        Ok(page)
+    }
+}
+
 /// A reader on the way back through one room after another.
 struct Reader<'a> {
     client: Client,
@@ -29,17 +45,15 @@ struct Reader<'a> {
     room: usize,
     pages: u64,
     from: Option<String>,
+    /// Of all pages.
+    messages: usize,
 }
 
 impl Reader<'_> {
-    /// Turns one full page; gives how long it took.
+    /// Turns one page; gives how long it took.
     async fn turn_page(&mut self) -> Result<Duration> {
-        #[derive(Deserialize)]
-        struct Page {
-            chunk: Vec<IgnoredAny>,
-            end: Option<String>,
-        }
-        if self.pages == PAGES {
+        let is_at_the_beginning = self.pages > 0 && self.from.is_none();
+        if self.pages == PAGES || is_at_the_beginning {
             self.room += 1;
             self.pages = 0;
             self.from = None;
@@ -52,8 +66,8 @@ impl Reader<'_> {
         let answer = self.client.get(&self.person.bearer, &path).await?;
         let took = began.elapsed();
         let body = answer.ok().context("messages")?;
-        let page: Page = read(&body)?;
-        ensure!(page.chunk.len() == PAGE, "a page of {}", page.chunk.len());
+        let page = Page::of(&body)?;
+        self.messages += page.chunk.len();
         self.pages += 1;
         self.from = page.end;
         Ok(took)
@@ -71,11 +85,35 @@ pub(super) async fn backwards(site: &mut Site) -> Result<Vec<Line>> {
         room: 0,
         pages: 0,
         from: None,
+        messages: 0,
     };
     let pids = site.server.pids();
     let meter = Meter::start(&pids)?;
     let mut readers = [reader];
     let samples =
         drive(site.plan.in_turn(), &mut readers, async |reader, _| reader.turn_page().await);
-    timed(samples.await?, &meter.stop()?, &pids)
+    let (samples, usage) = (samples.await?, meter.stop()?);
+    let pages = count(samples.count());
+    let mut lines = timed(samples, &usage, &pids)?;
+    let messages: usize = readers.iter().map(|reader| reader.messages).sum();
+    lines.push(Line::fact("messages a page", count(messages) / pages, ""));
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_may_be_short_but_not_empty() {
+        let page = |messages: usize| {
+            let body = serde_json::json!({ "chunk": vec![0; messages], "end": "t1" });
+            Page::of(body.to_string().as_bytes())
+        };
+
+        assert_eq!(page(PAGE).unwrap().chunk.len(), PAGE);
+        assert_eq!(page(PAGE - 1).unwrap().chunk.len(), PAGE - 1);
+        assert!(page(0).is_err());
+        assert!(page(PAGE + 1).is_err());
+    }
 }

@@ -1,22 +1,32 @@
 //! Somebody in a quiet corner of a busy server: what their sync costs must not depend on what goes on elsewhere.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result, bail};
-use serde_json::Value;
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::future::try_join_all;
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 
 use crate::{
-    client::{Client, read},
-    figures::{Line, millis, names},
-    matrix::{self, Person, Room},
+    client::Client,
+    figures::{Line, count, millis, names},
+    matrix::{self, Follower, Person, Room},
     measure::{Samples, drive},
     site::{Site, turn},
 };
 
-/// How many rooms everybody is in.
+/// How many rooms the quiet person is in.
 const ROOMS: usize = 50;
 /// Events a minute elsewhere.
 const RATES: [u32; 2] = [10, 10_000];
+/// How often the quiet person syncs.
+const PACE: Duration = Duration::from_millis(5);
+/// What is said there.
+const NOISE: &str = "What the quiet person does not hear,";
+/// How many talk at once elsewhere: one alone says no more than the server answers them.
+const MOUTHS: usize = 4;
 
 /// Incremental syncs that bring nothing, while the others talk a little and while they talk a lot.
 pub(super) async fn beside_noise(site: &mut Site) -> Result<Vec<Line>> {
@@ -31,36 +41,28 @@ pub(super) async fn beside_noise(site: &mut Site) -> Result<Vec<Line>> {
     all.push(quiet);
     settle(site, speaker, &all, ROOMS).await?;
     let busy = busy.first().context("no room")?;
-    let mut lines = Vec::new();
+    let mut lines = vec![
+        Line::fact("people", count(people.len()), ""),
+        Line::fact("rooms, the busy one too", count(ROOMS + 1), ""),
+    ];
     let mut halves = Vec::new();
     for rate in RATES {
-        let mut noise = site.server.client();
-        let mut clients = site.clients(1);
-        let since = token(clients.first_mut().context("no client")?, quiet).await?;
-        let path = matrix::sync_path(&since, Duration::ZERO);
-        let syncs = drive(site.plan.in_turn(), &mut clients, async |client, _| {
-            let began = Instant::now();
-            client.get(&quiet.bearer, &path).await?.ok().context("sync")?;
-            Ok(began.elapsed())
-        });
-        let mut samples: Samples = tokio::select! {
-            samples = syncs => samples?,
-            ended = talk(&mut noise, speaker, busy, rate) => {
+        let noise = Noise::new(busy, rate);
+        let mut samples = tokio::select! {
+            samples = syncs(site, quiet) => samples?,
+            ended = noise.of(site, others) => {
                 ended?;
                 bail!("the noise ended");
             }
         };
         let (half, most) = (samples.quantile(0.5)?, samples.quantile(0.99)?);
-        lines.push(Line::cost(
-            &format!("{}, {rate} a minute elsewhere", names::P50),
-            millis(half),
-            "ms",
-        ));
-        lines.push(Line::cost(
-            &format!("{}, {rate} a minute elsewhere", names::P99),
-            millis(most),
-            "ms",
-        ));
+        let named = |name: &str| format!("{name}, {rate} a minute elsewhere");
+        lines.extend([
+            Line::fact(&named("events meanwhile"), count(noise.sent.get()), ""),
+            Line::fact(&named(names::TIMED), count(samples.count()), ""),
+            Line::cost(&named(names::P50), millis(half), "ms"),
+            Line::cost(&named(names::P99), millis(most), "ms"),
+        ]);
         halves.push(half);
     }
     if let [calm, loud] = halves.as_slice() {
@@ -97,19 +99,55 @@ async fn settle(
     Ok(rooms)
 }
 
-async fn token(client: &mut Client, person: &Person) -> Result<String> {
-    let (_, body) = super::sync::first(client, person, 0).await?;
-    let body: Value = read(&body)?;
-    let next = body.get("next_batch").and_then(Value::as_str);
-    Ok(next.context("no next_batch")?.to_owned())
+/// Syncs at an even pace, however quick they are: the noise takes its time. Each goes on where the one before ended, so that none is
+/// answered from a cache of responses.
+async fn syncs(site: &Site, person: &Person) -> Result<Samples> {
+    let mut follower = Follower::begin(site.server.client(), person).await?;
+    follower.wait = Duration::ZERO;
+    let mut samples = Samples::default();
+    let mut clock = interval(PACE);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let end = Instant::now() + site.plan.quiet_span;
+    while Instant::now() < end {
+        clock.tick().await;
+        let began = Instant::now();
+        let heard = follower.poll(NOISE).await?;
+        samples.push(began.elapsed());
+        ensure!(heard.is_none(), "the quiet person hears the noise");
+    }
+    Ok(samples)
 }
 
-/// Talks evenly, until nobody listens any more.
-async fn talk(client: &mut Client, person: &Person, room: &Room, a_minute: u32) -> Result<()> {
-    let mut clock = tokio::time::interval(Duration::from_secs(60) / a_minute);
-    for number in 0_u64.. {
-        clock.tick().await;
-        matrix::send(client, person, room, matrix::text(&format!("noise {number}"))).await?;
+/// Talk in one room, spread evenly.
+struct Noise<'a> {
+    room: &'a Room,
+    apart: Duration,
+    began: Instant,
+    begun: Cell<u32>,
+    sent: Cell<usize>,
+}
+
+impl<'a> Noise<'a> {
+    fn new(room: &'a Room, a_minute: u32) -> Self {
+        let apart = Duration::from_secs(60) / a_minute;
+        Self { room, apart, began: Instant::now(), begun: Cell::new(0), sent: Cell::new(0) }
     }
-    Ok(())
+
+    /// Lasts until nobody listens any more.
+    async fn of(&self, site: &Site, people: &[Person]) -> Result<()> {
+        let mouths = site.clients(MOUTHS).into_iter().zip(people);
+        try_join_all(mouths.map(|(client, person)| self.mouth(client, person))).await?;
+        Ok(())
+    }
+
+    /// Says whatever is next to be said.
+    async fn mouth(&self, mut client: Client, person: &Person) -> Result<()> {
+        loop {
+            let number = self.begun.replace(self.begun.get() + 1);
+            sleep_until((self.began + self.apart * number).into()).await;
+            let words = matrix::text(&format!("{NOISE} {number}"));
+            matrix::send(&mut client, person, self.room, words).await?;
+            self.sent.set(self.sent.get() + 1);
+        }
+    }
 }
