@@ -114,6 +114,12 @@ pub fn plain_event(
     write(room, pdu, form, Unsigned { age: age(pdu, now_ms), ..Unsigned::default() })
 }
 
+/// An event as servers send it to each other: as signed, or pruned once it is redacted.
+pub fn raw_event(pdu: &Pdu) -> Result<Box<RawValue>, Error> {
+    serde_json::from_slice(&pdu.json)
+        .map_err(|_| Error::Storage(storage::Error::Damaged { what: "event" }))
+}
+
 fn age(pdu: &Pdu, now_ms: i64) -> i64 {
     now_ms.saturating_sub(i64::from(pdu.origin_server_ts.0)).max(0)
 }

@@ -6,18 +6,22 @@ use ruma::{
     RoomId,
     api::client::filter::{RoomEventFilter, UrlFilter},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::Pdu;
 
 /// Whether `pattern` stands for `text`; `*` stands for anything.
 fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((start, rest)) => text.strip_prefix(start).is_some_and(|tail| {
-            (0..=tail.len()).any(|skip| tail.get(skip..).is_some_and(|tail| matches(rest, tail)))
-        }),
-    }
+    let Some((start, rest)) = pattern.split_once('*') else { return pattern == text };
+    let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let inner = text.strip_prefix(start).and_then(|text| text.strip_suffix(end));
+    let Some(mut text) = inner else { return false };
+    // The first place where a part fits is as good as any: to try them all would let one filter hold up a server.
+    middle.split('*').all(|part| {
+        let found = text.split_once(part);
+        text = found.map_or("", |(_, tail)| tail);
+        found.is_some()
+    })
 }
 
 /// Whether these types and not those are `event_type`; no types are all.
@@ -45,24 +49,35 @@ pub fn takes(filter: &RoomEventFilter, pdu: &Pdu) -> bool {
     {
         return false;
     }
-    match filter.url_filter {
-        Some(UrlFilter::EventsWithUrl) => has_url(pdu),
-        Some(UrlFilter::EventsWithoutUrl) => !has_url(pdu),
+    takes_url(filter.url_filter, pdu.content.get())
+}
+
+/// Whether the filter takes a content for the `url` it has or has not.
+pub fn takes_url(filter: Option<UrlFilter>, content: &str) -> bool {
+    match filter {
+        Some(UrlFilter::EventsWithUrl) => has_url(content),
+        Some(UrlFilter::EventsWithoutUrl) => !has_url(content),
         None => true,
     }
 }
 
-fn has_url(pdu: &Pdu) -> bool {
+fn has_url(content: &str) -> bool {
     #[derive(Deserialize)]
     struct Content {
-        url: Option<serde::de::IgnoredAny>,
+        #[serde(default, deserialize_with = "is_there")]
+        url: bool,
     }
-    pdu.content_as::<Content>().is_some_and(|content| content.url.is_some())
+    serde_json::from_str::<Content>(content).is_ok_and(|content| content.url)
+}
+
+/// A key counts with whatever value, null among them.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::matches;
+    use super::{has_url, matches};
 
     #[test]
     fn a_star_stands_for_anything() {
@@ -71,5 +86,24 @@ mod tests {
         assert!(matches("m.*.name", "m.room.name"));
         assert!(!matches("m.room", "m.room.message"));
         assert!(!matches("m.*.name", "m.room.topic"));
+        assert!(matches("*room*", "m.room.message"));
+        assert!(matches("m.**e*ge", "m.room.message"));
+        assert!(matches("*é*", "org.é.ü"));
+        assert!(!matches("m.room*room", "m.room"), "no letter stands twice");
+        assert!(!matches("*room*topic*", "m.room.message"));
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_is_judged_at_once() {
+        assert!(!matches(&"*a".repeat(5_000), &"a".repeat(255)));
+        assert!(!matches(&format!("{}b", "*a".repeat(100)), &"a".repeat(255)));
+        assert!(matches(&"*a".repeat(255), &"a".repeat(255)));
+    }
+
+    #[test]
+    fn a_url_is_a_key_of_the_content_whatever_its_value() {
+        assert!(has_url(r#"{"url":"mxc://example.org/a"}"#));
+        assert!(has_url(r#"{"url":null}"#));
+        assert!(!has_url(r#"{"info":{"url":"mxc://example.org/a"}}"#));
     }
 }

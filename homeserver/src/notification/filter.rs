@@ -10,7 +10,7 @@ use ruma::{
 use super::Error;
 use crate::{
     app::App,
-    messaging::event_filter::takes_type,
+    messaging::event_filter::{takes_type, takes_url},
     storage::{Id, account_data},
 };
 
@@ -43,9 +43,40 @@ pub(super) fn takes_sender(filter: &Filter, sender: &UserId) -> bool {
         && !filter.not_senders.iter().any(|other| other == sender)
 }
 
-/// Whether a room's part of the filter takes this type of events without a sender.
-pub(super) fn takes_room_type(filter: &RoomEventFilter, event_type: &str) -> bool {
-    takes_type(filter.types.as_deref(), &filter.not_types, event_type)
+/// Whether a filter takes this type of account data. Nobody sent it: it is of none of the senders that a filter names.
+pub(super) fn takes_data(filter: &Filter, event_type: &str) -> bool {
+    filter.senders.is_none() && takes_global(filter, event_type)
+}
+
+/// Whether a room's part of the filter takes account data of the room.
+pub(super) fn takes_room_data(
+    filter: &RoomEventFilter,
+    room_id: &RoomId,
+    event_type: &str,
+    content: &str,
+) -> bool {
+    takes_part(filter, room_id)
+        && filter.senders.is_none()
+        && takes_type(filter.types.as_deref(), &filter.not_types, event_type)
+        && takes_url(filter.url_filter, content)
+}
+
+/// Whether a room's part of the filter takes this type of what passes by; that has neither a sender nor a `url`.
+pub(super) fn takes_passing(filter: &RoomEventFilter, room_id: &RoomId, event_type: &str) -> bool {
+    takes_room_data(filter, room_id, event_type, "{}")
+}
+
+/// Whether a room's part of the filter takes some of the events there may be.
+pub(super) fn takes_any(filter: &RoomEventFilter, room_id: &RoomId) -> bool {
+    takes_part(filter, room_id)
+        && filter.types.as_ref().is_none_or(|types| !types.is_empty())
+        && filter.senders.as_ref().is_none_or(|senders| !senders.is_empty())
+        && !filter.not_types.iter().any(|pattern| pattern == "*")
+}
+
+/// Whether a room's part of the filter takes member events.
+pub(super) fn takes_members(filter: &RoomEventFilter) -> bool {
+    takes_type(filter.types.as_deref(), &filter.not_types, "m.room.member")
 }
 
 /// Whether the filter takes this room at all.

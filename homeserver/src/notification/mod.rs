@@ -7,6 +7,7 @@ mod account_data;
 mod ahead;
 mod devices;
 mod ephemeral;
+mod fields;
 mod filter;
 mod lazy;
 mod presence;

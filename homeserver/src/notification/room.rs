@@ -43,6 +43,21 @@ pub(super) struct News {
     pub has_all_data: bool,
 }
 
+impl News {
+    /// Leaves out what the filter does not take: it is no news. The user's own receipts stay, for they change the counts.
+    fn taken(mut self, look: &Look<'_>, room_id: &RoomId) -> Self {
+        let filter = &look.request.filter.room;
+        let takes_receipts = filter::takes_passing(&filter.ephemeral, room_id, "m.receipt");
+        let is_own = |receipt: &ToldReceipt| receipt.user == look.requester.user;
+        self.receipts = self.receipts.filter(|told| takes_receipts || told.iter().any(is_own));
+        if let Some(pieces) = &mut self.account_data {
+            pieces.retain(|piece| takes_piece(look, room_id, piece));
+        }
+        self.account_data = self.account_data.filter(|pieces| !pieces.is_empty());
+        self
+    }
+}
+
 /// From where a room is told.
 #[derive(Debug, Clone, Copy)]
 struct Extent {
@@ -59,6 +74,7 @@ pub(super) async fn joined(
     news: News,
 ) -> Result<Option<JoinedRoom>, Error> {
     let engine = look.engine;
+    let news = news.taken(look, room_id);
     let room = engine.room(room_id).await?;
     let sight = Sight::new(engine, &room, look.requester.user);
     let mut since = look.since.map(|since| since.position);
@@ -69,7 +85,9 @@ pub(super) async fn joined(
         since = None;
     }
     let typing_since = look.since.filter(|_| since.is_some()).map(|since| since.serial);
-    let typing = ephemeral::typing(engine, room_id, typing_since);
+    let takes_typing =
+        filter::takes_passing(&look.request.filter.room.ephemeral, room_id, "m.typing");
+    let typing = ephemeral::typing(engine, room_id, typing_since).filter(|_| takes_typing);
     let full_state = look.request.full_state;
     let has_events = since.is_none_or(|since| room.seen().position > since);
     let has_asides =
@@ -110,15 +128,8 @@ pub(super) async fn joined(
     }
     joined.ephemeral =
         passing(look, &room, since, typing, (news.receipts, news.has_all_receipts)).await?.into();
-    let pieces = match since {
-        None if news.has_all_data => news.account_data.unwrap_or_default(),
-        None => {
-            account::list_room_account_data(engine.app(), look.requester.user, room_id.as_str())
-                .await?
-        }
-        Some(_) => news.account_data.unwrap_or_default(),
-    };
-    joined.account_data = room_data(look, &pieces).into();
+    let is_complete = since.is_some() || news.has_all_data;
+    joined.account_data = room_data(look, room_id, news.account_data, is_complete).await?.into();
     Ok(Some(joined))
 }
 
@@ -130,14 +141,14 @@ pub(super) async fn left(
 ) -> Result<LeftRoom, Error> {
     let engine = look.engine;
     let Some(room) = engine.find_room(room_id).await? else {
-        return only_going(engine, membership).await;
+        return only_going(look, membership).await;
     };
     let going = engine.pdu(&room, membership.event).await?;
     let slot = engine.app().db.state_key("m.room.member", look.requester.user_id.as_str()).await?;
     let before = engine.state_at(going.place.state_before).await?;
     // Who turned an invitation down, or took back a knock, was never in the room.
     if sync_view::membership_in(engine, &room, &before, slot).await? != Some(Membership::Join) {
-        return only_going(engine, membership).await;
+        return only_going(look, membership).await;
     }
     let sight = Sight::new(engine, &room, look.requester.user);
     let mut since = look.since.map(|since| since.position);
@@ -163,9 +174,16 @@ pub(super) async fn left(
 }
 
 /// A room of which the user is told no more than that they are out.
-async fn only_going(engine: &Engine, membership: &StoredMembership) -> Result<LeftRoom, Error> {
-    let going = remote::going(engine, membership).await?;
-    let events = going.iter().filter_map(|event| to_raw_value(event).ok()).collect();
+async fn only_going(look: &Look<'_>, membership: &StoredMembership) -> Result<LeftRoom, Error> {
+    let wanted = &look.request.filter.room.timeline;
+    let is_wanted =
+        |pdu: &Pdu| filter::takes_part(wanted, &pdu.room_id) && filter::takes(wanted, pdu);
+    let event = match remote::going(look.engine, membership).await?.filter(is_wanted) {
+        Some(pdu) if look.shape.is_raw => Some(client_event::raw_event(&pdu)?),
+        Some(pdu) => to_raw_value(&stripped::event(&pdu)).ok(),
+        None => None,
+    };
+    let events = look.shape.cut(event.into_iter().collect());
     let timeline = Timeline { events, limited: false, prev_batch: None };
     Ok(LeftRoom { timeline, ..LeftRoom::default() })
 }
@@ -213,10 +231,13 @@ async fn membership_at(sight: &Sight<'_>, position: Position) -> Result<Option<M
 async fn timeline(look: &Look<'_>, sight: &Sight<'_>, from: Extent) -> Result<Slice, Error> {
     let wanted = &look.request.filter.room.timeline;
     let limit = filter::limit(wanted);
-    let is_wanted = filter::takes_part(wanted, &sight.room.room_id);
-    let span = Span { since: from.since, upto: from.upto, limit };
-    let takes = |pdu: &Pdu| is_wanted && !look.ignores(pdu) && filter::takes(wanted, pdu);
+    let takes_any = filter::takes_any(wanted, &sight.room.room_id);
+    // Where no event is taken none is looked through.
+    let since = if takes_any { from.since } else { Some(from.upto) };
+    let span = Span { since, upto: from.upto, limit };
+    let takes = |pdu: &Pdu| !look.ignores(pdu) && filter::takes(wanted, pdu);
     let mut slice = sync_view::slice(sight.engine, sight.room, span, &takes).await?;
+    slice.before = slice.before.filter(|_| takes_any);
     show(sight, &mut slice).await?;
     Ok(slice)
 }
@@ -254,10 +275,18 @@ async fn write_timeline(
     slice: &Slice,
 ) -> Result<Timeline, Error> {
     let device = look.requester.device;
-    let events = client_event::list_for(sight, device, &slice.events, Form::Sync).await?;
+    let events = match look.shape.is_raw {
+        true => raw(&slice.events)?,
+        false => client_event::list_for(sight, device, &slice.events, Form::Sync).await?,
+    };
+    let events = look.shape.cut(events);
     let has_before = slice.limited || !events.is_empty();
     let prev_batch = has_before.then(|| TimelineToken::here(look.engine, slice.start).to_string());
     Ok(Timeline { events, limited: slice.limited, prev_batch })
+}
+
+fn raw(pdus: &[Arc<Pdu>]) -> Result<Vec<Event>, Error> {
+    Ok(pdus.iter().map(|pdu| client_event::raw_event(pdu)).collect::<Result<_, _>>()?)
 }
 
 /// The state events that go with a slice.
@@ -293,14 +322,26 @@ async fn state(
                 sync_view::state_before_slice(slice, &previous, &start, &end)
             }
         }
-        _ => base.state(),
+        _ if after => end.state(),
+        _ => {
+            // A filtered timeline does not tell all that changed in it.
+            let mut state = start.state();
+            state.extend(untold(slice, end.changes_since(&start)));
+            state
+        }
     };
     if let Some(repeat) = filter::lazy(&look.request.filter.room) {
-        lazy_members(look, sight, slice, base, &mut changed, (is_full, repeat)).await?;
+        lazy_members(look, sight, slice, (base, &end), &mut changed, (is_full, repeat)).await?;
     }
     let ids: Vec<Id> = changed.into_values().collect();
     let events = engine.pdus(room, &ids).await?;
     Ok(events.into_iter().filter(|pdu| filter::takes(wanted, pdu)).collect())
+}
+
+/// Of changes those that a slice does not tell itself.
+fn untold(slice: &Slice, changes: StateMap) -> impl Iterator<Item = (Id, Id)> {
+    let is_told = |id: Id| slice.events.iter().any(|pdu| pdu.id == id);
+    changes.into_iter().filter(move |(_, id)| !is_told(*id))
 }
 
 /// The room's state at `upto`.
@@ -318,7 +359,7 @@ async fn lazy_members(
     look: &Look<'_>,
     sight: &Sight<'_>,
     slice: &Slice,
-    base: &Lineage,
+    (base, end): (&Lineage, &Lineage),
     changed: &mut StateMap,
     (is_full, repeat): (bool, bool),
 ) -> Result<(), Error> {
@@ -333,12 +374,19 @@ async fn lazy_members(
         needed.insert(look.requester.user);
         needed.extend(summary::heroes(sight.room, look.requester.user));
     }
+    // What the filter leaves out is not told, and must not be noted as if it were.
+    if !filter::takes_members(&look.request.filter.room.state) {
+        return Ok(());
+    }
     let mut told = Vec::with_capacity(needed.len());
     let since = look.since.map_or(-1, |since| since.position);
     for user in needed {
         let slot = db.state_key("m.room.member", &db.user_name(user).await?).await?;
-        let Some(event) = base.get(slot) else { continue };
-        let in_slice = slice.events.iter().any(|pdu| pdu.id == event);
+        let in_slice = |event: Id| slice.events.iter().any(|pdu| pdu.id == event);
+        // A filtered timeline may not tell how its sender came in.
+        let untold = end.get(slot).filter(|event| !in_slice(*event));
+        let Some(event) = untold.or_else(|| base.get(slot)) else { continue };
+        let in_slice = in_slice(event);
         if is_full || repeat || !(in_slice || look.state.0.lazy.knows(device, event, since)) {
             changed.insert(slot, event);
         }
@@ -350,9 +398,12 @@ async fn lazy_members(
 
 fn plain(look: &Look<'_>, room: &Room, pdus: &[Arc<Pdu>]) -> Result<Events, Error> {
     let now_ms = look.engine.app().clock.now_ms();
-    let events: Result<Vec<_>, _> =
-        pdus.iter().map(|pdu| client_event::plain_event(room, pdu, Form::Sync, now_ms)).collect();
-    Ok(events?.into())
+    let plain = |pdu: &Arc<Pdu>| client_event::plain_event(room, pdu, Form::Sync, now_ms);
+    let events = match look.shape.is_raw {
+        true => raw(pdus)?,
+        false => pdus.iter().map(plain).collect::<Result<_, _>>()?,
+    };
+    Ok(look.shape.cut(events).into())
 }
 
 /// The ephemeral events the filter takes.
@@ -364,27 +415,34 @@ async fn passing(
     (receipts, has_all): (Option<Vec<ToldReceipt>>, bool),
 ) -> Result<Vec<Event>, Error> {
     let wanted = &look.request.filter.room.ephemeral;
-    if !filter::takes_part(wanted, &room.room_id) {
-        return Ok(Vec::new());
-    }
-    let takes = |event_type| filter::takes_room_type(wanted, event_type);
     let receipts = match since {
+        _ if !filter::takes_passing(wanted, &room.room_id, "m.receipt") => Vec::new(),
         None if !has_all => {
             let (db, user) = (&look.engine.app().db, look.requester.user);
             stored_unread::list_room_receipts_for(db, user, room.id, look.now.position).await?
         }
         _ => receipts.unwrap_or_default(),
     };
-    let receipts = if takes("m.receipt") { receipts } else { Vec::new() };
-    let typing = typing.filter(|_| takes("m.typing"));
     Ok(typing.into_iter().chain(ephemeral::receipts(receipts)).collect())
 }
 
-fn room_data(look: &Look<'_>, pieces: &[Piece]) -> Vec<Event> {
+/// The account data of a room that the filter takes; unless `known` is complete, all there is.
+async fn room_data(
+    look: &Look<'_>,
+    room_id: &RoomId,
+    known: Option<Vec<Piece>>,
+    is_complete: bool,
+) -> Result<Vec<Event>, Error> {
+    let (app, user) = (look.engine.app(), look.requester.user);
+    let pieces = match is_complete {
+        true => known.unwrap_or_default(),
+        false => account::list_room_account_data(app, user, room_id.as_str()).await?,
+    };
+    let taken = pieces.iter().filter(|piece| takes_piece(look, room_id, piece));
+    Ok(taken.filter_map(account_data::event).collect())
+}
+
+fn takes_piece(look: &Look<'_>, room_id: &RoomId, piece: &Piece) -> bool {
     let wanted = &look.request.filter.room.account_data;
-    pieces
-        .iter()
-        .filter(|piece| filter::takes_room_type(wanted, &piece.data_type))
-        .filter_map(account_data::event)
-        .collect()
+    filter::takes_room_data(wanted, room_id, &piece.data_type, &piece.content)
 }

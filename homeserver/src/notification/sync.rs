@@ -7,7 +7,9 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use ruma::{OwnedRoomId, RoomId, api::client::filter::FilterDefinition};
 
 use super::{
-    Error, Sync, account_data, ahead, devices, ephemeral, filter, presence as told_presence,
+    Error, Sync, account_data, ahead, devices, ephemeral,
+    fields::Shape,
+    filter, presence as told_presence,
     response::{InvitedRoom, KnockedRoom, Response},
     room::{self, News},
     wait,
@@ -96,6 +98,7 @@ pub(super) struct Look<'a> {
     pub now: SyncToken,
     /// Whom the user ignores, if they ever said.
     pub wishes: Option<Arc<Wishes>>,
+    pub shape: Shape,
 }
 
 /// What is new beside the events, by room.
@@ -124,7 +127,8 @@ impl Look<'_> {
     ) -> Result<(Box<Response>, SyncToken), Error> {
         let now = state.now(engine).await;
         let wishes = wishes::of(engine, requester.user).await?;
-        let look = Look { engine, state, requester, request, since, now, wishes };
+        let shape = Shape::of(&request.filter);
+        let look = Look { engine, state, requester, request, since, now, wishes, shape };
         let (response, told) = look.assemble().await?;
         Ok((Box::new(response), told))
     }
@@ -162,7 +166,7 @@ impl Look<'_> {
         for piece in pieces {
             if piece.room_id.is_empty() {
                 let wanted =
-                    filter::takes_global(&self.request.filter.account_data, &piece.data_type);
+                    filter::takes_data(&self.request.filter.account_data, &piece.data_type);
                 let event = account_data::event(&piece).filter(|_| wanted);
                 response.account_data.events.extend(event);
             } else {

@@ -210,8 +210,8 @@ pub(super) async fn outside(
     Ok(())
 }
 
-/// The membership event by which a user of ours went from a room that is elsewhere, as clients are shown it.
-pub async fn going(engine: &Engine, membership: &StoredMembership) -> Result<Option<Value>, Error> {
+/// The membership event by which a user of ours went from a room that is elsewhere; the event and its sender are not interned.
+pub async fn going(engine: &Engine, membership: &StoredMembership) -> Result<Option<Pdu>, Error> {
     let db = &engine.app().db;
     let Some(room) = rooms::find_room(db, &membership.room_id).await? else { return Ok(None) };
     let found = events::list_events(db, &[membership.event]).await?;
@@ -219,6 +219,5 @@ pub async fn going(engine: &Engine, membership: &StoredMembership) -> Result<Opt
     let version = RoomVersionId::try_from(room.version.as_str()).map_err(Error::bad_event)?;
     let rules = create_room::joinable(&version)?;
     let event_id = OwnedEventId::try_from(stored.event_id).map_err(Error::bad_event)?;
-    let pdu = Pdu::parse(event_id, stored.json.into(), &rules).map_err(Error::bad_event)?;
-    Ok(Some(stripped::event(&pdu)))
+    Pdu::parse(event_id, stored.json.into(), &rules).map(Some).map_err(Error::bad_event)
 }

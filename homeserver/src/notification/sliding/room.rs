@@ -120,7 +120,7 @@ async fn gone(look: &Look<'_>, pick: &Pick<'_>) -> Result<News, Error> {
         }
         None => {
             let event = remote::going(engine, &candidate.membership).await?;
-            let event = event.and_then(|event| to_raw_value(&event).ok());
+            let event = event.and_then(|pdu| to_raw_value(&stripped::event(&pdu)).ok());
             news.stripped_state = Some(event.iter().cloned().collect());
             event
         }
