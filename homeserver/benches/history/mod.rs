@@ -69,6 +69,12 @@ impl Written {
     pub fn bytes(&self) -> usize {
         self.raw.get().len()
     }
+
+    /// What it says.
+    pub fn content(&self) -> Value {
+        let event: Value = serde_json::from_str(self.raw.get()).unwrap();
+        event["content"].clone()
+    }
 }
 
 impl History {

@@ -7,12 +7,12 @@ use ruma::{
     api::{Direction, federation::event::get_event_by_timestamp},
 };
 
-use super::{Engine, Error, Pdu, Room, backfill, history};
+use super::{Engine, Error, Pdu, Room, backfill, history, visibility::Sight};
 use crate::{
     auth::Requester,
     storage::{
-        events::{self, StoredEvent},
-        gaps,
+        Database, Id, events, gaps,
+        moments::{self, Moment, Near},
     },
 };
 
@@ -22,8 +22,23 @@ const SERVERS_MAX: usize = 3;
 const ROUNDS_MAX: u64 = 10;
 /// Events a round fills at least.
 const ROUND: u64 = 100;
+/// Events on either side of the time's place in the timeline among which the nearest is looked for.
+const REACH: i64 = 5_000;
+/// How exact that place is, in places.
+const BLUR: i64 = 1_000;
+/// Events whose middle one says when a place in the timeline was: most clocks are right.
+const WITNESSES: i64 = 15;
+/// Events that are tried, nearest first, until the requester may see one.
+const LOOKS_MAX: i64 = 1_000;
+/// Events that are read at once for it.
+const LOOKS: usize = 50;
 
-/// The event that stands next to a time, and that the requester may see.
+/// The event nearest to a time, on one side of it, that the requester may see ([spec]).
+///
+/// Times are what senders say, and the timeline is not ordered by them. Among the 10,000 events around the time's place in the
+/// timeline the answer is exact; one that claims a time far from its place is not found in a room with more.
+///
+/// [spec]: https://spec.matrix.org/v1.19/client-server-api/#get_matrixclientv1roomsroomidtimestamp_to_event
 pub async fn event_by_time(
     engine: &Engine,
     requester: &Requester,
@@ -32,28 +47,36 @@ pub async fn event_by_time(
     direction: Direction,
 ) -> Result<Arc<Pdu>, Error> {
     let (room, _) = history::readable_room(engine, requester, room_id).await?;
-    let found = nearest(engine, &room, at_ms, direction).await?;
-    let found = found.ok_or(Error::EventNotFound)?;
-    let event_id = found.event_id.as_str().try_into().map_err(|_| Error::EventNotFound)?;
-    history::event(engine, requester, room_id, event_id).await.map(|(_, pdu)| pdu)
+    let nearest = nearest(engine, &room, at_ms, direction).await?;
+    let sight = Sight::new(engine, &room, requester.user);
+    for moments in nearest.chunks(LOOKS) {
+        let ids: Vec<Id> = moments.iter().map(|moment| moment.id).collect();
+        for pdu in engine.pdus(&room, &ids).await? {
+            if sight.sees(&pdu).await? {
+                return Ok(pdu);
+            }
+        }
+    }
+    Err(Error::EventNotFound)
 }
 
-/// The nearest event that is here, after the gap that may hide a nearer one was filled as far as another server says it takes.
+/// The nearest events that are here, nearest first, after the gap that may hide a nearer one was filled as far as another server says it
+/// takes.
 async fn nearest(
     engine: &Engine,
     room: &Arc<Room>,
     at_ms: i64,
     direction: Direction,
-) -> Result<Option<StoredEvent>, Error> {
-    let db = &engine.app().db;
+) -> Result<Vec<Moment>, Error> {
     let forward = direction == Direction::Forward;
-    let here = events::find_event_by_time(db, room.id, at_ms, forward).await?;
-    let Some(above) = gap_at(engine, room, here.as_ref(), forward).await? else { return Ok(here) };
+    let here = nearest_here(engine, room, at_ms, forward).await?;
+    let first = here.first().copied();
+    let Some(above) = gap_at(engine, room, first, forward).await? else { return Ok(here) };
     let Some(named) = ask(engine, room, at_ms, direction).await else { return Ok(here) };
     let (event_id, named_ms) = (named.event_id, i64::from(named.origin_server_ts.0));
     let on_its_side = if forward { named_ms >= at_ms } else { named_ms <= at_ms };
     let is_nearer =
-        here.as_ref().is_none_or(|here| distance(named_ms, at_ms) < distance(here.at_ms, at_ms));
+        first.is_none_or(|first| distance(named_ms, at_ms) < distance(first.at_ms, at_ms));
     if !on_its_side || !is_nearer {
         return Ok(here);
     }
@@ -64,7 +87,35 @@ async fn nearest(
             break;
         }
     }
-    Ok(events::find_event_by_time(db, room.id, at_ms, forward).await?)
+    nearest_here(engine, room, at_ms, forward).await
+}
+
+/// The events of the timeline that are nearest to a time on one side of it, nearest first, whoever may see them.
+pub(super) async fn nearest_here(
+    engine: &Engine,
+    room: &Room,
+    at_ms: i64,
+    forward: bool,
+) -> Result<Vec<Moment>, Error> {
+    let db = &engine.app().db;
+    let place = place_of(db, room.id, at_ms).await?;
+    let near = Near { room: room.id, at_ms, forward, place, reach: REACH };
+    Ok(moments::list_near(db, near, LOOKS_MAX).await?)
+}
+
+/// About where in the timeline the time was, by halves: an index by time would cost every event a page to write.
+async fn place_of(db: &Database, room: Id, at_ms: i64) -> Result<i64, Error> {
+    let Some((mut low, mut high)) = moments::find_span(db, room).await? else { return Ok(0) };
+    while high.saturating_sub(low) > BLUR {
+        let middle = low.midpoint(high);
+        let mut witnesses = moments::list_from(db, room, middle, WITNESSES).await?;
+        witnesses.sort_unstable_by_key(|moment| moment.at_ms);
+        match witnesses.get(witnesses.len() / 2) {
+            Some(witness) if witness.at_ms < at_ms => low = middle,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
 }
 
 fn distance(one: i64, other: i64) -> u64 {
@@ -75,12 +126,12 @@ fn distance(one: i64, other: i64) -> u64 {
 async fn gap_at(
     engine: &Engine,
     room: &Room,
-    here: Option<&StoredEvent>,
+    here: Option<Moment>,
     forward: bool,
 ) -> Result<Option<i64>, Error> {
     let db = &engine.app().db;
     // A gap is noted at the event that follows it.
-    let follower = match here.and_then(|here| here.timeline_order) {
+    let follower = match here.map(|here| here.order) {
         Some(order) if forward => Some(order),
         Some(order) => first_after(engine, room, order).await?,
         // Nothing is that new, and what comes after our newest event comes to us by itself.

@@ -7,7 +7,8 @@ use std::{collections::HashSet, sync::Arc};
 use ruma::{EventId, OwnedEventId, RoomId, ServerName};
 
 use super::{
-    Engine, Error, Membership, Pdu, Room, acl, build, import::is_missing, pdu::Place, visibility,
+    Engine, Error, Membership, Pdu, Room, acl, build, by_time, import::is_missing, pdu::Place,
+    visibility,
 };
 use crate::storage::{Id, events};
 
@@ -156,6 +157,9 @@ pub async fn state(
 ) -> Result<(Vec<Arc<Pdu>>, Vec<Arc<Pdu>>), Error> {
     let room = shared_room(engine, origin, room_id).await?;
     let pdu = placed_event(engine, &room, event_id).await?;
+    if !pdu.place.has_state() {
+        return Err(Error::EventNotFound);
+    }
     state_before(engine, &room, &pdu).await
 }
 
@@ -242,7 +246,7 @@ impl Walk {
     }
 }
 
-/// `/timestamp_to_event`.
+/// `/timestamp_to_event`: the nearest event that `origin` may read.
 pub async fn event_by_time(
     engine: &Engine,
     origin: &ServerName,
@@ -251,7 +255,12 @@ pub async fn event_by_time(
     forward: bool,
 ) -> Result<Arc<Pdu>, Error> {
     let room = shared_room(engine, origin, room_id).await?;
-    let stored = events::find_event_by_time(&engine.app().db, room.id, at_ms, forward).await?;
-    let pdu = engine.read(stored.ok_or(Error::EventNotFound)?, &room)?;
-    if readable(engine, origin, &room, &pdu).await? { Ok(pdu) } else { Err(Error::EventNotFound) }
+    let nearest = by_time::nearest_here(engine, &room, at_ms, forward).await?;
+    for moment in nearest.into_iter().take(EVENTS_MAX) {
+        let pdu = engine.pdu(&room, moment.id).await?;
+        if readable(engine, origin, &room, &pdu).await? {
+            return Ok(pdu);
+        }
+    }
+    Err(Error::EventNotFound)
 }

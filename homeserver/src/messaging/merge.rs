@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, OwnedUserId};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, funnel, funnel::Below, resolve,
+    Building, Draft, Engine, Error, Pdu, Room, funnel, funnel::Below, power, resolve,
     signed::PREV_EVENTS_MAX, state::Lineage,
 };
 use crate::storage::Id;
@@ -19,6 +19,8 @@ pub(super) const ENDS_MAX: usize = 10;
 const MERGES_MAX: usize = 50;
 /// Users who are tried as senders.
 const SENDERS_MAX: usize = 20;
+/// Users of ours with power of their own who are looked up: not all of them need be in the room.
+const NAMED_MAX: usize = 200;
 /// The type of an event that says nothing.
 const DUMMY: &str = "org.matrix.dummy_event";
 
@@ -42,6 +44,10 @@ pub(super) async fn merge_ends(engine: &Engine, room: &Arc<Room>) -> Result<(), 
 impl Building<'_> {
     /// Adds an event on as many ends as one may name, oldest first. `false`: nobody of ours may send it.
     async fn merge(&mut self) -> Result<bool, Error> {
+        let speakers = self.speakers().await?;
+        if speakers.is_empty() {
+            return Ok(false);
+        }
         let mut ends = self.next().extremities.clone();
         ends.sort_by_key(|end| end.depth);
         ends.truncate(PREV_EVENTS_MAX);
@@ -56,12 +62,7 @@ impl Building<'_> {
         let changes = resolve::resolve(engine, &room, &states).await?;
         let Some(first) = states.into_iter().next() else { return Ok(false) };
         let before = first.with_changes(changes);
-        let senders: Vec<OwnedUserId> = {
-            let seen = room.seen();
-            let members = seen.local_joined.iter().filter_map(|user| seen.members.get(user));
-            members.map(|member| member.user_id.clone()).take(SENDERS_MAX).collect()
-        };
-        for sender in senders {
+        for sender in speakers {
             let draft = Draft::message(sender, DUMMY.into(), CanonicalJsonObject::new());
             let pdu = self.signed_on(draft, &ends, Some(&before)).await?;
             if funnel::allowed_in(engine, &room, &pdu, &before).await?.is_ok() {
@@ -72,5 +73,30 @@ impl Building<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// Users of ours who may send such an event as the room stands, the most powerful first.
+    ///
+    /// Who may only at the ends that are drawn together is none of them: other servers would not go on from what the room's
+    /// own state forbids ([spec](https://spec.matrix.org/v1.19/server-server-api/#soft-failure)).
+    async fn speakers(&self) -> Result<Vec<OwnedUserId>, Error> {
+        let (app, room) = (self.engine.app(), &self.room);
+        let create = self.state_event("m.room.create", "").await?;
+        let levels = self.state_event("m.room.power_levels", "").await?;
+        let levels = power::of_events(&room.rules.authorization, create, levels);
+        let needed = levels.to_send(DUMMY);
+        let named = levels.named().into_iter().take_while(|(power, _)| *power >= needed);
+        let ours = named.map(|(_, user)| user).filter(|user| app.is_ours(user.server_name()));
+        let mut ids = Vec::new();
+        for user in ours.take(NAMED_MAX) {
+            ids.extend(app.db.find_user(user.as_str()).await?);
+        }
+        let seen = room.seen();
+        ids.retain(|user| seen.local_joined.contains(user));
+        let all = (levels.of_others() >= needed).then_some(&seen.local_joined);
+        let others = all.into_iter().flatten().filter(|user| !ids.contains(user));
+        let users = ids.iter().chain(others).filter_map(|user| seen.members.get(user));
+        let able = users.map(|member| &member.user_id).filter(|user| levels.of(user) >= needed);
+        Ok(able.take(SENDERS_MAX).cloned().collect())
     }
 }

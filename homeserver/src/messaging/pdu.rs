@@ -73,6 +73,12 @@ impl Place {
         self.flags & events::HISTORY == 0 && self.order.is_some_and(|order| order >= 0)
     }
 
+    /// Whether the state it stood on is known, and not only that of the gap it was fetched into.
+    pub fn has_state(&self) -> bool {
+        let is_assumed = self.flags & (events::HISTORY | events::TRUE_STATE) == events::HISTORY;
+        self.state_after.is_some() && !is_assumed
+    }
+
     /// Whether what came right before the event was missing when it came.
     pub fn is_after_gap(&self) -> bool {
         self.flags & events::AFTER_GAP != 0

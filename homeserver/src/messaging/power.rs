@@ -1,6 +1,9 @@
 //! Power levels: who may do what in a room.
 
-use std::collections::HashSet;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+};
 
 use ruma::{
     CanonicalJsonObject, OwnedUserId, UserId,
@@ -105,6 +108,30 @@ impl PowerLevels<'_> {
                 .and_then(|levels| levels.get_as_int_or_default(field, self.rules).ok())
                 .map_or(default, i64::from),
         )
+    }
+
+    /// The power of who is not named.
+    pub(super) fn of_others(&self) -> Power {
+        self.field(RoomPowerLevelsIntField::UsersDefault)
+    }
+
+    /// Those who stand out, by name or because they made the room; the most powerful first.
+    pub(super) fn named(&self) -> Vec<(Power, &UserId)> {
+        let users = self.levels.as_ref().and_then(|levels| levels.users(self.rules).ok().flatten());
+        let users = users.into_iter().flat_map(|users| users.keys());
+        let names: BTreeSet<&UserId> = users.chain(&self.creators).map(|user| &**user).collect();
+        let mut named: Vec<_> = names.into_iter().map(|user| (self.of(user), user)).collect();
+        named.sort_by_key(|(power, _)| Reverse(*power));
+        named
+    }
+
+    /// What it takes to send a message of this type.
+    pub(super) fn to_send(&self, event_type: &str) -> Power {
+        let event_type = TimelineEventType::from(event_type);
+        let needed = self.levels.as_ref().map_or(0, |levels| {
+            levels.event_power_level(&event_type, None, self.rules).map_or(0, i64::from)
+        });
+        Power::Level(needed)
     }
 
     pub fn may_redact(&self, user_id: &UserId) -> bool {

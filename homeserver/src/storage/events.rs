@@ -16,6 +16,8 @@ pub const AFTER_GAP: i64 = 16;
 pub const STAND_IN: i64 = 32;
 /// Raised a running total.
 pub const COUNTED: i64 = 64;
+/// Of the history, and its state is the one it stood on. Without this it is that of the gap it was fetched into.
+pub const TRUE_STATE: i64 = 128;
 
 /// The type of an event known by name only, as a place for the state after it.
 pub const MISSING: &str = "chat.tern.missing";
@@ -298,7 +300,7 @@ pub async fn list_related(
          SELECT child, rel_type, 1 FROM relations WHERE parent = $2 AND room = $1 \
          UNION SELECT r.child, r.rel_type, related.depth + 1 FROM related JOIN events p ON p.id = related.child \
          JOIN relations r ON r.parent = p.event_id AND r.room = $1 WHERE related.depth < $3) \
-         {EVENT} WHERE id IN (SELECT child FROM related WHERE $4 = '' OR rel_type = $4) \
+         {EVENT} WHERE id IN (SELECT child FROM related WHERE ($4 = '' OR rel_type = $4) AND rel_type <> 'chat.tern.redaction') \
          AND ($5 = '' OR event_type = $5) AND timeline_order >= $6 AND timeline_order < $7 AND redacted_by IS NULL \
          ORDER BY timeline_order {direction} LIMIT ($8 + 0)"
     );
@@ -307,18 +309,4 @@ pub async fn list_related(
     let (rel_type, event_type) = (rel_type.unwrap_or_default(), event_type.unwrap_or_default());
     let row = values![room, parent_event_id, depth, rel_type, event_type, span.0, span.1, limit];
     query_all(db.read(), &sql, row).await?.iter().map(event).collect()
-}
-
-/// The timeline event of a room nearest to `at_ms`: the first at or after it, or the last at or before it.
-pub async fn find_event_by_time(
-    db: &Database,
-    room: Id,
-    at_ms: i64,
-    forward: bool,
-) -> Result<Option<StoredEvent>, Error> {
-    let (compare, order) = if forward { (">=", "ASC") } else { ("<=", "DESC") };
-    let sql = format!(
-        "{EVENT} WHERE room = $1 AND timeline_order IS NOT NULL AND at_ms {compare} $2 ORDER BY at_ms {order} LIMIT 1"
-    );
-    query_one(db.read(), &sql, values![room, at_ms]).await?.as_ref().map(event).transpose()
 }

@@ -33,6 +33,7 @@ pub mod jobs;
 pub mod key_backup;
 pub mod loading;
 pub mod media;
+pub mod moments;
 pub mod mutual_rooms;
 pub mod one_time_keys;
 pub mod outbound_edus;
