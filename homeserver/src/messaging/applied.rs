@@ -85,6 +85,12 @@ impl Change {
         if let (Some(engine), Some(snapshot)) = (&engine, &self.snapshot) {
             engine.keep_snapshot(snapshot.clone());
         }
+        // What was taken back as it came has its position only now.
+        for pruned in &mut self.pruned {
+            if let Some(pdu) = events.iter().find(|pdu| pdu.id == pruned.id) {
+                Arc::make_mut(pruned).place.position = pdu.place.position;
+            }
+        }
         {
             let mut seen = self.room.seen_mut();
             state::apply(&mut seen.state, &self.state);

@@ -197,10 +197,11 @@ impl<'a> Building<'a> {
             self.record_membership(&pdu).await?;
         }
         if pdu.place.order.is_some() {
-            self.batch.relations.extend(relation(&pdu));
-            if pdu.event_type == TimelineEventType::RoomRedaction {
-                redact::apply(self, &pdu).await?;
-            }
+            let waiting = match pdu.event_type {
+                TimelineEventType::RoomRedaction => redact::apply(self, &pdu).await?,
+                _ => None,
+            };
+            self.batch.relations.extend(waiting.or_else(|| relation(&pdu)));
             // The rules may ask for the power levels, and this may be them.
             self.own.insert(pdu.id, Arc::new(pdu.clone()));
             let actions = exceptions::of(self, &pdu).await?;

@@ -440,6 +440,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Shows events as they read since they were taken back.
+    pub(super) fn show_pruned(&self, room: &Room, pruned: Vec<Arc<Pdu>>) {
+        for pdu in pruned {
+            room.seen_mut().replace_recent(&pdu);
+            // It is read again with the place it has by now.
+            self.0.pdus.forget(&[pdu.id]);
+        }
+    }
+
     pub(super) fn cache(&self, pdu: Arc<Pdu>) {
         let weight = pdu.json.len() * 2 + 512;
         self.0.names.keep(self.name_key(&pdu.event_id), pdu.id, 1);

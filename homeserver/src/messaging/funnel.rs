@@ -25,7 +25,7 @@ use super::{
     Building, Engine, Error, Pdu, Room,
     build::{self, AuthState},
     pdu::{self, Place},
-    resolve,
+    redact, resolve,
     room::Extremity,
     state::{Lineage, StateMap},
 };
@@ -212,11 +212,12 @@ pub(super) async fn append(
     let auth = engine.find_pdus(room, &pdu.auth_events).await?;
     pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
     let prevs = engine.find_pdus(room, &pdu.prev_events).await?;
-    let missing: Vec<String> = prevs
-        .iter()
-        .filter(|prev| prev.place.flags & events::STAND_IN != 0)
-        .map(|prev| prev.event_id.to_string())
-        .collect();
+    let is_here = |name: &&OwnedEventId| {
+        let prev = prevs.iter().find(|prev| prev.event_id == **name);
+        prev.is_some_and(|prev| prev.place.flags & events::STAND_IN == 0)
+    };
+    let missing: Vec<String> =
+        pdu.prev_events.iter().filter(|name| !is_here(name)).map(ToString::to_string).collect();
     let before = state_before(engine, room, &pdu, &prevs).await?;
     let followed = followed(engine, room, &pdu.prev_events, &prevs).await?;
     let mut verdict = match against_auth_events(room, &pdu, &auth, engine).await? {
@@ -342,6 +343,16 @@ pub(super) async fn allowed_in(
     pdu: &Pdu,
     state: &Lineage,
 ) -> Result<Result<(), String>, Error> {
+    Ok(build::allowed(room, pdu, &auth_in(engine, room, pdu, state).await?))
+}
+
+/// A whole state, as far as the rules for an event look at it.
+pub(super) async fn auth_in(
+    engine: &Engine,
+    room: &Room,
+    pdu: &Pdu,
+    state: &Lineage,
+) -> Result<AuthState, Error> {
     let mut auth = AuthState::new();
     for (event_type, state_key) in build::auth_slots(pdu, room)? {
         let slot = engine.app().db.state_key(&event_type.to_string(), &state_key).await?;
@@ -349,7 +360,7 @@ pub(super) async fn allowed_in(
             auth.insert((event_type, state_key), engine.pdu(room, id).await?);
         }
     }
-    Ok(build::allowed(room, pdu, &auth))
+    Ok(auth)
 }
 
 impl Building<'_> {
@@ -402,8 +413,8 @@ impl Building<'_> {
         let end = Extremity::from(&pdu);
         self.own_event(&pdu).await?;
         self.advance_fork(end, &followed, lineage).await?;
-        self.record(pdu).await?;
-        Ok(())
+        self.record(pdu.clone()).await?;
+        redact::apply_waiting(self, &pdu).await
     }
 
     /// The room goes on from a fork: the new end takes the place of what it follows, and the states of all ends are resolved.

@@ -176,6 +176,8 @@ pub async fn page(
     let limit = limit.clamp(1, PAGE_MAX);
     if backwards {
         super::backfill::fill_before(engine, &room, from.unwrap_or(i64::MAX), limit).await;
+    } else {
+        super::backfill::fill_after(engine, &room, from.unwrap_or(i64::MIN), limit).await;
     }
     let pdus = if backwards {
         pdus_before(engine, &room, from.unwrap_or(i64::MAX), limit).await?

@@ -72,16 +72,15 @@ async fn append(
     Ok(())
 }
 
-/// The ids among `ids` that have no state here yet: unknown, or outliers.
+/// The ids among `ids` that have no state here yet, or none of their own: unknown, outliers, history.
 async fn placeless(
     engine: &Engine,
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
     let known = engine.find_pdus(room, ids).await?;
-    let placed = |id: &OwnedEventId| {
-        known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
-    };
+    let placed =
+        |id: &OwnedEventId| known.iter().any(|pdu| pdu.event_id == *id && pdu.place.has_state());
     Ok(ids.iter().filter(|id| !placed(id)).cloned().collect())
 }
 
@@ -223,8 +222,8 @@ async fn fetch_event(
     Ok(verified)
 }
 
-/// Where prev events are still missing, fetches them with the state before them, and stores both. Where nobody gives them, the state
-/// before the event itself stands in for what was there.
+/// Where prev events are still missing, fetches them with the state before them, and stores both. Where one of them is not given, the
+/// state before the event itself, which all of them make, stands in for what was there.
 async fn fetch_state(
     engine: &Engine,
     room: &Arc<Room>,
@@ -232,15 +231,18 @@ async fn fetch_state(
     event: &Verified,
 ) -> Result<(), Error> {
     let missing = placeless(engine, room, &event.pdu().prev_events).await?;
-    let mut found = false;
+    let mut not_given = None;
     for prev in &missing {
         match fetch_prev(engine, room, origin, prev).await {
-            Ok(()) => found = true,
+            Ok(()) => {}
             Err(Error::Storage(error)) => return Err(error.into()),
-            Err(error) => tracing::debug!(event.id = %prev, %error, "a prev event was not given"),
+            Err(error) => {
+                tracing::debug!(event.id = %prev, %error, "a prev event was not given");
+                not_given = not_given.or(Some(prev));
+            }
         }
     }
-    let Some(name) = missing.first().filter(|_| !found) else { return Ok(()) };
+    let Some(name) = not_given else { return Ok(()) };
     let answer = state_before(engine, room, origin, &event.pdu().event_id).await?;
     let missing = Missing::Name { name, follower: event.pdu() };
     import::state_of_missing(engine, room, missing, answer).await
@@ -263,7 +265,7 @@ async fn fetch_prev(
 }
 
 /// The state before an event, as `origin` has it.
-async fn state_before(
+pub(super) async fn state_before(
     engine: &Engine,
     room: &Room,
     origin: &ServerName,

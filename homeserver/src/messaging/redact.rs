@@ -1,17 +1,22 @@
 //! Taking events back: who may, and what is left.
 
-use ruma::{CanonicalJsonObject, canonical_json};
+use std::sync::Arc;
+
+use ruma::{CanonicalJsonObject, OwnedEventId, canonical_json, events::TimelineEventType};
 
 use super::{
-    Error,
+    Engine, Error, Room,
+    backfill::Past,
     build::{AuthState, Building},
+    funnel, import,
     pdu::Pdu,
+    state::Lineage,
 };
-use crate::storage::Id;
+use crate::storage::{EventBatch, Id, Redaction, Relation, relations};
 
 /// Whether the sender of `redaction` may take its target back: with the room's `redact` power, or its own event.
 ///
-/// Only the sending server checks this; others accept the event and decide when they have both (see [`apply`]).
+/// Only the sending server checks this; others accept the event and decide when they have both (see [`apply`], [`apply_waiting`] and [`of_history`]).
 /// Spec: <https://spec.matrix.org/v1.19/rooms/v12/#handling-redactions>.
 pub(super) async fn check(
     building: &Building<'_>,
@@ -35,21 +40,120 @@ pub(super) async fn check(
     }
 }
 
-/// Prunes the target of a redaction that is being stored, if it is here and the redaction is allowed.
-pub(super) async fn apply(building: &mut Building<'_>, redaction: &Pdu) -> Result<(), Error> {
-    let Some(target) = &redaction.redacts else { return Ok(()) };
-    let Some(target) = building.engine.find_pdu(&building.room, target).await? else {
-        return Ok(());
+/// Prunes the target of a redaction that is being stored, if the redaction is allowed. Of a target that is not here the relation by
+/// which it will find its redaction.
+pub(super) async fn apply(
+    building: &mut Building<'_>,
+    redaction: &Pdu,
+) -> Result<Option<Relation>, Error> {
+    let Some(name) = &redaction.redacts else { return Ok(None) };
+    let target = building.engine.find_pdu(&building.room, name).await?;
+    let Some(target) = target.filter(|target| !import::is_missing(target)) else {
+        return Ok(Some(waiting(redaction, name)));
     };
     let auth = building.auth_state(redaction).await?;
-    let own = target.sender.server_name() == redaction.sender.server_name();
-    if !own && !super::power::of_auth_state(&building.room, &auth).may_redact(&redaction.sender) {
-        return Ok(());
-    }
-    if let Some(pruned) = pruned(&target, redaction.id, &building.room.rules) {
+    if may(&building.room, redaction, &target, &auth)
+        && let Some(pruned) = pruned(&target, redaction.id, &building.room.rules)
+    {
         building.prune(pruned, redaction.id);
     }
+    Ok(None)
+}
+
+/// Prunes an event that is being stored, if a redaction of it came before.
+pub(super) async fn apply_waiting(building: &mut Building<'_>, target: &Pdu) -> Result<(), Error> {
+    let (engine, room) = (building.engine, building.room.clone());
+    for redaction in list_waiting(engine, &room, std::slice::from_ref(&target.event_id)).await? {
+        let state = engine.state_at(redaction.place.state_before).await?;
+        let auth = funnel::auth_in(engine, &room, &redaction, &state).await?;
+        if may(&room, &redaction, target, &auth)
+            && let Some(pruned) = pruned(target, redaction.id, &room.rules)
+        {
+            building.prune(pruned, redaction.id);
+            return Ok(());
+        }
+    }
     Ok(())
+}
+
+/// Prunes, in the batch that stores them, events of the history that are taken back by others of it or by what is here, and what is here
+/// that they take back. Returns the pruned.
+pub(super) async fn of_history(
+    engine: &Engine,
+    room: &Room,
+    placed: &[Past],
+    batch: &mut EventBatch,
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let fetched: Vec<OwnedEventId> = placed.iter().map(|past| past.pdu.event_id.clone()).collect();
+    let is_redaction = |past: &&Past| {
+        past.pdu.event_type == TimelineEventType::RoomRedaction && past.pdu.place.order.is_some()
+    };
+    let mut redactions: Vec<(Arc<Pdu>, Lineage)> = Vec::new();
+    for past in placed.iter().filter(is_redaction) {
+        let state = match &past.around {
+            Some((before, _)) => before.clone(),
+            None => engine.state_at(past.pdu.place.state_before).await?,
+        };
+        redactions.push((Arc::new(past.pdu.clone()), state));
+    }
+    for redaction in list_waiting(engine, room, &fetched).await? {
+        let state = engine.state_at(redaction.place.state_before).await?;
+        redactions.push((redaction, state));
+    }
+    let named: Vec<OwnedEventId> =
+        redactions.iter().filter_map(|(redaction, _)| redaction.redacts.clone()).collect();
+    let mut here = engine.find_pdus(room, &named).await?;
+    here.retain(|pdu| !import::is_missing(pdu) && !fetched.contains(&pdu.event_id));
+    here.extend(placed.iter().map(|past| Arc::new(past.pdu.clone())));
+    let mut taken_back: Vec<Arc<Pdu>> = Vec::new();
+    for (redaction, state) in redactions {
+        let Some(name) = &redaction.redacts else { continue };
+        let Some(target) = here.iter().find(|target| target.event_id == *name) else {
+            batch.relations.retain(|relation| relation.child != redaction.id);
+            batch.relations.push(waiting(&redaction, name));
+            continue;
+        };
+        let is_done = target.place.redacted_by.is_some()
+            || taken_back.iter().any(|pruned| pruned.id == target.id);
+        let auth = funnel::auth_in(engine, room, &redaction, &state).await?;
+        if is_done || !may(room, &redaction, target, &auth) {
+            continue;
+        }
+        let Some(pruned) = pruned(target, redaction.id, &room.rules) else { continue };
+        let json = pruned.json.to_vec();
+        batch.redactions.push(Redaction { event: pruned.id, redaction: redaction.id, json });
+        taken_back.push(Arc::new(pruned));
+    }
+    Ok(taken_back)
+}
+
+/// Whether a redaction takes its target back: with the power to in the state it stands on, or from the target's own server.
+fn may(room: &Room, redaction: &Pdu, target: &Pdu, auth: &AuthState) -> bool {
+    target.sender.server_name() == redaction.sender.server_name()
+        || super::power::of_auth_state(room, auth).may_redact(&redaction.sender)
+}
+
+fn waiting(redaction: &Pdu, target: &OwnedEventId) -> Relation {
+    let rel_type = relations::WAITING_REDACTION.to_owned();
+    Relation { child: redaction.id, parent_event_id: target.to_string(), rel_type }
+}
+
+/// The redactions of these events that came before they did.
+async fn list_waiting(
+    engine: &Engine,
+    room: &Room,
+    targets: &[OwnedEventId],
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let names: Vec<&str> = targets.iter().map(AsRef::as_ref).collect();
+    let ids = relations::list_waiting_redactions(&engine.app().db, room.id, &names).await?;
+    let mut found = engine.pdus(room, &ids).await?;
+    // Anybody may call a relation so.
+    found.retain(|pdu| {
+        pdu.event_type == TimelineEventType::RoomRedaction
+            && pdu.place.order.is_some()
+            && pdu.redacts.as_ref().is_some_and(|target| targets.contains(target))
+    });
+    Ok(found)
 }
 
 /// What is left of an event; `None` when its JSON does not read.

@@ -1,15 +1,17 @@
 //! Room state as snapshots: one small row a change, chains of logarithmic depth.
 //!
-//! Snapshots of a lineage are numbered 1, 2, 3 … A snapshot with number `v` stores what changed since its *base*, the
-//! snapshot numbered `v` without its lowest set bit (a Fenwick tree over versions):
+//! A snapshot stores what changed since its *base*, an earlier snapshot. A new one takes over what the snapshots before it store, newest
+//! first, as long as that is less than twice what it has gathered, so that each row of a chain has at least twice the entries of the next:
 //!
 //! ```text
-//! v:     1   2   3   4   5   6   7   8
-//! base:  0   0   2   0   4   4   6   0      0 = the empty state
+//! change:   1    2    3      4    5      6      7        8
+//! rows:     1    2    1 2    4    1 4    2 4    1 2 4    8      the newest first, in entries
 //! ```
 //!
-//! So reading a snapshot walks at most log2(v) rows, and N changes store about N·log2(N)/2 entries of 16 bytes, whatever
-//! the room's size. A fork simply continues its own lineage; the chain of its first snapshot is its predecessor's.
+//! So reading a snapshot walks at most log2 of its entries in rows, and N changes store about N·log2(N)/2 entries of 16 bytes, whatever
+//! the room's size: the state that a room was joined with is written again only after as many changes. A fork simply continues its own
+//! lineage; the chain of its first snapshot is its predecessor's. One that goes on from right before a large row is due writes that row
+//! too, at most what changed since the next larger one.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,11 +52,6 @@ pub struct Link {
     pub id: Id,
     pub version: i64,
     pub delta: StateMap,
-}
-
-/// The version whose snapshot the snapshot numbered `version` builds on; 0 is the empty state.
-pub fn base_version(version: i64) -> i64 {
-    version & (version - 1)
 }
 
 impl Lineage {
@@ -149,11 +146,15 @@ impl Lineage {
     /// Adds a snapshot in which `changes` were made, under the new id `id`.
     pub fn advance(&mut self, id: Id, changes: &StateMap) -> NewSnapshot {
         let version = self.links.first().map_or(1, |link| link.version + 1);
-        let base = base_version(version);
-        let kept =
-            self.links.iter().position(|link| link.version <= base).unwrap_or(self.links.len());
+        let (mut taken, mut entries) = (0, changes.len());
+        for link in &self.links {
+            if link.delta.len() >= 2 * entries {
+                break;
+            }
+            (taken, entries) = (taken + 1, entries + link.delta.len());
+        }
         let mut delta = StateMap::new();
-        for link in self.links.drain(..kept).rev() {
+        for link in self.links.drain(..taken).rev() {
             delta.extend(&link.delta);
         }
         delta.extend(changes);
@@ -201,7 +202,7 @@ pub fn unpack_ids(bytes: &[u8]) -> Option<Vec<Id>> {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Lineage, Link, NOTHING, StateMap, base_version, pack, unpack};
+    use super::{Lineage, Link, NOTHING, StateMap, pack, unpack};
 
     #[test]
     fn a_lineage_reads_back_every_state_it_went_through() {
@@ -264,8 +265,18 @@ mod tests {
     }
 
     #[test]
-    fn the_base_drops_the_lowest_bit() {
-        assert_eq!([1, 2, 3, 4, 6, 7, 8].map(base_version), [0, 0, 2, 0, 4, 6, 0]);
+    fn the_state_a_room_was_joined_with_is_written_once_and_no_fork_writes_it_again() {
+        let mut lineage = Lineage::default();
+        lineage.advance(1, &(0..10_000).map(|slot| (slot, slot + 1)).collect());
+        let mut bytes = 0;
+        for step in 1..=1_000 {
+            let change = StateMap::from([(step, 20_000 + step)]);
+            let fork = lineage.clone().advance(50_000 + step, &change).delta.len();
+            assert!(fork <= 16 * usize::try_from(step).unwrap(), "{fork} bytes at {step}");
+            bytes += lineage.advance(20_000 + step, &change).delta.len();
+        }
+        assert!(bytes <= 1_000 * 16 * 6, "{bytes} bytes");
+        assert_eq!((lineage.get(0), lineage.get(1_000)), (Some(1), Some(21_000)));
     }
 
     #[test]

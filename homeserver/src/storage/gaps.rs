@@ -35,6 +35,22 @@ pub async fn list_gaps_before(
     rows.iter().map(|row| Ok(Gap { event_id: row.get(0)?, timeline_order: row.get(1)? })).collect()
 }
 
+/// The gaps below one event: the first event after `from`, among `limit`, that has any.
+pub async fn list_first_gaps_after(
+    db: &Database,
+    room: Id,
+    from: i64,
+    limit: u64,
+) -> Result<Vec<Gap>, Error> {
+    const LIST: &str = "SELECT event_id, timeline_order FROM backward_extremities WHERE room = $1 AND timeline_order = \
+         (SELECT MIN(timeline_order) FROM backward_extremities WHERE room = $1 AND timeline_order > $2 \
+         AND timeline_order <= (SELECT MAX(timeline_order) FROM (SELECT timeline_order FROM events WHERE room = $1 \
+         AND timeline_order >= $2 ORDER BY timeline_order LIMIT ($3 + 0)) AS page)) LIMIT 20";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = query_all(db.read(), LIST, values![room, from, limit]).await?;
+    rows.iter().map(|row| Ok(Gap { event_id: row.get(0)?, timeline_order: row.get(1)? })).collect()
+}
+
 /// The order of the event that stands next below `above` in a room's timeline.
 pub async fn find_order_below(db: &Database, room: Id, above: i64) -> Result<Option<i64>, Error> {
     const BELOW: &str =

@@ -1,6 +1,6 @@
 //! Reading relations of many events at once, for aggregations.
 
-use super::{Database, Error, Id, query_all};
+use super::{Database, Error, Id, query_all, values};
 
 /// A child's relation to its parent.
 #[derive(Debug, Clone)]
@@ -9,6 +9,31 @@ pub struct ChildRow {
     pub parent: String,
     pub rel_type: String,
     pub child: Id,
+}
+
+/// How a redaction is kept below an event that is not here yet. No relation in the specification's sense.
+pub const WAITING_REDACTION: &str = "chat.tern.redaction";
+
+/// The events that were kept as redactions of these before they were here.
+pub async fn list_waiting_redactions(
+    db: &Database,
+    room: Id,
+    targets: &[&str],
+) -> Result<Vec<Id>, Error> {
+    let mut found = Vec::new();
+    for chunk in targets.chunks(500) {
+        let marks: Vec<String> = (3..chunk.len() + 3).map(|mark| format!("${mark}")).collect();
+        let sql = format!(
+            "SELECT child FROM relations WHERE room = $1 AND rel_type = $2 AND parent IN ({}) ORDER BY child",
+            marks.join(", ")
+        );
+        let mut row = values![room, WAITING_REDACTION];
+        row.extend(chunk.iter().map(|target| sea_orm::Value::from(*target)));
+        for row in &query_all(db.read(), &sql, row).await? {
+            found.push(row.get(0)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Most children one call reads.

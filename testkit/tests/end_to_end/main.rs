@@ -19,6 +19,7 @@ mod media;
 mod neighbours;
 mod operator;
 mod outsiders;
+mod past;
 mod peer;
 mod people;
 mod reception;

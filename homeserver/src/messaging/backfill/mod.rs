@@ -1,16 +1,22 @@
 //! History that is missing here: asked from servers in the room when somebody scrolls up to the gap.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod states;
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{OwnedEventId, OwnedServerName, ServerName, api::federation::backfill::get_backfill};
 
+pub(super) use self::states::Past;
 use super::{
-    Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts, threads,
+    Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts, redact,
+    state::Lineage, threads,
 };
-use crate::storage::{EventBatch, events, gaps};
+use crate::storage::{EventBatch, NewSnapshot, events, gaps};
 
 /// Most events asked for at once.
 const BACKFILL_MAX: u64 = 100;
+/// Answers to backfill that one page forwards waits for.
+const ROUNDS_MAX: usize = 10;
 /// Servers asked, one after the other.
 const SERVERS_MAX: usize = 3;
 
@@ -26,6 +32,34 @@ pub(super) async fn fill_before(engine: &Engine, room: &Arc<Room>, before: i64, 
             }
         }
     }
+}
+
+/// Fills the gaps that a page forwards from `from` would step over, as far as [`ROUNDS_MAX`] answers reach. Best effort too.
+pub(super) async fn fill_after(engine: &Engine, room: &Arc<Room>, from: i64, limit: u64) {
+    for _ in 0..ROUNDS_MAX {
+        match fill_first(engine, room, from, limit).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::info!(room.id = %room.room_id, %error, "history could not be fetched");
+                return;
+            }
+        }
+    }
+}
+
+/// Fills the first gap after `from`, from its upper end down; whether there was one, and something came.
+async fn fill_first(
+    engine: &Engine,
+    room: &Arc<Room>,
+    from: i64,
+    limit: u64,
+) -> Result<bool, Error> {
+    if !engine.has_gaps(room).await? {
+        return Ok(false);
+    }
+    let gaps = gaps::list_first_gaps_after(&engine.app().db, room.id, from, limit).await?;
+    if gaps.is_empty() { Ok(false) } else { fill(engine, room, &gaps, BACKFILL_MAX).await }
 }
 
 /// Fills the gap next to `before`; whether there was one, and something came.
@@ -82,51 +116,44 @@ async fn fill(
         let mut fetched: Vec<funnel::Verified> =
             verified.into_iter().filter_map(Result::ok).collect();
         fetched.retain(|event| event.pdu().room_id == room.room_id);
-        let pdus = authorise(engine, room, &server, fetched).await?;
+        let pdus = keep(engine, room, &server, fetched).await?;
         if pdus.is_empty() {
             continue;
         }
-        store(engine, room, gaps, pdus).await?;
+        let gap = Gap::above(engine, room, gaps).await?;
+        let (past, snapshots) = states::find(engine, room, &server, &gap, pdus).await?;
+        store(engine, room, (gaps, &gap), past, snapshots).await?;
         return Ok(true);
     }
     Ok(false)
 }
 
-/// Judges fetched events by their own auth events, which may be among them, here, or at `server`. Gives them newest first,
-/// those that break the rules marked as rejected; left out are those whose auth events nobody gave.
-async fn authorise(
+/// Stores fetched events without a place, judged by their own auth events, which may be among them, here, or at `server`. Gives them
+/// newest first, those that break the rules marked as rejected; left out are those whose auth events nobody gave.
+async fn keep(
     engine: &Engine,
     room: &Arc<Room>,
     server: &ServerName,
     mut fetched: Vec<funnel::Verified>,
 ) -> Result<Vec<Pdu>, Error> {
-    let create = engine.state_event(room, "m.room.create", "").await?;
     fetched.sort_by_key(|event| event.pdu().depth);
-    let mut judged: BTreeMap<OwnedEventId, Arc<Pdu>> = BTreeMap::new();
-    for event in fetched {
-        let ids = &event.pdu().auth_events;
-        let elsewhere: Vec<_> =
-            ids.iter().filter(|id| !judged.contains_key(*id)).cloned().collect();
-        let mut auth = here(engine, room, &elsewhere).await?;
-        if auth.len() < elsewhere.len() {
-            if let Err(error) = inbound::fetch_auth(engine, room, server, &event).await {
+    let names: Vec<OwnedEventId> =
+        fetched.iter().map(|event| event.pdu().event_id.clone()).collect();
+    import::outliers(engine, room, fetched.clone()).await?;
+    let kept = here(engine, room, &names).await?;
+    let is_kept =
+        |event: &funnel::Verified| kept.iter().any(|pdu| pdu.event_id == event.pdu().event_id);
+    for event in fetched.into_iter().filter(|event| !is_kept(event)) {
+        match inbound::fetch_auth(engine, room, server, &event).await {
+            Ok(()) => import::outliers(engine, room, vec![event]).await?,
+            Err(Error::Storage(error)) => return Err(error.into()),
+            Err(error) => {
                 tracing::info!(event.id = %event.pdu().event_id, %error, "nobody gave what authorises an event");
             }
-            auth = here(engine, room, &elsewhere).await?;
-            if auth.len() < elsewhere.len() {
-                continue;
-            }
         }
-        auth.extend(ids.iter().filter_map(|id| judged.get(id).cloned()));
-        auth.extend(create.clone());
-        let mut pdu = event.into_pdu();
-        if let Err(reason) = funnel::check_auth(room, &pdu, &auth) {
-            tracing::info!(event.id = %pdu.event_id, reason, "an event of the history is rejected");
-            pdu.place.flags |= events::REJECTED;
-        }
-        judged.insert(pdu.event_id.clone(), Arc::new(pdu));
     }
-    let mut pdus: Vec<Pdu> = judged.into_values().map(Arc::unwrap_or_clone).collect();
+    let kept = here(engine, room, &names).await?;
+    let mut pdus: Vec<Pdu> = kept.iter().map(|pdu| Pdu::clone(pdu)).collect();
     pdus.sort_by_key(|pdu| std::cmp::Reverse(pdu.depth));
     Ok(pdus)
 }
@@ -138,57 +165,63 @@ async fn here(engine: &Engine, room: &Room, ids: &[OwnedEventId]) -> Result<Vec<
     Ok(found)
 }
 
-/// Stores fetched events right below the gap, newest first, with the state that the room had at the gap: what they change
-/// themselves is the past's, so only who may see them hangs on it. Rejected ones get no place in the timeline.
+/// What stands right above a gap.
+struct Gap {
+    above: Option<Arc<Pdu>>,
+    /// The state before it.
+    state: Lineage,
+}
+
+impl Gap {
+    async fn above(engine: &Engine, room: &Room, gaps: &[gaps::Gap]) -> Result<Self, Error> {
+        let order = gaps.iter().map(|gap| gap.timeline_order).min().unwrap_or_default();
+        let next =
+            events::list_timeline_after(&engine.app().db, room.id, order.saturating_sub(1), 1);
+        let above = match next.await?.pop() {
+            Some(stored) => Some(engine.read(stored, room)?),
+            None => None,
+        };
+        let state_before = above.as_ref().and_then(|above| above.place.state_before);
+        Ok(Self { above, state: engine.state_at(state_before).await? })
+    }
+}
+
+/// Stores fetched events right below the gap, newest first. Where nobody told the state that one stood on, only who may see it hangs on
+/// that: it gets the one that the room had at the gap. Rejected ones get no place in the timeline.
 async fn store(
     engine: &Engine,
     room: &Arc<Room>,
-    gaps: &[gaps::Gap],
-    pdus: Vec<Pdu>,
+    (gaps, gap): (&[gaps::Gap], &Gap),
+    past: Vec<Past>,
+    snapshots: Vec<NewSnapshot>,
 ) -> Result<(), Error> {
     let app = engine.app();
     let Some(above) = gaps.iter().map(|gap| gap.timeline_order).min() else { return Ok(()) };
     let below = gaps::find_order_below(&app.db, room.id, above).await?;
     let mut order = above;
-    let state = state_at_gap(engine, room, above).await?;
-    let known = engine
-        .find_pdus(room, &pdus.iter().map(|pdu| pdu.event_id.clone()).collect::<Vec<_>>())
-        .await?;
-    let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
+    let mut batch = EventBatch { room: room.id, snapshots, ..EventBatch::default() };
     // The running total does not rise over what is fetched later.
     let under = events::list_timeline_before(&app.db, room.id, above, 1).await?;
     let countable = under.first().map_or(0, |event| event.countable);
     let mut head = room.head.lock().await;
-    let mut names: std::collections::BTreeSet<_> =
-        known.iter().map(|pdu| pdu.event_id.clone()).collect();
-    let mut wanted = Vec::new();
-    for mut pdu in pdus {
-        let outlier = known.iter().find(|known| known.event_id == pdu.event_id);
-        if outlier.is_some_and(|known| known.place.order.is_some()) {
+    let (mut placed, mut wanted) = (Vec::new(), Vec::new());
+    let is_placed = |past: &&Past| past.pdu.place.order.is_some();
+    let mut names: BTreeSet<OwnedEventId> =
+        past.iter().filter(is_placed).map(|past| past.pdu.event_id.clone()).collect();
+    for Past { mut pdu, around } in past {
+        names.insert(pdu.event_id.clone());
+        let is_rejected = pdu.place.flags & events::REJECTED != 0;
+        if pdu.place.order.is_some() {
             continue;
         }
-        // What was rejected once stays so.
-        let flags = outlier.map_or(0, |known| known.place.flags) | pdu.place.flags;
-        let rejected = flags & events::REJECTED != 0;
-        if !rejected && below == Some(order - 1) {
+        if !is_rejected && below == Some(order - 1) {
             break;
         }
-        order -= i64::from(!rejected);
-        pdu.id = outlier.map_or_else(|| app.db.new_id(), |outlier| outlier.id);
+        order -= i64::from(!is_rejected);
         pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
-        pdu.place = if rejected {
-            Place { flags: events::REJECTED, ..Place::default() }
-        } else {
-            Place {
-                order: Some(order),
-                state_before: state,
-                state_after: state,
-                flags: events::HISTORY,
-                countable,
-                ..Place::default()
-            }
-        };
-        if !rejected {
+        pdu.place = place(&pdu, around.as_ref(), gap);
+        if !is_rejected {
+            (pdu.place.order, pdu.place.countable) = (Some(order), countable);
             batch.threads.extend(threads::place_history(engine, room, &mut head, &mut pdu).await?);
             batch.relations.extend(build::relation(&pdu));
         }
@@ -198,29 +231,43 @@ async fn store(
             }
             None => None,
         };
-        names.insert(pdu.event_id.clone());
         wanted.extend(pdu.prev_events.iter().map(|prev| (prev.to_string(), order)));
         batch.events.push(build::row(&pdu, slot));
+        placed.push(Past { pdu, around });
     }
     batch.filled_gaps = gaps.iter().map(|gap| gap.event_id.clone()).collect();
     batch.gaps = wanted
         .into_iter()
         .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
         .collect();
+    let pruned = redact::of_history(engine, room, &placed, &mut batch).await?;
     engine.append_aside(batch).await?;
     drop(head);
+    engine.show_pruned(room, pruned);
     for name in names {
         receipts::arrived(engine, room, &name).await?;
     }
     Ok(())
 }
 
-async fn state_at_gap(
-    engine: &Engine,
-    room: &Room,
-    above: i64,
-) -> Result<Option<crate::storage::Id>, Error> {
-    let next =
-        events::list_timeline_after(&engine.app().db, room.id, above.saturating_sub(1), 1).await?;
-    Ok(next.first().and_then(|event| event.state_before))
+/// The place of an event of the history, but for its order.
+fn place(pdu: &Pdu, around: Option<&(Lineage, Lineage)>, gap: &Gap) -> Place {
+    let rejected = pdu.place.flags & events::REJECTED;
+    let (before, after, flags) = match around {
+        Some((before, after)) => (before.id(), after.id(), events::TRUE_STATE),
+        None => (gap.state.id(), gap.state.id(), 0),
+    };
+    let flags = if rejected == 0 { flags | events::HISTORY } else { rejected };
+    let redacted_by = pdu.place.redacted_by;
+    match (rejected, around) {
+        // Of what is out of the timeline a state is kept only where it is known.
+        (1.., None) => Place { flags, redacted_by, ..Place::default() },
+        _ => Place {
+            state_before: before,
+            state_after: after,
+            flags,
+            redacted_by,
+            ..Place::default()
+        },
+    }
 }

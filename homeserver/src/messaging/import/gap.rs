@@ -20,7 +20,7 @@ use crate::messaging::{
     state::{Lineage, NOTHING, StateMap},
 };
 use crate::storage::{
-    EventBatch, Id, NewEvent,
+    EventBatch, Id, NewEvent, NewSnapshot,
     events::{self, Brief},
 };
 
@@ -67,6 +67,13 @@ impl Missing<'_> {
             Self::Name { name, .. } => name,
         }
     }
+
+    fn event(&self) -> Option<&Pdu> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Name { .. } => None,
+        }
+    }
 }
 
 /// What an answer comes to: events that are new, and the state by slots.
@@ -77,6 +84,22 @@ struct Told {
     state: StateMap,
 }
 
+/// A state that another server tells, as what is different from `base`, with the row of its snapshot; events of it that are new are stored.
+pub(in crate::messaging) async fn told_state(
+    engine: &Engine,
+    room: &Arc<Room>,
+    answer: StateAnswer,
+    base: &Lineage,
+) -> Result<(Lineage, Option<NewSnapshot>), Error> {
+    let mut briefs = briefs(engine, &answer, None).await?;
+    briefs.retain(|_, brief| brief.room == room.id || brief.is_missing);
+    let Told { fresh, mut authors, state, .. } =
+        listen(engine, room, None, answer, &briefs).await?;
+    let wanted: BTreeSet<Id> = fresh.iter().map(|pdu| pdu.id).collect();
+    store::outliers(engine, room.id, &fresh, &mut authors, &wanted).await?;
+    Ok(as_lineage(engine, base, &state))
+}
+
 /// Stores a missing prev event with the state that another server says stood there, so that what follows it can be judged. The event
 /// itself stays out of the timeline until the gap before it is filled.
 pub(in crate::messaging) async fn state_of_missing(
@@ -85,20 +108,26 @@ pub(in crate::messaging) async fn state_of_missing(
     missing: Missing<'_>,
     answer: StateAnswer,
 ) -> Result<(), Error> {
-    let mut briefs = briefs(engine, &answer, missing.name()).await?;
+    let mut briefs = briefs(engine, &answer, Some(missing.name())).await?;
     // An event id says nothing of its room: the place of another room's event is not this room's to give.
     let foreign = |brief: &Brief| brief.room != room.id && !brief.is_missing;
     if briefs.get(missing.name()).is_some_and(foreign) {
         return Err(Error::BadEvent("a prev event of another room".to_owned()));
     }
     briefs.retain(|_, brief| !foreign(brief));
-    let told = listen(engine, room, &missing, answer, &briefs).await?;
+    let told = listen(engine, room, missing.event(), answer, &briefs).await?;
     let Told { fresh, rejected, mut authors, state } = told;
     let wanted = fresh.iter().filter(|pdu| pdu.event_id != *missing.name());
     let wanted: BTreeSet<Id> = wanted.map(|pdu| pdu.id).collect();
     store::outliers(engine, room.id, &fresh, &mut authors, &wanted).await?;
 
-    let (before, row) = as_lineage(engine, room, &state).await;
+    let base = {
+        let head = room.head.lock().await;
+        // The snapshot of a resolution gives way to the next one's: nothing may be built on it.
+        let standing = head.provisional.as_ref().map(|(_, standing)| standing.clone());
+        standing.unwrap_or_else(|| head.lineage.clone())
+    };
+    let (before, row) = as_lineage(engine, &base, &state);
     let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
     batch.broken = room.broken.clone();
     batch.snapshots.extend(row);
@@ -130,11 +159,10 @@ pub(in crate::messaging) async fn state_of_missing(
 async fn briefs(
     engine: &Engine,
     answer: &StateAnswer,
-    missing: &OwnedEventId,
+    also: Option<&OwnedEventId>,
 ) -> Result<HashMap<OwnedEventId, Brief>, Error> {
     let given = answer.events.iter().map(|event| &event.event_id);
-    let names: BTreeSet<&OwnedEventId> =
-        answer.state.iter().chain(given).chain([missing]).collect();
+    let names: BTreeSet<&OwnedEventId> = answer.state.iter().chain(given).chain(also).collect();
     let names = names.into_iter().map(|name| name.as_str());
     let found = events::list_brief_by_name(&engine.app().db, names).await?;
     let named = |brief: Brief| Some((brief.event_id.as_str().try_into().ok()?, brief));
@@ -145,7 +173,7 @@ async fn briefs(
 async fn listen(
     engine: &Engine,
     room: &Arc<Room>,
-    missing: &Missing<'_>,
+    missing: Option<&Pdu>,
     answer: StateAnswer,
     briefs: &HashMap<OwnedEventId, Brief>,
 ) -> Result<Told, Error> {
@@ -155,7 +183,7 @@ async fn listen(
     let new = answer.events.into_iter();
     let new = new.filter(|event| is_new(&event.event_id) && seen.insert(event.event_id.clone()));
     let mut pdus = believed(app, room, new.collect()).await?;
-    if let Missing::Event(event) = missing
+    if let Some(event) = missing
         && !pdus.iter().any(|pdu| pdu.event_id == event.event_id)
     {
         pdus.push(Pdu::clone(event));
@@ -186,24 +214,14 @@ async fn listen(
     Ok(Told { fresh, rejected, authors, state })
 }
 
-/// A state as what is different from the room's own: a large room's state is not written again for every gap.
-async fn as_lineage(
-    engine: &Engine,
-    room: &Room,
-    state: &StateMap,
-) -> (Lineage, Option<crate::storage::NewSnapshot>) {
-    let base = {
-        let head = room.head.lock().await;
-        // The snapshot of a resolution gives way to the next one's: nothing may be built on it.
-        let standing = head.provisional.as_ref().map(|(_, standing)| standing.clone());
-        standing.unwrap_or_else(|| head.lineage.clone())
-    };
+/// A state as what is different from another: a large room's state is not written again for every gap.
+fn as_lineage(engine: &Engine, base: &Lineage, state: &StateMap) -> (Lineage, Option<NewSnapshot>) {
     let before = base.state();
     let mut changes = StateMap::new();
     changes.extend(state.iter().filter(|(slot, id)| before.get(slot) != Some(id)));
     let gone = before.keys().filter(|slot| !state.contains_key(slot));
     changes.extend(gone.map(|slot| (*slot, NOTHING)));
-    base.with_changes(changes).attach(engine.app().db.new_id())
+    base.clone().with_changes(changes).attach(engine.app().db.new_id())
 }
 
 /// The row of a missing event that was given, in the state before it.
@@ -221,10 +239,17 @@ async fn place(
         tracing::info!(event.id = %pdu.event_id, reason, "a missing event is rejected");
         pdu.place.flags |= events::REJECTED;
     }
-    let flags = pdu.place.flags | events::STAND_IN;
-    pdu.place = Place { state_before: before.id(), flags, ..Place::default() };
+    let is_rejected = pdu.place.flags & events::REJECTED != 0;
+    pdu.place = if pdu.place.order.is_some() && !is_rejected {
+        // Of the history, which it stays in.
+        let flags = pdu.place.flags | events::TRUE_STATE;
+        Place { state_before: before.id(), flags, ..pdu.place }
+    } else {
+        let flags = pdu.place.flags | events::STAND_IN;
+        Place { state_before: before.id(), flags, ..Place::default() }
+    };
     let mut lineage = before;
-    if let (true, Some(state_key)) = (flags & events::REJECTED == 0, &pdu.state_key) {
+    if let (false, Some(state_key)) = (is_rejected, &pdu.state_key) {
         let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;
         batch.snapshots.push(lineage.advance(db.new_id(), &StateMap::from([(slot, pdu.id)])));
     }

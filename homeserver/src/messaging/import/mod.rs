@@ -25,7 +25,7 @@ use serde_json::value::RawValue;
 use tern_federation::CallLimits;
 
 pub(super) use self::{
-    gap::{Missing, StateAnswer, state_of_missing},
+    gap::{Missing, StateAnswer, state_of_missing, told_state},
     judge::Known,
 };
 use self::{

@@ -1,0 +1,207 @@
+//! What `ternd` makes of history that it fetches: the state it was said in, and what of it was taken back.
+
+use std::slice;
+
+use anyhow::{Context, Result};
+use ruma::CanonicalJsonObject;
+use serde_json::{Value, json};
+use tern_testkit::{Api, HostedRoom, Loopback, PATIENCE, Peer, until};
+
+use crate::people::PASSWORD;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn history_stands_on_the_state_it_was_said_in() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
+    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
+    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let carol = alpha.api().register_openly("carol", PASSWORD).await?;
+    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    let room = alice.create_room(json!({ "preset": "public_chat", "topic": "first" })).await?;
+    let first = alice.send_text(&room, "under the first topic").await?;
+    carol.join(&room, &[]).await?.ok()?;
+    let with_carol = alice.send_text(&room, "carol is there").await?;
+    let topic = format!("/_matrix/client/v3/rooms/{room}/state/m.room.topic/");
+    alice.put(&topic, json!({ "topic": "second" })).await?.ok()?;
+    let second = alice.send_text(&room, "under the second topic").await?;
+    carol.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?.ok()?;
+    let last = alice.send_text(&room, "carol is gone").await?;
+
+    bob.join(&room, &[alpha.name()]).await?.ok()?;
+    bob.messages(&room).await?;
+
+    let mut seen = Vec::new();
+    for event in [&first, &with_carol, &second, &last] {
+        seen.push(topic_and_standing(&bob, &room, event, carol.user_id()).await?);
+    }
+    let told =
+        |topic: &str, standing: Option<&str>| (topic.to_owned(), standing.map(str::to_owned));
+    let expected = [
+        told("first", None),
+        told("first", Some("join")),
+        told("second", Some("join")),
+        told("second", Some("leave")),
+    ];
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+/// The topic, and where a user stood, when an event was sent.
+async fn topic_and_standing(
+    person: &Api,
+    room: &str,
+    event: &str,
+    user_id: &str,
+) -> Result<(String, Option<String>)> {
+    let path = format!("/_matrix/client/v3/rooms/{room}/context/{event}?limit=0");
+    let context = person.get(&path).await?.ok()?;
+    let state = context.get("state").and_then(Value::as_array).context("a state")?;
+    let content = |kind: &str, state_key: &str| {
+        let mut state = state.iter();
+        state.find(|event| event["type"] == kind && event["state_key"] == state_key)
+    };
+    let topic = content("m.room.topic", "").and_then(|event| event["content"]["topic"].as_str());
+    let standing = content("m.room.member", user_id);
+    let standing = standing.and_then(|event| event["content"]["membership"].as_str());
+    Ok((topic.context("a topic")?.to_owned(), standing.map(str::to_owned)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_back_while_one_was_away_is_taken_back() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
+    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
+    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
+    bob.join(&room, &[alpha.name()]).await?.ok()?;
+    let secret = alice.send_text(&room, "a secret").await?;
+    bob.wait_for_event(&room, &secret).await?;
+    bob.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?.ok()?;
+    let redact = format!("/_matrix/client/v3/rooms/{room}/redact/{secret}/1");
+    alice.put(&redact, json!({})).await?.ok()?;
+    alice.send_text(&room, "nothing happened").await?;
+
+    bob.join(&room, &[alpha.name()]).await?.ok()?;
+
+    assert_eq!(body(&bob.messages(&room).await?, &secret)?, None);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_forwards_step_over_nothing() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
+    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
+    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
+    let mut said = vec![alice.send_text(&room, "before anybody came").await?];
+    bob.join(&room, &[alpha.name()]).await?.ok()?;
+    said.push(bob.send_text(&room, "here").await?);
+    bob.post(&format!("/_matrix/client/v3/rooms/{room}/leave"), json!({})).await?.ok()?;
+    // More than two answers to a backfill hold.
+    for number in 0..220 {
+        said.push(alice.send_text(&room, &format!("while away {number}")).await?);
+    }
+    bob.join(&room, &[alpha.name()]).await?.ok()?;
+    said.push(bob.send_text(&room, "back").await?);
+
+    let (mut seen, mut from) = (Vec::new(), String::new());
+    for _ in 0..said.len() {
+        let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=f&limit=20{from}");
+        let page = bob.get(&path).await?.ok()?;
+        let chunk = page.get("chunk").and_then(Value::as_array).context("a chunk")?;
+        let messages = chunk.iter().filter(|event| event["type"] == "m.room.message");
+        seen.extend(messages.filter_map(|event| Some(event["event_id"].as_str()?.to_owned())));
+        match page.get("end").and_then(Value::as_str) {
+            Some(end) => from = format!("&from={end}"),
+            None => break,
+        }
+    }
+
+    assert_eq!(seen, said);
+    Ok(())
+}
+
+/// What a message says.
+fn body(seen: &[Value], event_id: &str) -> Result<Option<String>> {
+    let event = seen.iter().find(|event| event["event_id"] == event_id).context("no such event")?;
+    Ok(event["content"]["body"].as_str().map(str::to_owned))
+}
+
+fn text(body: &str) -> Value {
+    json!({ "msgtype": "m.text", "body": body })
+}
+
+fn transaction(peer: &Peer, events: &[&CanonicalJsonObject]) -> Value {
+    json!({ "origin": peer.name(), "origin_server_ts": 1, "pdus": events })
+}
+
+#[tokio::test]
+async fn a_redaction_that_comes_before_its_target_waits_for_it() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
+    let id = room.room_id.clone();
+    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
+    room.joined_by(&peer, alice.user_id(), join).await?;
+    let secret = room.event(&peer, "m.room.message", None, text("a secret"))?;
+    let secret_id = room.event_id(&secret)?;
+    let redaction = room.event(&peer, "m.room.redaction", None, json!({ "redacts": secret_id }))?;
+    let mut state = serde_json::to_value(&room.state)?;
+    state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(&peer)));
+    peer.answer("/_matrix/federation/v1/state/", 200, json!({ "pdus": state, "auth_chain": [] }));
+    peer.send(ternd.name(), slice::from_ref(&redaction)).await?.ok()?;
+    alice.wait_for_event(&id, &room.event_id(&redaction)?).await?;
+
+    peer.answer("/_matrix/federation/v1/backfill/", 200, transaction(&peer, &[&secret]));
+    let seen = until("the target", PATIENCE, async || {
+        let seen = alice.messages(&id).await?;
+        Ok(seen.iter().any(|event| event["event_id"] == secret_id.as_str()).then_some(seen))
+    });
+
+    assert_eq!(body(&seen.await?, &secret_id)?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
+    let id = room.room_id.clone();
+    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
+    room.joined_by(&peer, alice.user_id(), join).await?;
+    let mut fork = room.clone();
+    let given = room.event(&peer, "m.room.message", None, text("given"))?;
+    let hidden = fork.event(&peer, "m.room.topic", Some(""), json!({ "topic": "hidden" }))?;
+    let (given_id, hidden_id) = (room.event_id(&given)?, room.event_id(&hidden)?);
+    let last = json!({
+        "type": "m.room.message", "room_id": id, "sender": room.creator, "content": text("after both"),
+        "origin_server_ts": given["origin_server_ts"], "depth": room.depth + 1,
+        "prev_events": [&given_id, &hidden_id], "auth_events": room.auth_events(3)?,
+    });
+    let last = peer.sign_event(&room.version, last)?;
+    let mut state = serde_json::to_value(&room.state)?;
+    state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(&peer)));
+    peer.answer("/_matrix/federation/v1/state/", 200, json!({ "pdus": state, "auth_chain": [] }));
+    let path = format!("/_matrix/federation/v1/event/{given_id}");
+    peer.answer(&path, 200, transaction(&peer, &[&given]));
+
+    peer.send(ternd.name(), slice::from_ref(&last)).await?.ok()?;
+    alice.wait_for_event(&id, &room.event_id(&last)?).await?;
+    alice.messages(&id).await?;
+
+    let asked = peer.asked("/_matrix/federation/v1/backfill/");
+    let query = asked.last().context("nobody asked for history")?.query.clone();
+    for missing in [&given_id, &hidden_id] {
+        let name = missing.trim_start_matches('$');
+        assert!(query.contains(name), "{missing} is not in {query}");
+    }
+    Ok(())
+}
