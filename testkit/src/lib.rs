@@ -5,6 +5,7 @@
 
 mod cas;
 mod certificates;
+mod front;
 mod hosted;
 mod http;
 mod loopback;

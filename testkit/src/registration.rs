@@ -3,7 +3,10 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Api};
+use crate::{
+    http::{Answer, Api},
+    ternd::Ternd,
+};
 
 /// What a server keeps about one mailed code.
 #[derive(Debug, Clone)]
@@ -19,6 +22,28 @@ pub struct EmailSession {
 impl EmailSession {
     fn credentials(&self) -> Value {
         json!({ "sid": self.sid, "client_secret": self.client_secret })
+    }
+}
+
+impl Ternd {
+    /// Registers by email, all steps, as a client does. Gives the logged-in client.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub async fn register_by_email(
+        &self,
+        username: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<Api> {
+        let before = self.mails()?.iter().filter(|mail| mail.is_for(email)).count();
+        let auth_session = self.api().start_registration(username, password).await?;
+        let session = self.api().email_session("register", email).await?;
+        let code = self.wait_for_mail(email, before).await?.code()?;
+        self.api().submit_code(&session, &code).await?.ok().context("typing the code")?;
+        let answer =
+            self.api().register_with_email(username, password, &auth_session, &session).await?;
+        self.api().session(answer)
     }
 }
 

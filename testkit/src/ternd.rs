@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::{
     certificates::ServerCertificate,
+    front::Front,
     http::Api,
     loopback::{Loopback, free_port},
     mail::Mail,
@@ -41,6 +42,7 @@ pub struct TerndBuilder<'a> {
     more: Vec<(String, String)>,
     launch: Launch,
     plain_http: bool,
+    front: bool,
 }
 
 /// How the program is started.
@@ -69,6 +71,7 @@ impl<'a> TerndBuilder<'a> {
             more: Vec::new(),
             launch: Launch::default(),
             plain_http: false,
+            front: false,
         }
     }
 
@@ -156,6 +159,13 @@ impl<'a> TerndBuilder<'a> {
         self
     }
 
+    /// Has a proxy speak TLS in front of it, which itself serves plain HTTP alone: its record shows what others say to it.
+    #[must_use]
+    pub fn behind_front(mut self) -> Self {
+        self.front = true;
+        self.plain_http()
+    }
+
     /// Starts it and waits until it answers.
     ///
     /// # Errors
@@ -174,7 +184,8 @@ impl<'a> TerndBuilder<'a> {
                 Database::Sqlite => "sqlite:tern.db".to_owned(),
                 Database::Postgres => Postgres::shared().await?.fresh_database()?,
             };
-            let name = format!("{}:{}", self.host, free_port()?);
+            let port = free_port()?;
+            let name = format!("{}:{port}", self.host);
             let config = folder.join("config.toml");
             let plain = format!("127.0.0.1:{}", if self.plain_http { free_port()? } else { 0 });
             let text = self.config(&name, &folder, &database_url, &plain, &certificate);
@@ -196,8 +207,16 @@ impl<'a> TerndBuilder<'a> {
                 database_url,
                 process: None,
                 disk,
+                front: None,
             };
-            match ternd.restart().await {
+            let starting = async {
+                if self.front {
+                    ternd.front =
+                        Some(Front::start(self.loopback, &self.host, port, &plain).await?);
+                }
+                ternd.restart().await
+            };
+            match starting.await {
                 Ok(()) => return Ok(ternd),
                 Err(error) if attempt < START_ATTEMPTS && port_taken(&error) => {}
                 Err(error) => return Err(error),
@@ -254,6 +273,9 @@ impl<'a> TerndBuilder<'a> {
                 writeln!(text, "[{table}]\n{line}").ok();
             }
         }
+        if self.front {
+            return text;
+        }
         let ServerCertificate { certificate, private_key } = certificate;
         writeln!(text, "[[listen.tls]]\naddress = \"127.0.0.1:{port}\"").ok();
         writeln!(text, "certificate = {certificate:?}\nprivate_key = {private_key:?}").ok();
@@ -279,6 +301,7 @@ pub struct Ternd {
     process: Option<Process>,
     /// Given back after the process.
     disk: Option<SmallDisk>,
+    front: Option<Front>,
 }
 
 impl Ternd {
@@ -439,26 +462,6 @@ impl Ternd {
             Ok(self.mails()?.into_iter().filter(|mail| mail.is_for(address)).nth(index))
         })
         .await
-    }
-
-    /// Registers by email, all steps, as a client does. Gives the logged-in client.
-    ///
-    /// # Errors
-    /// When a step fails.
-    pub async fn register_by_email(
-        &self,
-        username: &str,
-        email: &str,
-        password: &str,
-    ) -> Result<Api> {
-        let before = self.mails()?.iter().filter(|mail| mail.is_for(email)).count();
-        let auth_session = self.api.start_registration(username, password).await?;
-        let session = self.api.email_session("register", email).await?;
-        let code = self.wait_for_mail(email, before).await?.code()?;
-        self.api.submit_code(&session, &code).await?.ok().context("typing the code")?;
-        let answer =
-            self.api.register_with_email(username, password, &auth_session, &session).await?;
-        self.api.session(answer)
     }
 
     /// Everywhere the server keeps something that contains `marker`: its folder (database, write-ahead log, media, mails, log) and,

@@ -9,13 +9,36 @@ use super::{
     clients::{Client, Door},
     dump::Dump,
     oracle::State,
-    view::{RoomView, Section},
+    view::{Receipts, RoomView, Section},
 };
 
 /// The state without members.
 fn without_members(state: &State) -> State {
     let state = state.iter().filter(|((kind, _), _)| kind != "m.room.member");
     state.map(|(key, event)| (key.clone(), event.clone())).collect()
+}
+
+/// Asserts that a client of sliding sync knows no receipt that is not so, and all that came since it was told of the room or that are on
+/// events it was told then. Its answers have one receipt of a reader an event: that for all threads hides that for one.
+fn check_sliding_receipts(client: &Client, known: &RoomView, receipts: &Receipts) {
+    let is_hidden = |[reader, kind, thread]: &[String; 3], event: &String| {
+        let everywhere = [reader.clone(), kind.clone(), String::new()];
+        !thread.is_empty() && receipts.get(&everywhere) == Some(event)
+    };
+    for (key, event) in receipts {
+        let is_right = match known.receipts.get(key) {
+            Some(told) => told == event,
+            None => known.untold_receipts.get(key) == Some(event),
+        };
+        assert!(
+            is_right || is_hidden(key, event),
+            "{}: not told of {key:?} at {event}",
+            client.name
+        );
+    }
+    for key in known.receipts.keys() {
+        assert!(receipts.contains_key(key), "{}: {key:?} has read nothing", client.name);
+    }
 }
 
 impl Dump {
@@ -28,6 +51,7 @@ impl Dump {
             self.vouch(&room, &event, was_pushed);
             self.check_thread(client, &room, &event);
         }
+        self.check_own_data(client);
         for room_id in self.rooms.keys() {
             let known = client.view.get(room_id);
             let section = known.and_then(|known| known.section);
@@ -93,6 +117,18 @@ impl Dump {
         events.collect()
     }
 
+    /// The account data of no room. Push rules are everybody's, kept or not.
+    fn check_own_data(&self, client: &Client) {
+        let data = self.account_data.iter();
+        let data =
+            data.filter(|((owner, room, _), _)| *owner == client.user.user_id && room.is_empty());
+        let expected: BTreeMap<&str, _> =
+            data.map(|((.., kind), content)| (&**kind, content)).collect();
+        let known = client.own_data.iter().filter(|(kind, _)| *kind != "m.push_rules");
+        let known: BTreeMap<&str, _> = known.map(|(kind, content)| (&**kind, content)).collect();
+        assert_eq!(known, expected, "{}: the account data of no room", client.name);
+    }
+
     /// Counts, receipts and account data of a joined room.
     fn check_asides(&self, client: &Client, room_id: &str, known: &RoomView) {
         let (name, user) = (&client.name, &client.user.user_id);
@@ -103,15 +139,11 @@ impl Dump {
             let unread = self.unread(room_id, user);
             assert_eq!(known.unread, Some(unread), "{name}: unread in {room_id}");
         }
+        let receipts = self.receipts_for(room_id, user);
         if is_classic {
-            let mine = |receipt: &&[String; 5]| {
-                receipt[0] == room_id && (receipt[2] == "m.read" || receipt[1] == *user)
-            };
-            let receipts = self.receipts.iter().filter(mine).cloned();
-            let expected: BTreeMap<[String; 3], String> = receipts
-                .map(|[_, reader, kind, thread, event]| ([reader, kind, thread], event))
-                .collect();
-            assert_eq!(known.receipts, expected, "{name}: the receipts of {room_id}");
+            assert_eq!(known.receipts, receipts, "{name}: the receipts of {room_id}");
+        } else {
+            check_sliding_receipts(client, known, &receipts);
         }
         let data = self.account_data.iter();
         let data = data.filter(|((owner, room, _), _)| owner == user && room == room_id);

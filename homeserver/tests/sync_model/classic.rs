@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use super::{
     clients::{Client, Site},
-    view::{Pages, RoomView, Section, Slice, list},
+    view::{Pages, RoomView, Section, Slice, list, take_account_data},
 };
 use crate::common::{TestServer, User};
 
 /// What a client wants to be told, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Flavor {
     /// What the server tells without a filter.
     Many,
@@ -58,7 +58,8 @@ pub async fn apply(
     (flavor, limit): (Flavor, usize),
     answer: &Value,
 ) {
-    let Client { view, user, told, .. } = client;
+    let Client { view, user, told, own_data, .. } = client;
+    take_account_data(own_data, &answer["account_data"]["events"]);
     let rooms = &answer["rooms"];
     for (room_id, news) in rooms["invite"].as_object().into_iter().flatten() {
         let shown = list(&news["invite_state"]["events"]);
@@ -120,7 +121,7 @@ async fn take_room(
     room.joined_count = count.as_u64().or(room.joined_count);
     let count = &news["unread_notifications"]["notification_count"];
     room.unread = count.as_u64().or(room.unread);
-    room.take_account_data(&news["account_data"]["events"]);
+    take_account_data(&mut room.account_data, &news["account_data"]["events"]);
     for event in list(&news["ephemeral"]["events"]) {
         if event["type"] == "m.receipt" {
             room.take_receipts(&event["content"]);

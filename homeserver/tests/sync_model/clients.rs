@@ -9,12 +9,13 @@ use super::{
     dice::Dice,
     dump::Dump,
     sliding,
+    tally::{Happening, Tally},
     view::{RoomView, Section},
 };
 use crate::common::{TestServer, User, socket::Socket};
 
 /// A way to hear of events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Door {
     /// `GET /_matrix/client/v3/sync`
     Classic(classic::Flavor),
@@ -54,6 +55,8 @@ pub struct Client {
     pub user: User,
     pub door: Door,
     pub view: BTreeMap<String, RoomView>,
+    /// Account data of no room, by type.
+    pub own_data: BTreeMap<String, Value>,
     /// Where it goes on: `next_batch` or `pos`.
     pub token: Option<String>,
     /// The era and the newest commit when it got the token.
@@ -67,6 +70,7 @@ pub struct Client {
     pub request: u64,
     /// Everything that it was told since the last check, by room.
     pub told: Vec<(String, Value)>,
+    pub tally: Tally,
 }
 
 impl Client {
@@ -76,6 +80,7 @@ impl Client {
             user: user.clone(),
             door,
             view: BTreeMap::new(),
+            own_data: BTreeMap::new(),
             token: None,
             stamp: (0, 0),
             boot: 0,
@@ -83,17 +88,20 @@ impl Client {
             socket: None,
             request: 0,
             told: Vec::new(),
+            tally: Tally::default(),
         }
     }
 
     /// Forgets everything, as after a new installation.
     pub fn forget(&mut self) {
         self.view.clear();
+        self.own_data.clear();
         (self.token, self.socket, self.is_lost) = (None, None, false);
     }
 
     /// What comes now is told from the beginning: what is not in it is no more.
     pub fn begin_again(&mut self) {
+        self.own_data.clear();
         for room in self.view.values_mut() {
             let timeline = std::mem::take(&mut room.timeline);
             *room = RoomView { timeline, ..RoomView::default() };
@@ -128,12 +136,14 @@ impl Client {
     /// The server cannot go on from the `pos`: it may say so after a restart only.
     fn starts_over(&mut self, site: &Site) {
         assert_ne!(self.boot, site.boot, "the pos is not known, with no restart since");
+        self.tally.count(Happening::NewBeginning);
         self.token = None;
         self.begin_again();
     }
 
     /// Says the request on the socket, opened if there is none, and hears its first delta.
     async fn ask_socket(&mut self, site: &Site) -> Value {
+        let mut is_new = false;
         loop {
             self.request += 1;
             let (id, request) = (self.request.to_string(), self.socket_request());
@@ -143,6 +153,7 @@ impl Client {
                     let token = &self.user.token;
                     socket.say(json!({ "type": "open", "access_token": token, "id": id, "request": request })).await;
                     assert_eq!(socket.hear().await["type"], "opened");
+                    is_new = true;
                     self.socket = Some(socket);
                 }
                 Some(socket) => {
@@ -156,6 +167,9 @@ impl Client {
                 frame = socket.hear().await;
             }
             if frame["type"] == "delta" {
+                if is_new && self.token.is_some() {
+                    self.tally.count(Happening::Reconnect);
+                }
                 return frame["response"].take();
             }
             assert_eq!(frame["errcode"], "M_UNKNOWN_POS", "{frame}");
@@ -177,6 +191,7 @@ impl Client {
         match self.door {
             Door::Classic(flavor) => {
                 if self.is_lost {
+                    self.tally.count(Happening::LostFuture);
                     self.begin_again();
                 }
                 classic::apply(self, &site.server, (flavor, limit), answer).await;
@@ -186,7 +201,7 @@ impl Client {
             }
             Door::Deployed | Door::Stable | Door::Socket => {
                 let is_first = self.token.is_none();
-                sliding::apply(self, &site.server, limit, answer).await;
+                sliding::apply(self, (&site.server, dump), limit, answer).await;
                 if is_first {
                     self.drop_untold();
                 }
@@ -203,6 +218,7 @@ impl Client {
     /// Asks, and loses the answer; asked at once again the server must say the same.
     pub async fn lose(&mut self, site: &Site, dump: &Dump, dice: &mut Dice) {
         let lost = self.ask(site, 0).await;
+        self.tally.count(Happening::LostAnswer);
         for (room_id, told) in timelines(&lost) {
             let visible = dump.visible(&room_id, &self.user.user_id);
             let may_see = |id: &String| visible.iter().any(|event| event.event_id == *id);
@@ -211,6 +227,7 @@ impl Client {
         if dice.chance(50) {
             let again = self.ask(site, 0).await;
             assert_eq!(timelines(&again), timelines(&lost), "asked again for what was lost");
+            self.tally.count(Happening::Repeat);
         }
         self.socket = None;
     }
@@ -222,6 +239,7 @@ impl Client {
             assert_eq!(frame["type"], "delta", "{frame}");
             if frame["id"] == self.request.to_string().as_str() {
                 let answer = frame["response"].take();
+                self.tally.count(Happening::Push);
                 self.take(site, dump, dice, &answer).await;
             }
         }

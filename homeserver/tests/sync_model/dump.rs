@@ -55,7 +55,7 @@ pub struct Dump {
     /// Events that were taken back.
     pub redacted: BTreeSet<String>,
     pub receipts: Vec<Receipt>,
-    /// By user, room and type.
+    /// By user, room and type; that of no room is under "".
     pub account_data: BTreeMap<(String, String, String), Value>,
     /// The newest commit.
     pub position: i64,
@@ -67,7 +67,7 @@ const POSITION: &str = "SELECT value FROM counters WHERE name = 'position'";
 const RECEIPTS: &str = "SELECT r.room_id, u.user_id, t.kind, t.thread, t.event_id FROM receipts t \
      JOIN rooms r ON r.id = t.room JOIN users u ON u.id = t.user_id";
 const ACCOUNT_DATA: &str = "SELECT u.user_id, d.room_id, d.data_type, d.content FROM account_data d \
-     JOIN users u ON u.id = d.user_id WHERE d.room_id <> ''";
+     JOIN users u ON u.id = d.user_id";
 
 async fn rows(server: &TestServer, sql: &str, values: Vec<sea_orm::Value>) -> Vec<QueryResult> {
     let db = server.app.db.read();

@@ -8,6 +8,7 @@ mod dump;
 mod operations;
 mod oracle;
 mod sliding;
+mod tally;
 mod turns;
 mod view;
 mod world;
@@ -19,19 +20,21 @@ use std::{
 
 use futures_util::FutureExt as _;
 
+pub use tally::{Happening, Tally};
+
 /// Lives one life of a server, and tells how to live it again where it ends badly.
-pub async fn live(seed: u64, steps: usize) {
+pub async fn live(seed: u64, steps: usize) -> Tally {
     let log = Arc::new(Mutex::new(Vec::new()));
     let life = AssertUnwindSafe(turns::life(seed, steps, log.clone()));
-    if let Err(panic) = life.catch_unwind().await {
+    life.catch_unwind().await.unwrap_or_else(|panic| {
         for line in log.lock().unwrap().iter() {
             eprintln!("{line}");
         }
         eprintln!(
             "again: TERN_MODEL_SEED={seed} TERN_MODEL_STEPS={steps} cargo test --workspace --test sync_model"
         );
-        resume_unwind(panic);
-    }
+        resume_unwind(panic)
+    })
 }
 
 /// A number that the environment may set.

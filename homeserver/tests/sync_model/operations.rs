@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     dump::Event,
+    tally::Happening,
     world::{ROOMS, USERS, World},
 };
 use crate::common::{User, rooms::encoded};
@@ -52,6 +53,7 @@ impl World {
         let what = what.split_once('/').map_or(what, |(_, end)| end);
         self.say(format!("guest{user} in room {room}: {what} {body} → {}", status.as_u16()));
         assert!(matches!(status.as_u16(), 200 | 400 | 403 | 404), "{status} {answer}");
+        self.tally.count(if status == 200 { Happening::Deed } else { Happening::Refusal });
     }
 
     async fn in_room(&mut self, deed: &Deed, method: &str, path: &str, body: Value) {
@@ -140,19 +142,22 @@ impl World {
     async fn move_about(&mut self, deed: &Deed) {
         let target = self.dice.roll(USERS);
         let other = json!({ "user_id": self.users[target].user_id });
-        match self.dice.roll(28) {
-            0..=8 => {
+        // Rooms that all have left are mostly silent from then on, and some for ever.
+        let is_lonely = self.dump.joined(&deed.room).len() < 3;
+        let sides = if is_lonely && self.dice.chance(90) { 19 } else { 30 };
+        match self.dice.roll(sides) {
+            0..=9 => {
                 // Whoever does something is mostly inside; whoever joins is not.
                 let user = self.users[target].clone();
                 let joining = Deed { user, room: deed.room.clone(), names: (target, deed.names.1) };
                 let path = format!("join/{}", encoded(&deed.room));
                 self.call(&joining, "POST", &path, json!({})).await;
             }
-            9..=12 => self.in_room(deed, "POST", "leave", json!({})).await,
-            13..=19 => self.in_room(deed, "POST", "invite", other).await,
-            20..=22 => self.in_room(deed, "POST", "kick", other).await,
-            23..=24 => self.in_room(deed, "POST", "ban", other).await,
-            25..=26 => self.in_room(deed, "POST", "unban", other).await,
+            10..=16 => self.in_room(deed, "POST", "invite", other).await,
+            17..=18 => self.in_room(deed, "POST", "unban", other).await,
+            19..=22 => self.in_room(deed, "POST", "leave", json!({})).await,
+            23..=25 => self.in_room(deed, "POST", "kick", other).await,
+            26..=27 => self.in_room(deed, "POST", "ban", other).await,
             _ => {
                 let user = self.users[target].clone();
                 let going = Deed { user, room: deed.room.clone(), names: (target, deed.names.1) };
@@ -175,13 +180,14 @@ impl World {
         self.in_room(deed, "POST", &path, body).await;
     }
 
-    /// Keeps something about the room.
+    /// Keeps something about the room, or about nothing.
     async fn note(&mut self, deed: &Deed) {
         self.sent += 1;
         let content = json!({ "number": self.sent });
         let (user_id, room) = (encoded(&deed.user.user_id), encoded(&deed.room));
         let kind = format!("org.example.note{}", self.dice.roll(2));
-        let path = format!("user/{user_id}/rooms/{room}/account_data/{kind}");
+        let about = if self.dice.chance(60) { format!("rooms/{room}/") } else { String::new() };
+        let path = format!("user/{user_id}/{about}account_data/{kind}");
         self.call(deed, "PUT", &path, content).await;
     }
 

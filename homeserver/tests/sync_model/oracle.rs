@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::dump::{Dump, Event};
+use super::{
+    dump::{Dump, Event},
+    view::Receipts,
+};
 
 /// Type and state key.
 pub type Key = (String, String);
@@ -103,6 +106,15 @@ impl Dump {
             "m.thread" => Some(parent.to_owned()),
             _ => self.thread(room, self.find(room, parent)?),
         }
+    }
+
+    /// What the user may know of who has read what in a room.
+    pub fn receipts_for(&self, room: &str, user: &str) -> Receipts {
+        let may_know = |receipt: &&[String; 5]| {
+            receipt[0] == room && (receipt[2] == "m.read" || receipt[1] == user)
+        };
+        let receipts = self.receipts.iter().filter(may_know).cloned();
+        receipts.map(|[_, reader, kind, thread, event]| ([reader, kind, thread], event)).collect()
     }
 
     /// How many messages of others the user has not read: in the main timeline and in all threads, each read up to the furthest of a

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::{
     clients::{Client, Door, Site},
-    view::{Pages, RoomView, Section, Slice, list},
+    dump::Dump,
+    view::{Pages, RoomView, Section, Slice, list, take_account_data},
 };
 use crate::common::{TestServer, User};
 
@@ -60,12 +61,24 @@ pub async fn ask(
 }
 
 /// Puts an answer into the client's view. `limit`: events a page.
-pub async fn apply(client: &mut Client, server: &TestServer, limit: usize, answer: &Value) {
-    let Client { view, user, told, door, .. } = client;
+pub async fn apply(
+    client: &mut Client,
+    (server, dump): (&TestServer, &Dump),
+    limit: usize,
+    answer: &Value,
+) {
+    let Client { view, user, told, door, own_data, .. } = client;
     for (room_id, news) in answer["rooms"].as_object().into_iter().flatten() {
         let room = view.entry(room_id.clone()).or_default();
         let mut pages = Pages { server, user, room_id, limit, told: Vec::new() };
         take_room(room, &mut pages, news).await;
+        if news["initial"] == true {
+            room.untold_receipts = dump.receipts_for(room_id, &user.user_id);
+            let is_told = |event: &String| {
+                list(&news["timeline"]).iter().any(|told| told["event_id"] == **event)
+            };
+            room.untold_receipts.retain(|_, event| !is_told(event));
+        }
         if *door == Door::Deployed {
             room.unread = news["notification_count"].as_u64();
         }
@@ -76,7 +89,13 @@ pub async fn apply(client: &mut Client, server: &TestServer, limit: usize, answe
     }
     let extensions = &answer["extensions"];
     for (room_id, data) in extensions["account_data"]["rooms"].as_object().into_iter().flatten() {
-        view.entry(room_id.clone()).or_default().take_account_data(data);
+        take_account_data(&mut view.entry(room_id.clone()).or_default().account_data, data);
+    }
+    take_account_data(own_data, &extensions["account_data"]["global"]);
+    for (room_id, receipts) in extensions["receipts"]["rooms"].as_object().into_iter().flatten() {
+        // The deployed form has an event, the other one its content.
+        let content = if *door == Door::Deployed { &receipts["content"] } else { receipts };
+        view.entry(room_id.clone()).or_default().take_receipts(content);
     }
 }
 
@@ -110,6 +129,7 @@ async fn take_room(room: &mut RoomView, pages: &mut Pages<'_>, news: &Value) {
     if is_initial {
         room.state.clear();
         room.account_data.clear();
+        room.receipts.clear();
     } else {
         assert_eq!(news["num_live"], events.len(), "{news}");
     }

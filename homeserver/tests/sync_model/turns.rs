@@ -3,17 +3,23 @@
 use super::{
     clients::Client,
     dice::Dice,
+    tally::{Happening, Tally},
     world::{Log, World},
 };
 use crate::common::{User, rooms::encoded};
 use serde_json::json;
 
-/// Lives a server's life of so many steps; at the end every client catches up.
-pub(super) async fn life(seed: u64, steps: usize, log: Log) {
+/// Lives a server's life of so many steps; at the end every client catches up. What chance might leave out of a short life happens once in
+/// each: a backup, a restart, and the backup put back.
+pub(super) async fn life(seed: u64, steps: usize, log: Log) -> Tally {
     let mut world = World::new(seed, log).await;
     for step in 0..steps {
         world.say(format!("step {step}"));
+        world.tally.count(Happening::Step);
         match world.dice.roll(200) {
+            _ if step == steps / 4 => world.back_up().await,
+            _ if step == steps / 2 => world = world.restart().await,
+            _ if step == steps * 3 / 4 => world = world.restore().await,
             0..=1 => world = world.restart().await,
             2..=4 => world.back_up().await,
             5 => world = world.restore().await,
@@ -27,6 +33,11 @@ pub(super) async fn life(seed: u64, steps: usize, log: Log) {
     for index in 0..world.clients.len() {
         world.turn(index).await;
     }
+    world.tally.count(Happening::Life);
+    for client in world.clients.iter().flatten() {
+        world.tally += &client.tally;
+    }
+    world.tally
 }
 
 impl World {
@@ -48,6 +59,7 @@ impl World {
         }
         client.catch_up(&self.site, &self.dump, dice).await;
         self.dump.check(&mut client);
+        client.tally.count(Happening::Look(client.door));
         if self.dice.chance(30) {
             let quiet = client.ask(&self.site, 0).await;
             assert!(quiet["rooms"].is_null(), "nothing happened: {quiet}");
@@ -63,6 +75,7 @@ impl World {
         }
         self.act().await;
         let user = client.user.clone();
+        client.tally.count(Happening::Wait);
         let waiting = client.ask(&self.site, 60_000);
         let waking = wake(&self.site.server, &user, self.sent);
         let (answer, ()) = tokio::join!(waiting, waking);

@@ -15,6 +15,9 @@ pub enum Section {
     Leave,
 }
 
+/// The event by reader, kind and thread.
+pub type Receipts = BTreeMap<[String; 3], String>;
+
 /// A room as a client knows it.
 #[derive(Debug, Default)]
 pub struct RoomView {
@@ -28,7 +31,10 @@ pub struct RoomView {
     pub joined_count: Option<u64>,
     pub unread: Option<u64>,
     /// The event by reader, kind and thread.
-    pub receipts: BTreeMap<[String; 3], String>,
+    pub receipts: Receipts,
+    /// The same of receipts that the client need not know: they were there before it was told of the room, on events that it was not
+    /// told then.
+    pub untold_receipts: Receipts,
     pub account_data: BTreeMap<String, Value>,
 }
 
@@ -153,11 +159,12 @@ impl RoomView {
             }
         }
     }
+}
 
-    pub fn take_account_data(&mut self, events: &Value) {
-        for event in list(events) {
-            let kind = event["type"].as_str().unwrap().to_owned();
-            self.account_data.insert(kind, event["content"].clone());
-        }
+/// Takes account data events into what is known, by type.
+pub fn take_account_data(known: &mut BTreeMap<String, Value>, events: &Value) {
+    for event in list(events) {
+        let kind = event["type"].as_str().unwrap().to_owned();
+        known.insert(kind, event["content"].clone());
     }
 }

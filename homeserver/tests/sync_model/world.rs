@@ -12,6 +12,7 @@ use super::{
     clients::{Client, DOORS, Site},
     dice::Dice,
     dump::Dump,
+    tally::{Happening, Tally},
 };
 use crate::common::{TestServer, User};
 
@@ -42,6 +43,7 @@ pub struct World {
     /// Counts what is sent, so that no transaction is repeated.
     pub sent: usize,
     pub log: Log,
+    pub tally: Tally,
     listener: JoinHandle<()>,
     backup: Option<Backup>,
     /// By era, the one it came from and the last commit of that which it has.
@@ -76,6 +78,7 @@ impl World {
             clients,
             sent: 0,
             log,
+            tally: Tally::default(),
             listener,
             backup: None,
             eras: vec![(0, 0)],
@@ -88,8 +91,9 @@ impl World {
     }
 
     /// Stops the server and starts it again.
-    pub async fn restart(self) -> Self {
+    pub async fn restart(mut self) -> Self {
         self.say("restart".to_owned());
+        self.tally.count(Happening::Restart);
         self.open_again(|_| ()).await
     }
 
@@ -107,6 +111,7 @@ impl World {
         own.execute_unprepared(&format!("VACUUM INTO '{}'", file.display())).await.unwrap();
         own.close().await.unwrap();
         self.backup = Some(Backup { file, era: self.site.era, position: self.dump.position });
+        self.tally.count(Happening::Backup);
         self.say(format!("backup at {}", self.dump.position));
     }
 
@@ -114,6 +119,7 @@ impl World {
     pub async fn restore(mut self) -> Self {
         let Some(Backup { file, era, position }) = self.backup.take() else { return self };
         self.say(format!("restore {position}"));
+        self.tally.count(Happening::Restore);
         self.eras.push((era, position));
         self.site.era = self.eras.len() - 1;
         let mut world = self

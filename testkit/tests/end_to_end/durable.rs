@@ -19,6 +19,9 @@ use crate::people::PASSWORD;
 
 /// Clients that ask at the same time, so that some share a commit.
 const CLIENTS: usize = 3;
+/// Users of another server, who join and talk at the same time, and how often each says something.
+const NEIGHBOURS: [&str; 3] = ["markedoneend", "markedtwoend", "markedthreeend"];
+const MESSAGES: usize = 5;
 
 /// What was answered with 200, and what has to be on the disk by then.
 #[derive(Debug, Clone)]
@@ -92,6 +95,15 @@ fn kept(trace: &Trace, promise: &Promise, span: Span) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the promise was kept that the first 200 made to a request that begins with `begins`.
+fn judge(trace: &Trace, answers: &[(String, Span)], begins: &str, promise: &Promise) -> Result<()> {
+    let (Promise::Kept(name) | Promise::Something(name) | Promise::File(name)) = promise;
+    let mut answers =
+        answers.iter().filter(|(text, _)| text.starts_with(begins) && text.contains(name));
+    let (_, span) = answers.next().with_context(|| format!("no 200 for {begins} {name}"))?;
+    kept(trace, promise, *span).with_context(|| format!("{begins} {promise:?}"))
 }
 
 /// Whether a file with `name` in it was synced, then got its name, and whether its folders were synced before its row was written.
@@ -270,10 +282,7 @@ async fn no_200_leaves_before_the_sync_of_what_it_promises() -> Result<()> {
     let trace = Trace::read(&log)?;
     let answers = answers(&trace);
     for promise in &promises {
-        let (Promise::Kept(name) | Promise::Something(name) | Promise::File(name)) = promise;
-        let answer = answers.iter().find(|(text, _)| text.contains(name));
-        let (_, span) = answer.with_context(|| format!("no 200 for {name}"))?;
-        kept(&trace, promise, *span).with_context(|| format!("{promise:?}"))?;
+        judge(&trace, &answers, "", promise)?;
     }
     ensure!(promises.len() > 25 * CLIENTS, "only {} requests", promises.len());
     // What is in the data folder is there by name too.
@@ -284,6 +293,72 @@ async fn no_200_leaves_before_the_sync_of_what_it_promises() -> Result<()> {
     let (_, first) = first.context("an account was made")?;
     ensure!(synced_between(&trace, "/localhost/data", made.ended, first.answered));
     writeln!(stderr(), "{} answers, each after its sync", promises.len())?;
+    Ok(())
+}
+
+/// Somebody of another server joins a room that `via` is in, and says things there until `reader` has been told of the last.
+async fn join_and_talk(
+    localpart: &str,
+    neighbour: &Api,
+    reader: &Api,
+    (room_id, via): (&str, &str),
+) -> Result<Vec<String>> {
+    neighbour.join(room_id, &[via]).await?.ok().context("the join")?;
+    let mut said = Vec::new();
+    for number in 0..MESSAGES {
+        let text = format!("{localpart}says{number}end");
+        let event = neighbour.send_text(room_id, &text).await?;
+        // One after the other: the record keeps the beginning of a long transaction only.
+        reader.wait_for_event(room_id, &event).await?;
+        said.push(text);
+    }
+    Ok(said)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_200_to_another_server_leaves_before_the_sync_of_what_it_promises() -> Result<()> {
+    const JOIN: &str = "PUT /_matrix/federation/v2/send_join/";
+    const SEND: &str = "PUT /_matrix/federation/v1/send/";
+    if !can_trace() {
+        writeln!(stderr(), "strace is not here or may not trace: no sync shown")?;
+        return Ok(());
+    }
+    let loopback = Loopback::new()?;
+    let log = loopback.folder().join("strace.log");
+    let builder = loopback.ternd("alpha.localhost").database(Database::Sqlite);
+    let builder = builder.registration("open").behind_front().strace(Strace::recording(&log));
+    let mut alpha = builder.start().await?;
+    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
+    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let name = alpha.name().to_owned();
+    let said = NEIGHBOURS.map(async |localpart| {
+        let neighbour = beta.api().register_openly(localpart, PASSWORD).await?;
+        // A room each: in one that a server is in already, its users join at home.
+        let room_id = alice.create_room(json!({ "preset": "public_chat" })).await?;
+        join_and_talk(localpart, &neighbour, &alice, (&room_id, &name)).await
+    });
+    let [one, two, three] = said;
+    let (one, two, three) = tokio::try_join!(one, two, three)?;
+    let said = [one, two, three].concat();
+    // Whatever is being answered is answered before the end.
+    alpha.stop().await?;
+
+    let trace = Trace::read(&log)?;
+    let answers = answers(&trace);
+    for localpart in NEIGHBOURS {
+        let joined = Promise::Kept(format!("@{localpart}:"));
+        judge(&trace, &answers, JOIN, &joined)?;
+    }
+    for text in &said {
+        judge(&trace, &answers, SEND, &Promise::Kept(text.clone()))?;
+    }
+    ensure!(said.len() == MESSAGES * NEIGHBOURS.len(), "only {} messages", said.len());
+    writeln!(
+        stderr(),
+        "{} joins and {} messages of another server, each answered after its sync",
+        NEIGHBOURS.len(),
+        said.len()
+    )?;
     Ok(())
 }
 
