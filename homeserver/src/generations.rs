@@ -52,13 +52,17 @@ impl<V: Clone + Send + 'static> Generations<V> {
         kept.old_weight -= weight;
         let oldest = kept.insert(id, (value.clone(), weight), self.weight_max);
         drop(kept);
-        oldest.map(drop_aside);
+        if let Some(oldest) = oldest {
+            drop_aside(oldest);
+        }
         Some(value)
     }
 
     pub(crate) fn keep(&self, id: Id, value: V, weight: usize) {
         let oldest = self.lock().insert(id, (value, weight), self.weight_max);
-        oldest.map(drop_aside);
+        if let Some(oldest) = oldest {
+            drop_aside(oldest);
+        }
     }
 
     pub(crate) fn forget(&self, ids: &[Id]) {

@@ -356,6 +356,10 @@ pub(super) fn allowed(room: &Room, pdu: &Pdu, state: &AuthState) -> Result<(), S
 pub(super) fn relation(pdu: &Pdu) -> Option<storage::Relation> {
     let relation = pdu.relation()?;
     let (rel_type, parent_event_id) = (relation.rel_type?, relation.event_id?.to_string());
+    // That one is ours to make.
+    if rel_type == storage::relations::WAITING_REDACTION {
+        return None;
+    }
     Some(storage::Relation { child: pdu.id, parent_event_id, rel_type })
 }
 

@@ -11,7 +11,10 @@
 //!
 //! Spec: <https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu>.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId, room_version_rules::RoomVersionRules,
@@ -197,6 +200,7 @@ pub(super) async fn append(
         return Err(Error::BadEvent("an event of another room".to_owned()));
     }
     pdu.sender_id = engine.app().db.user(pdu.sender.as_str()).await?;
+    let fills = room.fills.load(Ordering::Acquire);
     match events::find_event(&engine.app().db, pdu.event_id.as_str()).await? {
         Some(known) if known.room == room.id => {
             if known.state_before.is_some() || known.timeline_order.is_some() {
@@ -228,6 +232,13 @@ pub(super) async fn append(
         },
     };
     let mut building = Building::begin(engine, room).await?;
+    // History may have come meanwhile, and the event with it: it has its place then.
+    if room.fills.load(Ordering::Acquire) != fills
+        && let Some(known) = events::find_event(&engine.app().db, pdu.event_id.as_str()).await?
+        && known.timeline_order.is_some()
+    {
+        return Ok(Verdict::Accepted);
+    }
     if verdict == Verdict::Accepted {
         let current = building.auth_state(&pdu).await?;
         if let Err(reason) = build::allowed(room, &pdu, &current) {
@@ -347,7 +358,7 @@ pub(super) async fn allowed_in(
 }
 
 /// A whole state, as far as the rules for an event look at it.
-pub(super) async fn auth_in(
+async fn auth_in(
     engine: &Engine,
     room: &Room,
     pdu: &Pdu,

@@ -72,15 +72,16 @@ async fn append(
     Ok(())
 }
 
-/// The ids among `ids` that have no state here yet, or none of their own: unknown, outliers, history.
+/// The ids among `ids` that have no state here yet: unknown, or outliers.
 async fn placeless(
     engine: &Engine,
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
     let known = engine.find_pdus(room, ids).await?;
-    let placed =
-        |id: &OwnedEventId| known.iter().any(|pdu| pdu.event_id == *id && pdu.place.has_state());
+    let placed = |id: &OwnedEventId| {
+        known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
+    };
     Ok(ids.iter().filter(|id| !placed(id)).cloned().collect())
 }
 
@@ -265,7 +266,7 @@ async fn fetch_prev(
 }
 
 /// The state before an event, as `origin` has it.
-pub(super) async fn state_before(
+async fn state_before(
     engine: &Engine,
     room: &Room,
     origin: &ServerName,
@@ -279,7 +280,7 @@ pub(super) async fn state_before(
 
 /// The state before an event by its names, and of the events only those that are not here. `None` when the server gives no
 /// names, or too much is missing to ask one by one.
-async fn state_by_ids(
+pub(super) async fn state_by_ids(
     engine: &Engine,
     room: &Room,
     origin: &ServerName,

@@ -8,9 +8,8 @@ use super::{
     Engine, Error, Room,
     backfill::Past,
     build::{AuthState, Building},
-    funnel, import,
+    import,
     pdu::Pdu,
-    state::Lineage,
 };
 use crate::storage::{EventBatch, Id, Redaction, Relation, relations};
 
@@ -64,9 +63,7 @@ pub(super) async fn apply(
 pub(super) async fn apply_waiting(building: &mut Building<'_>, target: &Pdu) -> Result<(), Error> {
     let (engine, room) = (building.engine, building.room.clone());
     for redaction in list_waiting(engine, &room, std::slice::from_ref(&target.event_id)).await? {
-        let state = engine.state_at(redaction.place.state_before).await?;
-        let auth = funnel::auth_in(engine, &room, &redaction, &state).await?;
-        if may(&room, &redaction, target, &auth)
+        if may_now(engine, &room, &redaction, target).await?
             && let Some(pruned) = pruned(target, redaction.id, &room.rules)
         {
             building.prune(pruned, redaction.id);
@@ -88,25 +85,16 @@ pub(super) async fn of_history(
     let is_redaction = |past: &&Past| {
         past.pdu.event_type == TimelineEventType::RoomRedaction && past.pdu.place.order.is_some()
     };
-    let mut redactions: Vec<(Arc<Pdu>, Lineage)> = Vec::new();
-    for past in placed.iter().filter(is_redaction) {
-        let state = match &past.around {
-            Some((before, _)) => before.clone(),
-            None => engine.state_at(past.pdu.place.state_before).await?,
-        };
-        redactions.push((Arc::new(past.pdu.clone()), state));
-    }
-    for redaction in list_waiting(engine, room, &fetched).await? {
-        let state = engine.state_at(redaction.place.state_before).await?;
-        redactions.push((redaction, state));
-    }
+    let mut redactions: Vec<Arc<Pdu>> =
+        placed.iter().filter(is_redaction).map(|past| Arc::new(past.pdu.clone())).collect();
+    redactions.extend(list_waiting(engine, room, &fetched).await?);
     let named: Vec<OwnedEventId> =
-        redactions.iter().filter_map(|(redaction, _)| redaction.redacts.clone()).collect();
+        redactions.iter().filter_map(|redaction| redaction.redacts.clone()).collect();
     let mut here = engine.find_pdus(room, &named).await?;
     here.retain(|pdu| !import::is_missing(pdu) && !fetched.contains(&pdu.event_id));
     here.extend(placed.iter().map(|past| Arc::new(past.pdu.clone())));
     let mut taken_back: Vec<Arc<Pdu>> = Vec::new();
-    for (redaction, state) in redactions {
+    for redaction in redactions {
         let Some(name) = &redaction.redacts else { continue };
         let Some(target) = here.iter().find(|target| target.event_id == *name) else {
             batch.relations.retain(|relation| relation.child != redaction.id);
@@ -115,8 +103,7 @@ pub(super) async fn of_history(
         };
         let is_done = target.place.redacted_by.is_some()
             || taken_back.iter().any(|pruned| pruned.id == target.id);
-        let auth = funnel::auth_in(engine, room, &redaction, &state).await?;
-        if is_done || !may(room, &redaction, target, &auth) {
+        if is_done || !may_now(engine, room, &redaction, target).await? {
             continue;
         }
         let Some(pruned) = pruned(target, redaction.id, &room.rules) else { continue };
@@ -127,7 +114,19 @@ pub(super) async fn of_history(
     Ok(taken_back)
 }
 
-/// Whether a redaction takes its target back: with the power to in the state it stands on, or from the target's own server.
+/// Whether a redaction takes its target back as the room stands: its sender may have had the power when it was made and may not now, but
+/// of the past a server can tell what it likes.
+async fn may_now(
+    engine: &Engine,
+    room: &Room,
+    redaction: &Pdu,
+    target: &Pdu,
+) -> Result<bool, Error> {
+    let is_own = target.sender.server_name() == redaction.sender.server_name();
+    Ok(is_own || super::power::of_room(engine, room).await?.may_redact(&redaction.sender))
+}
+
+/// Whether a redaction takes its target back: with the power to, or from the target's own server.
 fn may(room: &Room, redaction: &Pdu, target: &Pdu, auth: &AuthState) -> bool {
     target.sender.server_name() == redaction.sender.server_name()
         || super::power::of_auth_state(room, auth).may_redact(&redaction.sender)

@@ -205,3 +205,44 @@ async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Res
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_lie_about_the_state_below_the_power_levels_silences_nobody() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
+    let id = room.room_id.clone();
+    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
+    room.joined_by(&peer, alice.user_id(), join).await?;
+    let levels = room.state.get(2).context("the power levels")?.clone();
+    let levels_id = room.event_id(&levels)?;
+    let ids = room.auth_events(1)?;
+    let names = json!({ "pdu_ids": ids, "auth_chain_ids": ids });
+    peer.answer("/_matrix/federation/v1/state_ids/", 200, names);
+    let create = json!({ "pdus": room.state.get(..1), "auth_chain": [] });
+    peer.answer("/_matrix/federation/v1/state/", 200, create);
+    let given = transaction(&peer, &[&levels]);
+    peer.answer(&format!("/_matrix/federation/v1/event/{levels_id}"), 200, given.clone());
+    peer.answer("/_matrix/federation/v1/backfill/", 200, given);
+
+    let fork = json!({
+        "type": "m.room.message", "room_id": id, "sender": room.creator, "content": text("a fork"),
+        "origin_server_ts": levels["origin_server_ts"], "depth": 4,
+        "prev_events": [&levels_id], "auth_events": room.auth_events(3)?,
+    });
+    let fork = peer.sign_event(&room.version, fork)?;
+    peer.send(ternd.name(), slice::from_ref(&fork)).await?.ok()?;
+    let good = room.event(&peer, "m.room.message", None, text("good"))?;
+    peer.send(ternd.name(), slice::from_ref(&good)).await?.ok()?;
+    alice.wait_for_event(&id, &room.event_id(&good)?).await?;
+    alice.messages(&id).await?;
+    // What was kept counts, not what is at hand.
+    let mut ternd = ternd;
+    ternd.kill_9()?;
+    ternd.restart().await?;
+
+    alice.send_text(&id, "still here").await?;
+    Ok(())
+}

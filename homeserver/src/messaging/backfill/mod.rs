@@ -2,7 +2,10 @@
 
 mod states;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, atomic::Ordering},
+};
 
 use ruma::{OwnedEventId, OwnedServerName, ServerName, api::federation::backfill::get_backfill};
 
@@ -11,7 +14,7 @@ use super::{
     Engine, Error, Pdu, Room, build, funnel, import, inbound, pdu::Place, receipts, redact,
     state::Lineage, threads,
 };
-use crate::storage::{EventBatch, NewSnapshot, events, gaps};
+use crate::storage::{EventBatch, Id, NewEvent, NewSnapshot, events, gaps};
 
 /// Most events asked for at once.
 const BACKFILL_MAX: u64 = 100;
@@ -116,16 +119,31 @@ async fn fill(
         let mut fetched: Vec<funnel::Verified> =
             verified.into_iter().filter_map(Result::ok).collect();
         fetched.retain(|event| event.pdu().room_id == room.room_id);
+        let fetched = below(&missing, fetched);
         let pdus = keep(engine, room, &server, fetched).await?;
         if pdus.is_empty() {
             continue;
         }
         let gap = Gap::above(engine, room, gaps).await?;
         let (past, snapshots) = states::find(engine, room, &server, &gap, pdus).await?;
-        store(engine, room, (gaps, &gap), past, snapshots).await?;
-        return Ok(true);
+        if store(engine, room, (gaps, &gap), past, snapshots).await? {
+            return Ok(true);
+        }
     }
     Ok(false)
+}
+
+/// Those of the fetched events that missing ones lead to: nothing else has a place in the gap.
+fn below(missing: &[OwnedEventId], fetched: Vec<funnel::Verified>) -> Vec<funnel::Verified> {
+    let mut fetched: HashMap<OwnedEventId, funnel::Verified> =
+        fetched.into_iter().map(|event| (event.pdu().event_id.clone(), event)).collect();
+    let (mut found, mut open) = (Vec::new(), missing.to_vec());
+    while let Some(name) = open.pop() {
+        let Some(event) = fetched.remove(&name) else { continue };
+        open.extend(event.pdu().prev_events.iter().cloned());
+        found.push(event);
+    }
+    found
 }
 
 /// Stores fetched events without a place, judged by their own auth events, which may be among them, here, or at `server`. Gives them
@@ -187,87 +205,106 @@ impl Gap {
 }
 
 /// Stores fetched events right below the gap, newest first. Where nobody told the state that one stood on, only who may see it hangs on
-/// that: it gets the one that the room had at the gap. Rejected ones get no place in the timeline.
+/// that: it gets the one that the room had at the gap. Rejected and soft-failed ones get no place in the timeline. Whether a gap was
+/// filled, or moved further down.
 async fn store(
     engine: &Engine,
     room: &Arc<Room>,
     (gaps, gap): (&[gaps::Gap], &Gap),
     past: Vec<Past>,
     snapshots: Vec<NewSnapshot>,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let app = engine.app();
-    let Some(above) = gaps.iter().map(|gap| gap.timeline_order).min() else { return Ok(()) };
+    let Some(above) = gaps.iter().map(|gap| gap.timeline_order).min() else { return Ok(false) };
     let below = gaps::find_order_below(&app.db, room.id, above).await?;
     let mut order = above;
-    let mut batch = EventBatch { room: room.id, snapshots, ..EventBatch::default() };
+    let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
     // The running total does not rise over what is fetched later.
     let under = events::list_timeline_before(&app.db, room.id, above, 1).await?;
     let countable = under.first().map_or(0, |event| event.countable);
     let mut head = room.head.lock().await;
-    let (mut placed, mut wanted) = (Vec::new(), Vec::new());
-    let is_placed = |past: &&Past| past.pdu.place.order.is_some();
-    let mut names: BTreeSet<OwnedEventId> =
-        past.iter().filter(is_placed).map(|past| past.pdu.event_id.clone()).collect();
+    // What came meanwhile has its place.
+    let names: Vec<OwnedEventId> = past.iter().map(|past| past.pdu.event_id.clone()).collect();
+    let now = engine.find_pdus(room, &names).await?;
+    let has_place = |pdu: &Pdu| {
+        let now = now.iter().find(|now| now.event_id == pdu.event_id);
+        now.is_some_and(|now| {
+            now.place.order.is_some() || now.place.state_before != pdu.place.state_before
+        })
+    };
+    let (mut placed, mut wanted, mut done) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let mut is_full = false;
     for Past { mut pdu, around } in past {
-        names.insert(pdu.event_id.clone());
-        let is_rejected = pdu.place.flags & events::REJECTED != 0;
-        if pdu.place.order.is_some() {
+        let out = events::REJECTED | events::SOFT_FAILED;
+        if has_place(&pdu) {
+            done.insert(pdu.event_id.clone());
             continue;
         }
-        if !is_rejected && below == Some(order - 1) {
-            break;
+        let is_out = pdu.place.flags & out != 0;
+        is_full |= !is_out && below == Some(order - 1);
+        if is_full {
+            continue;
         }
-        order -= i64::from(!is_rejected);
+        done.insert(pdu.event_id.clone());
+        order -= i64::from(!is_out);
+        wanted.extend(pdu.prev_events.iter().map(|prev| (prev.to_string(), order)));
+        // Those have their rows, and no place.
+        if is_out {
+            continue;
+        }
         pdu.sender_id = app.db.user(pdu.sender.as_str()).await?;
-        pdu.place = place(&pdu, around.as_ref(), gap);
-        if !is_rejected {
-            (pdu.place.order, pdu.place.countable) = (Some(order), countable);
-            batch.threads.extend(threads::place_history(engine, room, &mut head, &mut pdu).await?);
-            batch.relations.extend(build::relation(&pdu));
-        }
+        pdu.place = Place { order: Some(order), countable, ..place(&pdu, around.as_ref(), gap) };
+        batch.threads.extend(threads::place_history(engine, room, &mut head, &mut pdu).await?);
+        batch.relations.extend(build::relation(&pdu));
         let slot = match &pdu.state_key {
             Some(state_key) => {
                 Some(app.db.state_key(&pdu.event_type.to_string(), state_key).await?)
             }
             None => None,
         };
-        wanted.extend(pdu.prev_events.iter().map(|prev| (prev.to_string(), order)));
         batch.events.push(build::row(&pdu, slot));
         placed.push(Past { pdu, around });
     }
-    batch.filled_gaps = gaps.iter().map(|gap| gap.event_id.clone()).collect();
-    batch.gaps = wanted
-        .into_iter()
-        .filter(|(prev, _)| !names.iter().any(|name| name == prev.as_str()))
-        .collect();
+    let is_done = |name: &str| done.iter().any(|done| done == name);
+    let filled = gaps.iter().map(|gap| gap.event_id.clone());
+    batch.filled_gaps = filled.filter(|name| is_done(name)).collect();
+    if batch.filled_gaps.is_empty() {
+        return Ok(false);
+    }
+    batch.gaps = wanted.into_iter().filter(|(prev, _)| !is_done(prev)).collect();
+    batch.snapshots = referred_to(&batch.events, snapshots);
     let pruned = redact::of_history(engine, room, &placed, &mut batch).await?;
     engine.append_aside(batch).await?;
+    room.fills.fetch_add(1, Ordering::AcqRel);
     drop(head);
     engine.show_pruned(room, pruned);
-    for name in names {
+    for name in done {
         receipts::arrived(engine, room, &name).await?;
     }
-    Ok(())
+    Ok(true)
+}
+
+/// The snapshots that events refer to, and those that these build on. Each stands after what it builds on.
+fn referred_to(events: &[NewEvent], snapshots: Vec<NewSnapshot>) -> Vec<NewSnapshot> {
+    let mut wanted: BTreeSet<Id> =
+        events.iter().flat_map(|event| [event.state_before, event.state_after]).flatten().collect();
+    let mut kept: Vec<NewSnapshot> = Vec::new();
+    for snapshot in snapshots.into_iter().rev() {
+        if wanted.contains(&snapshot.id) {
+            wanted.extend(snapshot.parent);
+            kept.push(snapshot);
+        }
+    }
+    kept.reverse();
+    kept
 }
 
 /// The place of an event of the history, but for its order.
 fn place(pdu: &Pdu, around: Option<&(Lineage, Lineage)>, gap: &Gap) -> Place {
-    let rejected = pdu.place.flags & events::REJECTED;
-    let (before, after, flags) = match around {
+    let (state_before, state_after, flag) = match around {
         Some((before, after)) => (before.id(), after.id(), events::TRUE_STATE),
         None => (gap.state.id(), gap.state.id(), 0),
     };
-    let flags = if rejected == 0 { flags | events::HISTORY } else { rejected };
-    let redacted_by = pdu.place.redacted_by;
-    match (rejected, around) {
-        // Of what is out of the timeline a state is kept only where it is known.
-        (1.., None) => Place { flags, redacted_by, ..Place::default() },
-        _ => Place {
-            state_before: before,
-            state_after: after,
-            flags,
-            redacted_by,
-            ..Place::default()
-        },
-    }
+    let (flags, redacted_by) = (events::HISTORY | flag, pdu.place.redacted_by);
+    Place { state_before, state_after, flags, redacted_by, ..Place::default() }
 }

@@ -2,13 +2,15 @@
 //!
 //! First downwards from what follows them: a message changes nothing, and a member event names the one before it among what authorises
 //! it. Where that leads no further a server is asked, and from there on states are resolved upwards, as those of new events are.
+//!
+//! Nothing is rejected by them: a server that lies about the past, or knows it in part, must not make that final.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use ruma::{OwnedEventId, ServerName, events::TimelineEventType};
 
 use super::{
-    super::{Engine, Error, Pdu, Room, funnel, import, inbound, resolve},
+    super::{Engine, Error, Membership, Pdu, Room, build, import, inbound, resolve},
     Gap,
 };
 use crate::{
@@ -18,6 +20,8 @@ use crate::{
 
 /// Most states that a server is asked for while one page is fetched.
 const ASKED_MAX: usize = 3;
+/// How long one of them is waited for, and with it whoever sends something that belongs into the gap.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An event with the states before and after it; `None`: nobody told.
 pub(in crate::messaging) struct Past {
@@ -34,14 +38,14 @@ struct Walk<'a> {
     snapshots: Vec<NewSnapshot>,
 }
 
-/// Finds the states of events right below a gap, and judges the events by them. `pdus`: stored without a place, newest first; they come
+/// Finds the states of events right below a gap. `pdus`: stored without a place, newest first; they come
 /// back so, with the snapshots to be stored with them.
 pub(super) async fn find(
     engine: &Engine,
     room: &Arc<Room>,
     server: &ServerName,
     gap: &Gap,
-    mut pdus: Vec<Pdu>,
+    pdus: Vec<Pdu>,
 ) -> Result<(Vec<Past>, Vec<NewSnapshot>), Error> {
     let (before, after) = (HashMap::new(), HashMap::new());
     let mut walk = Walk { engine, room, before, after, snapshots: Vec::new() };
@@ -57,7 +61,7 @@ pub(super) async fn find(
         walk.down(pdu).await?;
     }
     let mut asked = 0;
-    for pdu in pdus.iter_mut().rev() {
+    for pdu in pdus.iter().rev() {
         walk.up(pdu, (server, &gap.state, &mut asked)).await?;
     }
     let Walk { before, after, snapshots, .. } = walk;
@@ -102,29 +106,33 @@ impl Walk<'_> {
         let auth = self.engine.find_pdus(self.room, &pdu.auth_events).await?;
         let is_before =
             |auth: &&Arc<Pdu>| auth.event_type == pdu.event_type && auth.state_key == pdu.state_key;
-        let previous = auth.iter().find(is_before).map_or(NOTHING, |previous| previous.id);
+        let previous = match (auth.iter().find(is_before), build::standing(pdu)) {
+            (Some(previous), _) => previous.id,
+            // Who only comes may be new; for anything else somebody was something before, whoever leaves it out.
+            (None, Some(Membership::Invite | Membership::Join | Membership::Knock)) => NOTHING,
+            (None, _) => return Ok(None),
+        };
         Ok(Some(after.with_changes(StateMap::from([(slot, previous)]))))
     }
 
     /// The state before an event, from what it follows or from a server, and the one after it.
     async fn up(
         &mut self,
-        pdu: &mut Pdu,
+        pdu: &Pdu,
         (server, base, asked): (&ServerName, &Lineage, &mut usize),
     ) -> Result<(), Error> {
-        let engine = self.engine;
-        let before = match self.before.get(&pdu.event_id) {
-            Some(before) => before.clone(),
-            // It stood in for itself, with the state that was told for what follows it.
-            None if pdu.place.state_before.is_some() => {
-                engine.state_at(pdu.place.state_before).await?
-            }
+        let is_rejected = pdu.place.flags & events::REJECTED != 0;
+        let known = match self.before.get(&pdu.event_id) {
+            Some(before) => Some(before.clone()),
+            None => self.own(pdu).await?,
+        };
+        let before = match known {
+            Some(before) => before,
             None => match self.resolved(pdu).await? {
                 Some(before) => before,
-                None if *asked < ASKED_MAX => {
+                None if *asked < ASKED_MAX && !is_rejected => {
                     *asked += 1;
                     let Some(before) = self.asked(pdu, server, base).await? else {
-                        *asked = ASKED_MAX;
                         return Ok(());
                     };
                     before
@@ -132,14 +140,8 @@ impl Walk<'_> {
                 None => return Ok(()),
             },
         };
-        if pdu.place.flags & events::REJECTED == 0
-            && let Err(reason) = funnel::allowed_in(self.engine, self.room, pdu, &before).await?
-        {
-            tracing::info!(event.id = %pdu.event_id, reason, "an event of the history is rejected");
-            pdu.place.flags |= events::REJECTED;
-        }
         let mut after = before.clone();
-        if let (0, Some(state_key)) = (pdu.place.flags & events::REJECTED, &pdu.state_key) {
+        if let (false, Some(state_key)) = (is_rejected, &pdu.state_key) {
             let db = &self.engine.app().db;
             let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;
             if after.get(slot) != Some(pdu.id) {
@@ -154,6 +156,23 @@ impl Walk<'_> {
         self.before.insert(pdu.event_id.clone(), before);
         self.after.insert(pdu.event_id.clone(), after);
         Ok(())
+    }
+
+    /// The state before an event that has one already: it is placed, or stood in for itself.
+    async fn own(&self, pdu: &Pdu) -> Result<Option<Lineage>, Error> {
+        if pdu.place.state_before.is_none() || !pdu.place.has_state() {
+            return Ok(None);
+        }
+        let before = self.engine.state_at(pdu.place.state_before).await?;
+        if let Some(state_key) = &pdu.state_key {
+            let db = &self.engine.app().db;
+            let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;
+            // What it stood in with was the state after it.
+            if before.get(slot) == Some(pdu.id) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(before))
     }
 
     /// The states after what an event follows, resolved; `None` when one of them is not known.
@@ -197,16 +216,20 @@ impl Walk<'_> {
         }
         let (engine, room) = (self.engine, self.room);
         let told = async {
-            let answer = inbound::state_before(engine, room, server, &pdu.event_id).await?;
-            import::told_state(engine, room, answer, base).await
+            let Some(answer) = inbound::state_by_ids(engine, room, server, &pdu.event_id).await?
+            else {
+                return Ok(None);
+            };
+            import::told_state(engine, room, answer, base).await.map(Some)
         };
-        match told.await {
-            Ok((state, row)) => {
+        match tokio::time::timeout(PATIENCE, told).await {
+            Ok(Ok(Some((state, row)))) => {
                 self.snapshots.extend(row);
                 Ok(Some(state))
             }
-            Err(Error::Storage(error)) => Err(error.into()),
-            Err(error) => {
+            Err(_) | Ok(Ok(None)) => Ok(None),
+            Ok(Err(Error::Storage(error))) => Err(error.into()),
+            Ok(Err(error)) => {
                 tracing::debug!(%server, event.id = %pdu.event_id, %error, "the state of the history was not told");
                 Ok(None)
             }

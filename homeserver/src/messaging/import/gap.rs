@@ -93,8 +93,17 @@ pub(in crate::messaging) async fn told_state(
 ) -> Result<(Lineage, Option<NewSnapshot>), Error> {
     let mut briefs = briefs(engine, &answer, None).await?;
     briefs.retain(|_, brief| brief.room == room.id || brief.is_missing);
-    let Told { fresh, mut authors, state, .. } =
-        listen(engine, room, None, answer, &briefs).await?;
+    let names = answer.state.clone();
+    let told = listen(engine, room, None, answer, &briefs).await?;
+    let Told { fresh, rejected, mut authors, state } = told;
+    let is_told = |name: &OwnedEventId| {
+        let mut new = fresh.iter().chain(&rejected);
+        briefs.get(name).is_some_and(|brief| !brief.is_missing)
+            || new.any(|pdu| pdu.event_id == *name)
+    };
+    if !names.iter().all(is_told) {
+        return Err(Error::BadEvent("a part of the state is missing".to_owned()));
+    }
     let wanted: BTreeSet<Id> = fresh.iter().map(|pdu| pdu.id).collect();
     store::outliers(engine, room.id, &fresh, &mut authors, &wanted).await?;
     Ok(as_lineage(engine, base, &state))
@@ -152,6 +161,12 @@ pub(in crate::messaging) async fn state_of_missing(
     };
     let auth = fresh.iter().find(|pdu| pdu.id == event.id).and_then(|pdu| authors.of(pdu));
     batch.events.push(NewEvent { auth, ..event });
+    // Whoever fills a gap may have given it a place meanwhile.
+    let _turn = room.backfilling.lock().await;
+    let now = engine.find_pdu(room, missing.name()).await?;
+    if now.is_some_and(|now| now.place.state_after.is_some()) {
+        return Ok(());
+    }
     engine.append_aside(batch).await
 }
 
@@ -233,21 +248,15 @@ async fn place(
     batch: &mut EventBatch,
 ) -> Result<NewEvent, Error> {
     let db = &engine.app().db;
+    // Another server's word is not enough to reject an event for good: the room may stand on it.
     if pdu.place.flags & events::REJECTED == 0
         && let Err(reason) = funnel::allowed_in(engine, room, &pdu, &before).await?
     {
-        tracing::info!(event.id = %pdu.event_id, reason, "a missing event is rejected");
-        pdu.place.flags |= events::REJECTED;
+        return Err(Error::BadEvent(format!("a state that does not allow its event: {reason}")));
     }
     let is_rejected = pdu.place.flags & events::REJECTED != 0;
-    pdu.place = if pdu.place.order.is_some() && !is_rejected {
-        // Of the history, which it stays in.
-        let flags = pdu.place.flags | events::TRUE_STATE;
-        Place { state_before: before.id(), flags, ..pdu.place }
-    } else {
-        let flags = pdu.place.flags | events::STAND_IN;
-        Place { state_before: before.id(), flags, ..Place::default() }
-    };
+    let flags = pdu.place.flags | events::STAND_IN;
+    pdu.place = Place { state_before: before.id(), flags, ..Place::default() };
     let mut lineage = before;
     if let (false, Some(state_key)) = (is_rejected, &pdu.state_key) {
         let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;

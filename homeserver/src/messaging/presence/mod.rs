@@ -162,7 +162,7 @@ pub async fn receive(
             continue;
         }
         let Some(user) = app.db.find_user(update.user_id.as_str()).await? else { continue };
-        let (watchers, _) = audience(engine, user).await?;
+        let (watchers, _) = audience(engine, user, true).await?;
         if watchers.is_empty() {
             continue;
         }
@@ -201,7 +201,7 @@ async fn tell(engine: &Engine, user: Id) {
 
 async fn try_tell(engine: &Engine, user: Id) -> Result<(), Error> {
     let app = engine.app();
-    let (watchers, servers) = audience(engine, user).await?;
+    let (watchers, servers) = audience(engine, user, false).await?;
     app.bell.ring_users(watchers);
     let user_id = app.db.user_name(user).await?;
     let Ok(user_id) = OwnedUserId::try_from(user_id.as_str()) else { return Ok(()) };
@@ -215,10 +215,12 @@ async fn try_tell(engine: &Engine, user: Id) -> Result<(), Error> {
     Ok(())
 }
 
-/// Who shares a room with a user: users of ours, and other servers. No room is loaded for it.
+/// Who shares a room with a user: users of ours, and other servers. `load`: rooms are brought into memory for it. Other servers say often
+/// how their users are; of ours it is told when they come, and nothing is loaded for that.
 async fn audience(
     engine: &Engine,
     user: Id,
+    load: bool,
 ) -> Result<(HashSet<Id>, BTreeSet<OwnedServerName>), Error> {
     let app = engine.app();
     let (mut users, mut servers) = (HashSet::new(), BTreeSet::new());
@@ -227,7 +229,11 @@ async fn audience(
     let mut not_loaded = Vec::new();
     for standing in joined.take(ROOMS_MAX) {
         let Ok(room_id) = <&RoomId>::try_from(standing.room_id.as_str()) else { continue };
-        let Some(room) = engine.loaded(room_id) else {
+        let room = match engine.loaded(room_id) {
+            None if load => engine.find_room(room_id).await?,
+            loaded => loaded,
+        };
+        let Some(room) = room else {
             not_loaded.push(standing.room);
             continue;
         };
