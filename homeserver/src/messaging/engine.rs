@@ -435,8 +435,14 @@ impl Engine {
     /// Appends a batch that gives events already here another place, and forgets how they stood.
     pub(super) async fn append_aside(&self, batch: storage::EventBatch) -> Result<(), Error> {
         let ids: Vec<Id> = batch.events.iter().map(|event| event.id).collect();
-        self.0.app.db.append(batch).await?;
-        self.0.pdus.forget(&ids);
+        let engine = self.clone();
+        // To its end, also when who asked has gone.
+        let appending = tokio::spawn(async move {
+            let outcome = engine.app().db.append(batch).await;
+            engine.0.pdus.forget(&ids);
+            outcome
+        });
+        appending.await.map_err(|_| Error::Storage(storage::Error::Stopping))??;
         Ok(())
     }
 

@@ -75,8 +75,12 @@ impl Place {
 
     /// Whether the state it stood on is known, and not only that of the gap it was fetched into.
     pub fn has_state(&self) -> bool {
-        let is_assumed = self.flags & (events::HISTORY | events::TRUE_STATE) == events::HISTORY;
-        self.state_after.is_some() && !is_assumed
+        self.state_after.is_some() && !self.has_assumed_state()
+    }
+
+    /// Whether the state is only that of the gap that the event was fetched into.
+    pub fn has_assumed_state(&self) -> bool {
+        self.flags & (events::HISTORY | events::TRUE_STATE) == events::HISTORY
     }
 
     /// Whether what came right before the event was missing when it came.

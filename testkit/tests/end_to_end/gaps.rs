@@ -199,12 +199,19 @@ async fn a_date_before_our_join_leads_to_an_event_that_another_server_names() ->
     let peer = Peer::start(&loopback, "gamma.localhost").await?;
     let mut room = HostedRoom::make(&peer, "hosted", "11")?;
     let id = room.room_id.clone();
-    let old = room.event(&peer, "m.room.message", None, text("long ago"))?;
+    // A minute before the room's other events.
+    let created = serde_json::to_value(room.state[0].get("origin_server_ts"))?;
+    let at = created.as_u64().unwrap_or_default() - 60_000;
+    let old = json!({
+        "type": "m.room.message", "room_id": id, "sender": room.creator, "content": text("long ago"),
+        "origin_server_ts": at, "depth": room.depth + 1, "prev_events": [&room.last],
+        "auth_events": room.auth_events(3)?,
+    });
+    let old = peer.sign_event(&room.version, old)?;
+    room.advance(&old)?;
     let old_id = room.event_id(&old)?;
-    let at = old.get("origin_server_ts").cloned();
     let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
     room.joined_by(&peer, alice.user_id(), join).await?;
-    let at = serde_json::to_value(at)?;
     let named = json!({ "event_id": old_id, "origin_server_ts": at });
     peer.answer("/_matrix/federation/v1/timestamp_to_event/", 200, named);
     peer.answer("/_matrix/federation/v1/backfill/", 200, event_of(&peer, &old));

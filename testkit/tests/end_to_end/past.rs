@@ -1,11 +1,11 @@
 //! What `ternd` makes of history that it fetches: the state it was said in, and what of it was taken back.
 
-use std::slice;
+use std::{collections::BTreeMap, slice};
 
 use anyhow::{Context, Result};
-use ruma::CanonicalJsonObject;
+use ruma::{CanonicalJsonObject, CanonicalJsonValue};
 use serde_json::{Value, json};
-use tern_testkit::{Api, HostedRoom, Loopback, PATIENCE, Peer, until};
+use tern_testkit::{Api, HostedRoom, Loopback, PATIENCE, Peer, Ternd, until};
 
 use crate::people::PASSWORD;
 
@@ -138,26 +138,42 @@ fn transaction(peer: &Peer, events: &[&CanonicalJsonObject]) -> Value {
     json!({ "origin": peer.name(), "origin_server_ts": 1, "pdus": events })
 }
 
-#[tokio::test]
-async fn a_redaction_that_comes_before_its_target_waits_for_it() -> Result<()> {
-    let loopback = Loopback::new()?;
+/// A room that a peer hosts and alice is in; the peer tells its state as it was when alice came.
+struct Scene {
+    ternd: Ternd,
+    alice: Api,
+    peer: Peer,
+    room: HostedRoom,
+}
+
+async fn scene(loopback: &Loopback) -> Result<Scene> {
     let ternd = loopback.ternd("localhost").registration("open").start().await?;
     let alice = ternd.api().register_openly("alice", PASSWORD).await?;
-    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let peer = Peer::start(loopback, "gamma.localhost").await?;
     let mut room = HostedRoom::make(&peer, "hosted", "11")?;
     let id = room.room_id.clone();
     let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
     room.joined_by(&peer, alice.user_id(), join).await?;
-    let secret = room.event(&peer, "m.room.message", None, text("a secret"))?;
-    let secret_id = room.event_id(&secret)?;
-    let redaction = room.event(&peer, "m.room.redaction", None, json!({ "redacts": secret_id }))?;
     let mut state = serde_json::to_value(&room.state)?;
     state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(&peer)));
     peer.answer("/_matrix/federation/v1/state/", 200, json!({ "pdus": state, "auth_chain": [] }));
+    Ok(Scene { ternd, alice, peer, room })
+}
+
+const BACKFILL: &str = "/_matrix/federation/v1/backfill/";
+
+#[tokio::test]
+async fn a_redaction_that_comes_before_its_target_waits_for_it() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let Scene { ternd, alice, peer, mut room } = scene(&loopback).await?;
+    let id = room.room_id.clone();
+    let secret = room.event(&peer, "m.room.message", None, text("a secret"))?;
+    let secret_id = room.event_id(&secret)?;
+    let redaction = room.event(&peer, "m.room.redaction", None, json!({ "redacts": secret_id }))?;
     peer.send(ternd.name(), slice::from_ref(&redaction)).await?.ok()?;
     alice.wait_for_event(&id, &room.event_id(&redaction)?).await?;
 
-    peer.answer("/_matrix/federation/v1/backfill/", 200, transaction(&peer, &[&secret]));
+    peer.answer(BACKFILL, 200, transaction(&peer, &[&secret]));
     let seen = until("the target", PATIENCE, async || {
         let seen = alice.messages(&id).await?;
         Ok(seen.iter().any(|event| event["event_id"] == secret_id.as_str()).then_some(seen))
@@ -170,13 +186,8 @@ async fn a_redaction_that_comes_before_its_target_waits_for_it() -> Result<()> {
 #[tokio::test]
 async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Result<()> {
     let loopback = Loopback::new()?;
-    let ternd = loopback.ternd("localhost").registration("open").start().await?;
-    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
-    let peer = Peer::start(&loopback, "gamma.localhost").await?;
-    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
+    let Scene { ternd, alice, peer, mut room } = scene(&loopback).await?;
     let id = room.room_id.clone();
-    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
-    room.joined_by(&peer, alice.user_id(), join).await?;
     let mut fork = room.clone();
     let given = room.event(&peer, "m.room.message", None, text("given"))?;
     let hidden = fork.event(&peer, "m.room.topic", Some(""), json!({ "topic": "hidden" }))?;
@@ -187,9 +198,6 @@ async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Res
         "prev_events": [&given_id, &hidden_id], "auth_events": room.auth_events(3)?,
     });
     let last = peer.sign_event(&room.version, last)?;
-    let mut state = serde_json::to_value(&room.state)?;
-    state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(&peer)));
-    peer.answer("/_matrix/federation/v1/state/", 200, json!({ "pdus": state, "auth_chain": [] }));
     let path = format!("/_matrix/federation/v1/event/{given_id}");
     peer.answer(&path, 200, transaction(&peer, &[&given]));
 
@@ -197,8 +205,8 @@ async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Res
     alice.wait_for_event(&id, &room.event_id(&last)?).await?;
     alice.messages(&id).await?;
 
-    let asked = peer.asked("/_matrix/federation/v1/backfill/");
-    let query = asked.last().context("nobody asked for history")?.query.clone();
+    let asked = peer.asked(BACKFILL);
+    let query: String = asked.iter().map(|asked| asked.query.as_str()).collect();
     for missing in [&given_id, &hidden_id] {
         let name = missing.trim_start_matches('$');
         assert!(query.contains(name), "{missing} is not in {query}");
@@ -209,13 +217,8 @@ async fn a_prev_event_that_is_not_given_beside_one_that_is_leaves_a_gap() -> Res
 #[tokio::test]
 async fn a_lie_about_the_state_below_the_power_levels_silences_nobody() -> Result<()> {
     let loopback = Loopback::new()?;
-    let ternd = loopback.ternd("localhost").registration("open").start().await?;
-    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
-    let peer = Peer::start(&loopback, "gamma.localhost").await?;
-    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
+    let Scene { mut ternd, alice, peer, mut room } = scene(&loopback).await?;
     let id = room.room_id.clone();
-    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
-    room.joined_by(&peer, alice.user_id(), join).await?;
     let levels = room.state.get(2).context("the power levels")?.clone();
     let levels_id = room.event_id(&levels)?;
     let ids = room.auth_events(1)?;
@@ -225,7 +228,7 @@ async fn a_lie_about_the_state_below_the_power_levels_silences_nobody() -> Resul
     peer.answer("/_matrix/federation/v1/state/", 200, create);
     let given = transaction(&peer, &[&levels]);
     peer.answer(&format!("/_matrix/federation/v1/event/{levels_id}"), 200, given.clone());
-    peer.answer("/_matrix/federation/v1/backfill/", 200, given);
+    peer.answer(BACKFILL, 200, given);
 
     let fork = json!({
         "type": "m.room.message", "room_id": id, "sender": room.creator, "content": text("a fork"),
@@ -239,10 +242,63 @@ async fn a_lie_about_the_state_below_the_power_levels_silences_nobody() -> Resul
     alice.wait_for_event(&id, &room.event_id(&good)?).await?;
     alice.messages(&id).await?;
     // What was kept counts, not what is at hand.
-    let mut ternd = ternd;
     ternd.kill_9()?;
     ternd.restart().await?;
 
     alice.send_text(&id, "still here").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn history_goes_on_below_an_event_that_nobody_believes() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let Scene { ternd, alice, peer, mut room } = scene(&loopback).await?;
+    let old = room.event(&peer, "m.room.message", None, text("old"))?;
+    let mut forged = room.event(&peer, "m.room.message", None, text("forged"))?;
+    forged.insert("signatures".to_owned(), CanonicalJsonValue::Object(BTreeMap::new()));
+    let new = room.event(&peer, "m.room.message", None, text("new"))?;
+    let live = room.event(&peer, "m.room.message", None, text("live"))?;
+    peer.answer(BACKFILL, 200, transaction(&peer, &[&new, &forged, &old]));
+    peer.send(ternd.name(), slice::from_ref(&live)).await?.ok()?;
+    alice.wait_for_event(&room.room_id, &room.event_id(&live)?).await?;
+
+    let seen = alice.messages(&room.room_id).await?;
+
+    let said: Vec<&str> =
+        seen.iter().filter_map(|event| event["content"]["body"].as_str()).collect();
+    for (body, is_there) in [("old", true), ("forged", false), ("new", true), ("live", true)] {
+        assert_eq!(said.contains(&body), is_there, "{body}: {said:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_branch_that_an_answer_leaves_out_comes_with_the_next() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let Scene { ternd, alice, peer, mut room } = scene(&loopback).await?;
+    let mut fork = room.clone();
+    let one = room.event(&peer, "m.room.message", None, text("one branch"))?;
+    let other = fork.event(&peer, "m.room.message", None, text("other branch"))?;
+    let both = json!({
+        "type": "m.room.message", "room_id": room.room_id, "sender": room.creator,
+        "content": text("both"), "origin_server_ts": one["origin_server_ts"], "depth": room.depth + 1,
+        "prev_events": [room.event_id(&one)?, room.event_id(&other)?], "auth_events": room.auth_events(3)?,
+    });
+    let both = peer.sign_event(&room.version, both)?;
+    room.advance(&both)?;
+    let live = room.event(&peer, "m.room.message", None, text("live"))?;
+    peer.answer(BACKFILL, 200, transaction(&peer, &[&both, &one]));
+    peer.send(ternd.name(), slice::from_ref(&live)).await?.ok()?;
+    alice.wait_for_event(&room.room_id, &room.event_id(&live)?).await?;
+    alice.messages(&room.room_id).await?;
+    peer.answer(BACKFILL, 200, transaction(&peer, &[&other]));
+
+    let seen = alice.messages(&room.room_id).await?;
+
+    let said: Vec<&str> =
+        seen.iter().filter_map(|event| event["content"]["body"].as_str()).collect();
+    for body in ["one branch", "other branch", "both", "live"] {
+        assert!(said.contains(&body), "{body} is not in {said:?}");
+    }
     Ok(())
 }

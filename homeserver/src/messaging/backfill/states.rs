@@ -20,7 +20,7 @@ use crate::{
 
 /// Most states that a server is asked for while one page is fetched.
 const ASKED_MAX: usize = 3;
-/// How long one of them is waited for, and with it whoever sends something that belongs into the gap.
+/// How long one of them is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An event with the states before and after it; `None`: nobody told.
@@ -130,7 +130,7 @@ impl Walk<'_> {
             Some(before) => before,
             None => match self.resolved(pdu).await? {
                 Some(before) => before,
-                None if *asked < ASKED_MAX && !is_rejected => {
+                None if *asked < ASKED_MAX && !is_rejected && pdu.place.order.is_none() => {
                     *asked += 1;
                     let Some(before) = self.asked(pdu, server, base).await? else {
                         return Ok(());
@@ -158,21 +158,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The state before an event that has one already: it is placed, or stood in for itself.
+    /// The state before an event that is placed already.
     async fn own(&self, pdu: &Pdu) -> Result<Option<Lineage>, Error> {
-        if pdu.place.state_before.is_none() || !pdu.place.has_state() {
+        // One that stood in for itself may have the state of all that what follows it follows.
+        if pdu.place.order.is_none() || !pdu.place.has_state() {
             return Ok(None);
         }
-        let before = self.engine.state_at(pdu.place.state_before).await?;
-        if let Some(state_key) = &pdu.state_key {
-            let db = &self.engine.app().db;
-            let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;
-            // What it stood in with was the state after it.
-            if before.get(slot) == Some(pdu.id) {
-                return Ok(None);
-            }
-        }
-        Ok(Some(before))
+        self.engine.state_at(pdu.place.state_before).await.map(Some)
     }
 
     /// The states after what an event follows, resolved; `None` when one of them is not known.
