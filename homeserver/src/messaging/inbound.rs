@@ -78,7 +78,7 @@ async fn placeless(
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
-    let known = engine.find_pdus(room, ids).await?;
+    let known = engine.find_pdus_ahead(room, ids).await?;
     let placed = |id: &OwnedEventId| {
         known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
     };
@@ -91,7 +91,7 @@ async fn unknown(
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
-    let known = engine.find_pdus(room, ids).await?;
+    let known = engine.find_pdus_ahead(room, ids).await?;
     let is_here =
         |id: &OwnedEventId| known.iter().any(|pdu| pdu.event_id == *id && !import::is_missing(pdu));
     Ok(ids.iter().filter(|id| !is_here(id)).cloned().collect())
