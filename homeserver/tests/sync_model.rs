@@ -11,8 +11,6 @@
     reason = "a test may stop at anything unforeseen"
 )]
 
-use std::io::{Write as _, stderr};
-
 mod common;
 #[path = "sync_model/mod.rs"]
 mod model;
@@ -32,7 +30,7 @@ async fn live_some(first: u64) {
     for seed in seeds.filter(|seed| seed % 3 == first) {
         tally += &model::live(seed, steps).await;
     }
-    writeln!(stderr(), "every third life from {first}: {tally}").unwrap();
+    eprintln!("every third life from {first}: {tally}");
     // A few short lives may leave something out.
     if tally.of(model::Happening::Life) >= RUNS && steps >= 100 {
         tally.check();

@@ -388,24 +388,6 @@ impl Engine {
         Ok(found)
     }
 
-    /// As [`Engine::find_pdus`], those that are on their way into the database among them: for what is appended after them, and for nobody
-    /// who is told of events.
-    pub(super) async fn find_pdus_ahead(
-        &self,
-        room: &Room,
-        event_ids: &[ruma::OwnedEventId],
-    ) -> Result<Vec<Arc<Pdu>>, Error> {
-        let mut found: Vec<Arc<Pdu>> = {
-            let in_flight = room.in_flight();
-            let named = in_flight.values().filter(|pdu| event_ids.contains(&pdu.event_id));
-            named.cloned().collect()
-        };
-        let is_found = |name: &&ruma::OwnedEventId| found.iter().any(|pdu| pdu.event_id == **name);
-        let others: Vec<_> = event_ids.iter().filter(|name| !is_found(name)).cloned().collect();
-        found.extend(self.find_pdus(room, &others).await?);
-        Ok(found)
-    }
-
     /// The committed event of this name, if it is at hand.
     fn cached(&self, room: &Room, event_id: &ruma::EventId) -> Option<Arc<Pdu>> {
         let id = self.0.names.find(self.name_key(event_id))?;

@@ -27,6 +27,7 @@ use tern_federation::{EventError, KeyError, VerifiedEvent};
 use super::{
     Building, Engine, Error, Pdu, Room,
     build::{self, AuthState},
+    inbound::pdus_ahead,
     pdu::{self, Place},
     redact, resolve,
     room::Extremity,
@@ -220,9 +221,9 @@ pub(super) async fn append(
         Some(_) => return Err(Error::BadEvent("an event of another room".to_owned())),
         None => {}
     }
-    let auth = engine.find_pdus_ahead(room, &pdu.auth_events).await?;
+    let auth = pdus_ahead(engine, room, &pdu.auth_events).await?;
     pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
-    let prevs = engine.find_pdus_ahead(room, &pdu.prev_events).await?;
+    let prevs = pdus_ahead(engine, room, &pdu.prev_events).await?;
     let is_here = |name: &&OwnedEventId| {
         let prev = prevs.iter().find(|prev| prev.event_id == **name);
         prev.is_some_and(|prev| prev.place.flags & events::STAND_IN == 0)

@@ -72,13 +72,30 @@ async fn append(
     Ok(())
 }
 
+/// As [`Engine::find_pdus`], those that are on their way into the database among them: for what is appended after them, and for nobody
+/// who is told of events.
+pub(super) async fn pdus_ahead(
+    engine: &Engine,
+    room: &Room,
+    ids: &[OwnedEventId],
+) -> Result<Vec<Arc<Pdu>>, Error> {
+    let mut found: Vec<Arc<Pdu>> = {
+        let in_flight = room.in_flight();
+        in_flight.values().filter(|pdu| ids.contains(&pdu.event_id)).cloned().collect()
+    };
+    let is_found = |name: &&OwnedEventId| found.iter().any(|pdu| pdu.event_id == **name);
+    let others: Vec<_> = ids.iter().filter(|name| !is_found(name)).cloned().collect();
+    found.extend(engine.find_pdus(room, &others).await?);
+    Ok(found)
+}
+
 /// The ids among `ids` that have no state here yet: unknown, or outliers.
 async fn placeless(
     engine: &Engine,
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
-    let known = engine.find_pdus_ahead(room, ids).await?;
+    let known = pdus_ahead(engine, room, ids).await?;
     let placed = |id: &OwnedEventId| {
         known.iter().any(|pdu| pdu.event_id == *id && pdu.place.state_after.is_some())
     };
@@ -91,7 +108,7 @@ async fn unknown(
     room: &Room,
     ids: &[OwnedEventId],
 ) -> Result<Vec<OwnedEventId>, Error> {
-    let known = engine.find_pdus_ahead(room, ids).await?;
+    let known = pdus_ahead(engine, room, ids).await?;
     let is_here =
         |id: &OwnedEventId| known.iter().any(|pdu| pdu.event_id == *id && !import::is_missing(pdu));
     Ok(ids.iter().filter(|id| !is_here(id)).cloned().collect())

@@ -60,9 +60,10 @@ async fn topic_and_standing(
         let mut state = state.iter();
         state.find(|event| event["type"] == kind && event["state_key"] == state_key)
     };
-    let topic = content("m.room.topic", "").and_then(|event| event["content"]["topic"].as_str());
+    let topic =
+        content("m.room.topic", "").and_then(|event| event.pointer("/content/topic")?.as_str());
     let standing = content("m.room.member", user_id);
-    let standing = standing.and_then(|event| event["content"]["membership"].as_str());
+    let standing = standing.and_then(|event| event.pointer("/content/membership")?.as_str());
     Ok((topic.context("a topic")?.to_owned(), standing.map(str::to_owned)))
 }
 
@@ -127,7 +128,7 @@ async fn pages_forwards_step_over_nothing() -> Result<()> {
 /// What a message says.
 fn body(seen: &[Value], event_id: &str) -> Result<Option<String>> {
     let event = seen.iter().find(|event| event["event_id"] == event_id).context("no such event")?;
-    Ok(event["content"]["body"].as_str().map(str::to_owned))
+    Ok(event.pointer("/content/body").and_then(Value::as_str).map(str::to_owned))
 }
 
 fn text(body: &str) -> Value {
