@@ -48,10 +48,10 @@ impl Kill {
     /// The kill of a number: every other one inside a group, and some of the others in a checkpoint.
     fn choose(kill: u64, rng: &mut impl Rng, traced: bool) -> Self {
         match kill % 10 {
-            // What a start writes to the log is less than where these begin.
+            // What a start writes, to the log and back from it, is less than where these begin.
             0 | 4 | 8 if traced => Self::InSync { nth: rng.random_range(8..40) },
             2 | 6 if traced => Self::InGroup { nth: rng.random_range(60..600) },
-            9 if traced => Self::InCheckpoint { nth: rng.random_range(1..60) },
+            9 if traced => Self::InCheckpoint { nth: rng.random_range(40..100) },
             _ => {
                 let then = Duration::from_micros(rng.random_range(0..4_000));
                 Self::AnyMoment { answers: rng.random_range(1..24), then }
