@@ -325,6 +325,10 @@ impl<'a> Building<'a> {
             countable,
             threads,
         };
+        // What is appended next may stand on these before they are committed.
+        for snapshot in &self.batch.snapshots {
+            self.engine.keep_new_snapshot(snapshot);
+        }
         self.room.in_flight().extend(std::mem::take(&mut self.own));
         let answered = self.engine.commit(self.change, self.batch);
         drop(self.head);

@@ -8,7 +8,7 @@ use super::{
     Engine, Error,
     state::{self, Lineage, Link},
 };
-use crate::storage::{self, Id, rooms};
+use crate::storage::{self, Id, NewSnapshot, rooms};
 
 /// One row of a state and the id of its base.
 pub(super) type Snapshot = (Arc<Link>, Option<Id>);
@@ -17,6 +17,14 @@ impl Engine {
     pub(super) fn keep_snapshot(&self, snapshot: Snapshot) {
         let (id, weight) = (snapshot.0.id, snapshot.0.delta.len() + 8);
         self.snapshots().keep(id, snapshot, weight);
+    }
+
+    /// Keeps one that is on its way into the database.
+    pub(super) fn keep_new_snapshot(&self, snapshot: &NewSnapshot) {
+        let NewSnapshot { id, version, parent, delta } = snapshot;
+        if let Some(delta) = state::unpack(delta) {
+            self.keep_snapshot((Arc::new(Link { id: *id, version: *version, delta }), *parent));
+        }
     }
 
     /// As [`Engine::state_at`], for a snapshot that may have been dropped since: then the empty state.
