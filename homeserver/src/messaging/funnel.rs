@@ -367,16 +367,6 @@ pub(super) async fn allowed_in(
     pdu: &Pdu,
     state: &Lineage,
 ) -> Result<Result<(), String>, Error> {
-    Ok(build::allowed(room, pdu, &auth_in(engine, room, pdu, state).await?))
-}
-
-/// A whole state, as far as the rules for an event look at it.
-async fn auth_in(
-    engine: &Engine,
-    room: &Room,
-    pdu: &Pdu,
-    state: &Lineage,
-) -> Result<AuthState, Error> {
     let mut auth = AuthState::new();
     for (event_type, state_key) in build::auth_slots(pdu, room)? {
         let slot = engine.app().db.state_key(&event_type.to_string(), &state_key).await?;
@@ -384,7 +374,7 @@ async fn auth_in(
             auth.insert((event_type, state_key), engine.pdu(room, id).await?);
         }
     }
-    Ok(auth)
+    Ok(build::allowed(room, pdu, &auth))
 }
 
 impl Building<'_> {

@@ -10,15 +10,15 @@ use tern_testkit::{Api, HostedRoom, Loopback, Peer, Ternd};
 
 use crate::people::PASSWORD;
 
-struct Scene {
-    ternd: Ternd,
-    alice: Api,
-    peer: Peer,
-    room: HostedRoom,
+pub(crate) struct Scene {
+    pub ternd: Ternd,
+    pub alice: Api,
+    pub peer: Peer,
+    pub room: HostedRoom,
 }
 
 /// A room that the peer hosts and alice is in.
-async fn scene(loopback: &Loopback) -> Result<Scene> {
+pub(crate) async fn scene(loopback: &Loopback) -> Result<Scene> {
     let ternd = loopback.ternd("localhost").registration("open").start().await?;
     let alice = ternd.api().register_openly("alice", PASSWORD).await?;
     let peer = Peer::start(loopback, "gamma.localhost").await?;
@@ -29,7 +29,7 @@ async fn scene(loopback: &Loopback) -> Result<Scene> {
     Ok(Scene { ternd, alice, peer, room })
 }
 
-fn text(body: &str) -> Value {
+pub(crate) fn text(body: &str) -> Value {
     json!({ "msgtype": "m.text", "body": body })
 }
 

@@ -5,18 +5,34 @@ use std::{collections::BTreeMap, slice};
 use anyhow::{Context, Result};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue};
 use serde_json::{Value, json};
-use tern_testkit::{Api, HostedRoom, Loopback, PATIENCE, Peer, Ternd, until};
+use tern_testkit::{Api, Loopback, PATIENCE, Peer, Ternd, until};
 
-use crate::people::PASSWORD;
+use crate::{
+    gaps::{self, Scene, text},
+    people::PASSWORD,
+};
+
+/// Two servers that know nothing of each other, and somebody on each.
+struct Neighbours {
+    alpha: Ternd,
+    beta: Ternd,
+    alice: Api,
+    bob: Api,
+}
+
+async fn neighbours(loopback: &Loopback) -> Result<Neighbours> {
+    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
+    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
+    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    Ok(Neighbours { alpha, beta, alice, bob })
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn history_stands_on_the_state_it_was_said_in() -> Result<()> {
     let loopback = Loopback::new()?;
-    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
-    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
-    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
+    let Neighbours { alpha, beta: _beta, alice, bob } = neighbours(&loopback).await?;
     let carol = alpha.api().register_openly("carol", PASSWORD).await?;
-    let bob = beta.api().register_openly("bob", PASSWORD).await?;
     let room = alice.create_room(json!({ "preset": "public_chat", "topic": "first" })).await?;
     let first = alice.send_text(&room, "under the first topic").await?;
     carol.join(&room, &[]).await?.ok()?;
@@ -70,10 +86,7 @@ async fn topic_and_standing(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_taken_back_while_one_was_away_is_taken_back() -> Result<()> {
     let loopback = Loopback::new()?;
-    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
-    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
-    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
-    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    let Neighbours { alpha, beta: _beta, alice, bob } = neighbours(&loopback).await?;
     let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
     bob.join(&room, &[alpha.name()]).await?.ok()?;
     let secret = alice.send_text(&room, "a secret").await?;
@@ -92,10 +105,7 @@ async fn what_was_taken_back_while_one_was_away_is_taken_back() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_forwards_step_over_nothing() -> Result<()> {
     let loopback = Loopback::new()?;
-    let alpha = loopback.ternd("alpha.localhost").registration("open").start().await?;
-    let beta = loopback.ternd("beta.localhost").registration("open").start().await?;
-    let alice = alpha.api().register_openly("alice", PASSWORD).await?;
-    let bob = beta.api().register_openly("bob", PASSWORD).await?;
+    let Neighbours { alpha, beta: _beta, alice, bob } = neighbours(&loopback).await?;
     let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
     let mut said = vec![alice.send_text(&room, "before anybody came").await?];
     bob.join(&room, &[alpha.name()]).await?.ok()?;
@@ -131,34 +141,18 @@ fn body(seen: &[Value], event_id: &str) -> Result<Option<String>> {
     Ok(event.pointer("/content/body").and_then(Value::as_str).map(str::to_owned))
 }
 
-fn text(body: &str) -> Value {
-    json!({ "msgtype": "m.text", "body": body })
-}
-
 fn transaction(peer: &Peer, events: &[&CanonicalJsonObject]) -> Value {
     json!({ "origin": peer.name(), "origin_server_ts": 1, "pdus": events })
 }
 
-/// A room that a peer hosts and alice is in; the peer tells its state as it was when alice came.
-struct Scene {
-    ternd: Ternd,
-    alice: Api,
-    peer: Peer,
-    room: HostedRoom,
-}
-
+/// As [`gaps::scene`]; the peer tells the room's state as it was when alice came.
 async fn scene(loopback: &Loopback) -> Result<Scene> {
-    let ternd = loopback.ternd("localhost").registration("open").start().await?;
-    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
-    let peer = Peer::start(loopback, "gamma.localhost").await?;
-    let mut room = HostedRoom::make(&peer, "hosted", "11")?;
-    let id = room.room_id.clone();
-    let join = async { alice.join(&id, &[peer.name()]).await?.ok().map(drop) };
-    room.joined_by(&peer, alice.user_id(), join).await?;
+    let scene = gaps::scene(loopback).await?;
+    let Scene { peer, room, .. } = &scene;
     let mut state = serde_json::to_value(&room.state)?;
-    state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(&peer)));
+    state.as_array_mut().into_iter().for_each(|state| state.extend(room.joins(peer)));
     peer.answer("/_matrix/federation/v1/state/", 200, json!({ "pdus": state, "auth_chain": [] }));
-    Ok(Scene { ternd, alice, peer, room })
+    Ok(scene)
 }
 
 const BACKFILL: &str = "/_matrix/federation/v1/backfill/";
