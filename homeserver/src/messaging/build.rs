@@ -17,6 +17,7 @@ use super::{
     Draft, Engine, Error, Transaction, applied, exceptions,
     pdu::{Pdu, Place},
     redact,
+    resolve::Merged,
     room::{Extremity, Head, Member, Membership, Room},
     state::{self, NOTHING, StateMap},
 };
@@ -36,6 +37,8 @@ pub struct Building<'a> {
     pub(super) batch: EventBatch,
     change: applied::Change,
     pub(super) own: HashMap<Id, Arc<Pdu>>,
+    /// What the event stands on, for the room to remember.
+    pub(super) merged: Option<Merged>,
 }
 
 impl<'a> Building<'a> {
@@ -50,7 +53,8 @@ impl<'a> Building<'a> {
             EventBatch { room: room.id, broken: room.broken.clone(), ..EventBatch::default() };
         let change = applied::Change::new(room.clone());
         let (changes, own) = (StateMap::new(), HashMap::new());
-        Ok(Building { engine, room: room.clone(), head, changes, next, batch, change, own })
+        let merged = None;
+        Ok(Building { engine, room: room.clone(), head, changes, next, batch, change, own, merged })
     }
 
     /// The batch, for what only a new room or a remote join sets.
@@ -309,6 +313,7 @@ impl<'a> Building<'a> {
         self.change.snapshot = lineage.newest();
         self.batch.head = lineage.id().map(|snapshot| RoomUpdate {
             snapshot,
+            standing_snapshot: provisional.as_ref().and_then(|(_, standing)| standing.id()),
             extremities: state::pack_ids(extremities.iter().map(|end| end.id)),
             last_order,
             countable,
@@ -328,6 +333,9 @@ impl<'a> Building<'a> {
         // What is appended next may stand on these before they are committed.
         for snapshot in &self.batch.snapshots {
             self.engine.keep_new_snapshot(snapshot);
+        }
+        if let Some(merged) = self.merged.filter(|merged| !merged.of.is_empty()) {
+            self.room.merges.note(merged);
         }
         self.room.in_flight().extend(std::mem::take(&mut self.own));
         let answered = self.engine.commit(self.change, self.batch);

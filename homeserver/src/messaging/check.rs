@@ -21,6 +21,10 @@ const PAGE: u64 = 500;
 pub struct Checked {
     pub rooms: u64,
     pub events: u64,
+    /// Rows that states are read from.
+    pub states: u64,
+    /// Those of them that nothing stands on.
+    pub idle_states: u64,
 }
 
 /// Looks at every room this server is or was in, and tells `fault` in a sentence what does not hold.
@@ -31,7 +35,11 @@ pub async fn check(engine: &Engine, fault: &mut impl FnMut(String)) -> Result<Ch
     let (mut checked, mut after) = (Checked::default(), 0);
     loop {
         let page = rooms::list_rooms_after(&engine.app().db, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(checked) };
+        let Some(last) = page.last() else {
+            (checked.states, checked.idle_states) =
+                rooms::count_snapshots(&engine.app().db).await?;
+            return Ok(checked);
+        };
         after = last.id;
         for stored in page.iter().filter(|room| room.snapshot.is_some()) {
             let Ok(room_id) = OwnedRoomId::try_from(stored.room_id.as_str()) else {

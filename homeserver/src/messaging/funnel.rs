@@ -29,7 +29,8 @@ use super::{
     build::{self, AuthState},
     inbound::pdus_ahead,
     pdu::{self, Place},
-    redact, resolve,
+    redact,
+    resolve::{self, Merged},
     room::Extremity,
     state::{Lineage, StateMap},
 };
@@ -235,7 +236,7 @@ pub(super) async fn append(
     let is_assumed = prevs.iter().any(|prev| prev.place.has_assumed_state());
     let mut verdict = match against_auth_events(room, &pdu, &auth, engine).await? {
         Err(reason) => Verdict::Rejected(reason),
-        Ok(()) => match allowed_in(engine, room, &pdu, &before).await? {
+        Ok(()) => match allowed_in(engine, room, &pdu, &before.state).await? {
             // It stands on history of which nobody told the state: that is not enough to reject it for good.
             Err(reason) if is_assumed => Verdict::SoftFailed(reason),
             Err(reason) => Verdict::Rejected(reason),
@@ -272,7 +273,7 @@ pub(super) async fn append(
 /// What an event stands on.
 #[derive(Debug)]
 pub(super) struct Below {
-    pub before: Lineage,
+    pub before: Merged,
     /// The events that are no ends of the room's graph any more.
     pub followed: BTreeSet<OwnedEventId>,
     /// Its prev events of which only the name is known.
@@ -305,26 +306,16 @@ async fn state_before(
     room: &Room,
     pdu: &Pdu,
     prevs: &[Arc<Pdu>],
-) -> Result<Lineage, Error> {
+) -> Result<Merged, Error> {
     let mut snapshots: Vec<Id> = prevs.iter().filter_map(|prev| prev.place.state_after).collect();
     snapshots.sort_unstable();
     snapshots.dedup();
-    let Some((first, others)) = snapshots.split_first() else {
-        return Err(Error::BadEvent(format!(
-            "nothing is known of what came before {}",
-            pdu.event_id
-        )));
-    };
-    let lineage = engine.state_at(Some(*first)).await?;
-    if others.is_empty() {
-        return Ok(lineage);
+    let mut states = Vec::with_capacity(snapshots.len());
+    for snapshot in snapshots {
+        states.push(engine.state_at(Some(snapshot)).await?);
     }
-    let mut states = vec![lineage.clone()];
-    for snapshot in others {
-        states.push(engine.state_at(Some(*snapshot)).await?);
-    }
-    let changes = resolve::resolve(engine, room, &states).await?;
-    Ok(lineage.with_changes(changes))
+    let unknown = || format!("nothing is known of what came before {}", pdu.event_id);
+    Merged::of(engine, room, states).await?.ok_or_else(|| Error::BadEvent(unknown()))
 }
 
 /// The interned ids of `names`, as far as they are among `pdus`.
@@ -383,7 +374,7 @@ impl Building<'_> {
         &mut self,
         mut pdu: Pdu,
         flags: i64,
-        Below { mut before, followed, missing }: Below,
+        Below { before: Merged { state: mut before, of }, followed, missing }: Below,
     ) -> Result<(), Error> {
         // Resolved to what the room goes on from anyway: one snapshot is enough.
         if before.id() != self.next().lineage.id()
@@ -394,6 +385,7 @@ impl Building<'_> {
         let at_head = before.id().is_some() && before.id() == self.next().lineage.id();
         if at_head {
             self.stand_on_head();
+            self.merged = Some(Merged { state: before.clone(), of: of.clone() });
         }
         let on_head = self.next().extremities.iter().all(|end| followed.contains(&end.event_id));
         let accepted = flags & (events::REJECTED | events::SOFT_FAILED) == 0;
@@ -407,6 +399,7 @@ impl Building<'_> {
         }
         let (mut lineage, detached) = before.attach(db.new_id());
         self.batch_mut().snapshots.extend(detached);
+        self.merged = Some(Merged { state: lineage.clone(), of });
         pdu.place = Place { state_before: lineage.id(), flags, ..Place::default() };
         if let (true, Some(state_key)) = (flags & events::REJECTED == 0, &pdu.state_key) {
             let slot = db.state_key(&pdu.event_type.to_string(), state_key).await?;

@@ -43,7 +43,11 @@ impl Engine {
     ) -> Result<Vec<Result<Arc<Room>, Error>>, Error> {
         let db = &self.app().db;
         let ids: Vec<Id> = stored.iter().map(|stored| stored.id).collect();
-        let snapshots: Vec<Id> = stored.iter().filter_map(|stored| stored.snapshot).collect();
+        let snapshots: Vec<Id> = stored
+            .iter()
+            .flat_map(|room| [room.snapshot, room.standing_snapshot])
+            .flatten()
+            .collect();
         self.read_snapshots(&snapshots).await?;
         let threads: HashMap<Id, i64> =
             loading::list_last_thread_orders(db, &ids).await?.into_iter().collect();
@@ -112,12 +116,18 @@ impl Engine {
         let rules = version.rules().ok_or_else(|| damaged("room version"))?;
         let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
         let lineage = self.state_at(stored.snapshot).await?;
+        let provisional = match (stored.snapshot, stored.standing_snapshot) {
+            (Some(snapshot), Some(standing)) => {
+                Some((snapshot, self.state_at(Some(standing)).await?))
+            }
+            _ => None,
+        };
         let extremities =
             state::unpack_ids(&stored.extremities).ok_or_else(|| damaged("extremities"))?;
         let head = Head {
             state: lineage.state(),
             lineage,
-            provisional: None,
+            provisional,
             extremities: Vec::new(),
             last_order: stored.last_order,
             first_order: stored.first_order,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ruma::{CanonicalJsonObject, OwnedUserId};
 
 use super::{
-    Building, Draft, Engine, Error, Pdu, Room, funnel, funnel::Below, power, resolve,
+    Building, Draft, Engine, Error, Pdu, Room, funnel, funnel::Below, power, resolve::Merged,
     signed::PREV_EVENTS_MAX, state::Lineage,
 };
 use crate::storage::Id;
@@ -59,13 +59,11 @@ impl Building<'_> {
             states.push(self.lineage_of(snapshot).await?);
         }
         let (engine, room) = (self.engine, self.room.clone());
-        let changes = resolve::resolve(engine, &room, &states).await?;
-        let Some(first) = states.into_iter().next() else { return Ok(false) };
-        let before = first.with_changes(changes);
+        let Some(before) = Merged::of(engine, &room, states).await? else { return Ok(false) };
         for sender in speakers {
             let draft = Draft::message(sender, DUMMY.into(), CanonicalJsonObject::new());
-            let pdu = self.signed_on(draft, &ends, Some(&before)).await?;
-            if funnel::allowed_in(engine, &room, &pdu, &before).await?.is_ok() {
+            let pdu = self.signed_on(draft, &ends, Some(&before.state)).await?;
+            if funnel::allowed_in(engine, &room, &pdu, &before.state).await?.is_ok() {
                 let followed = ends.into_iter().map(|end| end.event_id).collect();
                 let below = Below { before, followed, missing: Vec::new() };
                 self.place_received(pdu, 0, below).await?;

@@ -16,7 +16,7 @@ use ruma::{
 use super::{
     pdu::Pdu,
     readings::Readings,
-    resolve::Closure,
+    resolve::{Closure, Merges},
     state::{Lineage, StateMap},
 };
 use crate::storage::{Id, Position, threads::StoredThread};
@@ -54,6 +54,8 @@ pub struct Room {
     in_flight: Mutex<HashMap<Id, Arc<Pdu>>>,
     /// What the room's state is built on, once the room had a fork to resolve.
     pub(super) closure: tokio::sync::Mutex<Option<Closure>>,
+    /// States that its newest events on forks stand on.
+    pub(super) merges: Merges,
     /// Up to where users of this server have read all threads.
     threads_read: Mutex<HashMap<Id, i64>>,
     /// How far users of this server have read.
@@ -184,6 +186,7 @@ impl Room {
             threads_read: Mutex::default(),
             readings: Readings::default(),
             closure: tokio::sync::Mutex::default(),
+            merges: Merges::default(),
             broken: Arc::default(),
         }
     }

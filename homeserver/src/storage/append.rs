@@ -113,6 +113,8 @@ pub struct NewSnapshot {
 #[derive(Debug, Clone)]
 pub struct RoomUpdate {
     pub snapshot: Id,
+    /// What `snapshot` was made from, where no event stands on that yet.
+    pub standing_snapshot: Option<Id>,
     /// Forward extremities, packed as 8-byte big-endian ids.
     pub extremities: Vec<u8>,
     pub last_order: i64,
@@ -359,12 +361,7 @@ impl Rows {
             execute(db, "DELETE FROM state_snapshots WHERE id = $1", values![snapshot]).await?;
         }
         insert(db, &format!("events ({EVENT_COLUMNS})"), EVENT_REPLACE, self.events).await?;
-        let heads = self.heads.into_iter().map(|(room, head)| {
-            values![room, head.snapshot, head.extremities, head.last_order, head.countable]
-        });
-        in_chunks(db, ("UPDATE rooms SET snapshot = v.column2, extremities = v.column3, last_order = v.column4, \
-             countable = v.column5 FROM (", ") AS v WHERE rooms.id = v.column1"), heads.collect())
-        .await?;
+        move_heads(db, self.heads).await?;
         const MEMBERSHIP_REPLACE: &str = "ON CONFLICT (user_id, room) DO UPDATE SET membership = excluded.membership, \
              event = excluded.event, position = excluded.position, \
              since = CASE WHEN memberships.membership = excluded.membership THEN memberships.since ELSE excluded.since END, \
@@ -420,6 +417,19 @@ impl Rows {
         }
         Ok(())
     }
+}
+
+async fn move_heads(
+    db: &impl ConnectionTrait,
+    heads: BTreeMap<Id, RoomUpdate>,
+) -> Result<(), Error> {
+    const MOVE: &str = "UPDATE rooms SET snapshot = v.column2, extremities = v.column3, last_order = v.column4, \
+         countable = v.column5, standing_snapshot = v.column6 FROM (";
+    let rows = heads.into_iter().map(|(room, head)| {
+        let RoomUpdate { snapshot, standing_snapshot, extremities, last_order, countable } = head;
+        values![room, snapshot, extremities, last_order, countable, standing_snapshot]
+    });
+    in_chunks(db, (MOVE, ") AS v WHERE rooms.id = v.column1"), rows.collect()).await
 }
 
 async fn prune(db: &impl ConnectionTrait, redactions: &[Redaction]) -> Result<(), Error> {

@@ -12,6 +12,8 @@ pub struct StoredRoom {
     pub version: String,
     /// `None`: known by an invite or a knock only, this server is not in it.
     pub snapshot: Option<Id>,
+    /// What `snapshot` was made from, where no event stands on that yet.
+    pub standing_snapshot: Option<Id>,
     /// Packed ids.
     pub extremities: Vec<u8>,
     pub last_order: i64,
@@ -19,7 +21,8 @@ pub struct StoredRoom {
     pub countable: i64,
 }
 
-pub(super) const ROOM: &str = "SELECT id, room_id, version, snapshot, extremities, last_order, first_order, countable FROM rooms";
+pub(super) const ROOM: &str = "SELECT id, room_id, version, snapshot, extremities, last_order, first_order, countable, \
+     standing_snapshot FROM rooms";
 
 pub(super) fn room(row: &Row) -> Result<StoredRoom, Error> {
     Ok(StoredRoom {
@@ -31,6 +34,7 @@ pub(super) fn room(row: &Row) -> Result<StoredRoom, Error> {
         last_order: row.get(5)?,
         first_order: row.get(6)?,
         countable: row.get(7)?,
+        standing_snapshot: row.get(8)?,
     })
 }
 
@@ -74,6 +78,17 @@ pub struct StoredSnapshot {
 pub async fn find_snapshot(db: &Database, id: Id) -> Result<Option<StoredSnapshot>, Error> {
     const FIND: &str = "SELECT id, version, parent, delta FROM state_snapshots WHERE id = $1";
     query_one(db.read(), FIND, values![id]).await?.as_ref().map(snapshot).transpose()
+}
+
+/// How many snapshots there are, and how many of them nothing refers to. Reads all events: for tools.
+pub async fn count_snapshots(db: &Database) -> Result<(u64, u64), Error> {
+    const COUNT: &str = "SELECT COUNT(*), SUM(CASE WHEN referred.id IS NULL THEN 1 ELSE 0 END) FROM state_snapshots s LEFT JOIN (\
+         SELECT state_before AS id FROM events UNION SELECT state_after FROM events UNION \
+         SELECT snapshot FROM rooms UNION SELECT standing_snapshot FROM rooms UNION \
+         SELECT parent FROM state_snapshots) AS referred ON referred.id = s.id";
+    let row = query_one(db.read(), COUNT, vec![]).await?.ok_or(Error::Damaged { what: "count" })?;
+    let (all, idle): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
+    Ok((all.unsigned_abs(), idle.unwrap_or_default().unsigned_abs()))
 }
 
 pub(super) fn snapshot(row: &Row) -> Result<StoredSnapshot, Error> {

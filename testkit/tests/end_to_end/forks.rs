@@ -2,10 +2,10 @@
 
 use std::slice;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tern_testkit::{Loopback, Peer};
+use tern_testkit::{Loopback, Peer, Ternd};
 
 use crate::people::PASSWORD;
 
@@ -63,6 +63,65 @@ async fn an_event_on_a_resolved_state_keeps_it_when_the_room_goes_on_from_anothe
     assert_eq!(topic["topic"], "three");
     let seen = alice.messages(&room_id).await?;
     assert!(seen.iter().any(|event| event["content"]["body"] == "on both"), "{seen:?}");
+    Ok(())
+}
+
+/// What `ternd check` says of the states in the database of a stopped server: how many, and how many that nothing stands on.
+fn states(ternd: &Ternd) -> Result<(u64, u64)> {
+    let said = String::from_utf8(ternd.run(&["check"])?.stdout)?;
+    let before = |word: &str| {
+        let (count, _) = said.split_once(word)?;
+        count.split_whitespace().last()?.parse().ok()
+    };
+    let idle = before(" states that nothing").unwrap_or_default();
+    Ok((before(" states of").with_context(|| said.clone())?, idle))
+}
+
+#[tokio::test]
+async fn a_resolution_leaves_no_state_behind_when_the_next_comes_after_a_restart() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let mut ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let levels = json!({ "state_default": 0 });
+    let create = json!({ "preset": "public_chat", "power_level_content_override": levels });
+    let room_id = alice.create_room(create).await?;
+    let room = peer.join(ternd.name(), &room_id, "bob").await?;
+    let root = peer.message(&room, json!({ "msgtype": "m.text", "body": "root" }))?;
+    let root_id = room.event_id(&root)?;
+    peer.send(ternd.name(), slice::from_ref(&root)).await?.ok()?;
+    let mut ends = Vec::new();
+    for round in 1_000..1_004 {
+        // The first stays a line; each after it is one more branch, and the room stands on what they come to.
+        let kind = if round == 1_001 { "org.example.mood" } else { "m.room.topic" };
+        let fields = json!({ "type": kind, "state_key": "", "origin_server_ts": round,
+            "content": { "topic": format!("of {round}") } });
+        let topic = peer.event_after(&room, slice::from_ref(&root_id), fields)?;
+        peer.send(ternd.name(), slice::from_ref(&topic)).await?.ok()?;
+        alice.wait_for_event(&room_id, &room.event_id(&topic)?).await?;
+        ends.push(room.event_id(&topic)?);
+        ternd.stop().await?;
+        assert_eq!(states(&ternd)?.1, 0, "after {round}");
+        ternd.restart().await?;
+    }
+    // Many that stand on the same branches, which are not all of the room's: one state for all of them.
+    let older = ends.get(..2).context("two ends")?;
+    let text = |number: u64| json!({ "msgtype": "m.text", "body": format!("message {number}") });
+    let message = |number: u64| {
+        let fields = json!({ "type": "m.room.message", "content": text(number), "depth": 20 });
+        peer.event_after(&room, older, fields)
+    };
+    ternd.stop().await?;
+    let (few, _) = states(&ternd)?;
+    ternd.restart().await?;
+    for number in 0..10 {
+        let event = message(number)?;
+        peer.send(ternd.name(), slice::from_ref(&event)).await?.ok()?;
+        alice.wait_for_event(&room_id, &room.event_id(&event)?).await?;
+    }
+    ternd.stop().await?;
+    let (many, idle) = states(&ternd)?;
+    assert!(many <= few + 2 && idle == 0, "{few} states, then {many}, {idle} of them idle");
     Ok(())
 }
 

@@ -256,7 +256,13 @@ async fn last_piece(
     let damaged = storage::Error::Damaged { what: "snapshot" };
     let snapshot = lineage.id().ok_or(Error::Storage(damaged))?;
     let extremities = state::pack_ids([join.id]);
-    batch.head = Some(RoomUpdate { snapshot, extremities, last_order: order, countable });
+    batch.head = Some(RoomUpdate {
+        snapshot,
+        standing_snapshot: None,
+        extremities,
+        last_order: order,
+        countable,
+    });
     Ok(batch)
 }
 

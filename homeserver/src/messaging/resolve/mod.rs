@@ -6,6 +6,7 @@
 
 mod check;
 mod graph;
+mod merged;
 mod nodes;
 mod order;
 #[cfg(test)]
@@ -21,8 +22,11 @@ use ruma::{
     room_version_rules::{RoomVersionRules, StateResolutionV2Rules, StateResolutionVersion},
 };
 
-pub(super) use self::graph::{Closure, Node};
 use self::{graph::Nodes, nodes::Stored};
+pub(super) use self::{
+    graph::{Closure, Node},
+    merged::{Merged, Merges},
+};
 use super::{
     Engine, Error, Pdu, Room,
     build::AuthState,

@@ -25,6 +25,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0011_threads", include_str!("m0011_threads.sql")),
     ("m0012_search", include_str!("m0012_search.sql")),
     ("m0013_search_file", include_str!("m0013_search_file.sql")),
+    ("m0014_standing_snapshot", include_str!("m0014_standing_snapshot.sql")),
 ];
 
 struct Step {
