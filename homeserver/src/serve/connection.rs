@@ -4,19 +4,17 @@ use std::{
     convert::Infallible,
     error::Error,
     net::{IpAddr, Ipv4Addr},
-    sync::{Arc, Mutex, PoisonError},
+    pin::Pin,
+    sync::Arc,
     time::Duration,
 };
 
 use axum::{Router, body::Body, extract::Request, response::Response};
-use futures_util::future::BoxFuture;
-use hyper::{body::Incoming, service::service_fn};
+use futures_util::{TryFutureExt as _, future::BoxFuture};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{
-        conn::auto::Builder,
-        graceful::{GracefulShutdown, Watcher},
-    },
+    server::conn::auto,
 };
 use ipnet::IpNet;
 use tokio::{
@@ -26,6 +24,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::server::TlsStream;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::Service;
 
 use super::{listeners::Accepted, tls::Certificate};
@@ -50,12 +49,14 @@ pub(super) struct Connections(Arc<Inner>);
 
 struct Inner {
     router: Router,
-    http: Builder<TokioExecutor>,
+    http1: http1::Builder,
+    either: auto::Builder<TokioExecutor>,
     trusted_proxies: Vec<IpNet>,
     places: Arc<Semaphore>,
     clock: Clock,
-    /// Taken when stopping.
-    shutdown: Mutex<Option<GracefulShutdown>>,
+    /// Said when the server stops: requests under way end, and no more are taken.
+    stopping: CancellationToken,
+    tasks: TaskTracker,
 }
 
 /// Who is at the other end of the socket.
@@ -67,20 +68,22 @@ enum Peer {
     Local,
 }
 
-/// Which HTTP both sides agreed on.
+/// Which HTTP the other side speaks.
 #[derive(Clone, Copy, PartialEq)]
 enum Version {
     One,
-    Two,
-    /// To be seen from the first bytes.
+    /// To be seen from what comes.
     Unknown,
 }
 
 impl Connections {
     pub(super) fn new(router: Router, listen: &Listen, clock: Clock) -> Self {
-        let mut http = Builder::new(TokioExecutor::new());
-        http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
-        http.http2()
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
+        let mut either = auto::Builder::new(TokioExecutor::new());
+        either.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX);
+        either
+            .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(64 * 1024)
@@ -89,11 +92,13 @@ impl Connections {
         let trusted = listen.trusted_proxies.iter();
         Self(Arc::new(Inner {
             router,
-            http,
+            http1,
+            either,
             trusted_proxies: trusted.filter_map(|network| parse_network(network)).collect(),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             clock,
-            shutdown: Mutex::new(Some(GracefulShutdown::new())),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
         }))
     }
 
@@ -108,45 +113,41 @@ impl Connections {
 
     /// Serves a connection in the background; `place` is given back at its end.
     pub(super) fn serve(&self, accepted: Accepted, place: Option<OwnedSemaphorePermit>) {
-        let watcher = {
-            let shutdown = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner);
-            shutdown.as_ref().map(GracefulShutdown::watcher)
-        };
-        let Some(watcher) = watcher else { return };
+        if self.0.stopping.is_cancelled() {
+            return;
+        }
         let inner = self.0.clone();
-        tokio::spawn(async move {
-            inner.serve(accepted, watcher).await;
+        self.0.tasks.spawn(async move {
+            inner.serve(accepted).await;
             drop(place);
         });
     }
 
     /// Lets requests under way end, at most for `time`; says whether all did.
     pub(super) async fn stop(&self, time: Duration) -> bool {
-        let shutdown = self.0.shutdown.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match shutdown {
-            Some(shutdown) => timeout(time, shutdown.shutdown()).await.is_ok(),
-            None => true,
-        }
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        timeout(time, self.0.tasks.wait()).await.is_ok()
     }
 }
 
 impl Inner {
     /// Serves a connection to its end. A waiting client holds one: what it does not need then stands on the heap and goes.
-    async fn serve(self: Arc<Self>, accepted: Accepted, watcher: Watcher) {
+    async fn serve(self: Arc<Self>, accepted: Accepted) {
         let spoken = match accepted {
-            Accepted::Unix(stream) => self.speak(stream, Peer::Local, Version::Unknown, watcher),
+            Accepted::Unix(stream) => self.speak(stream, Peer::Local, Version::Unknown),
             Accepted::Tcp(stream, address) => {
-                if !first_byte(&stream).await {
-                    return;
-                }
-                self.speak(stream, Peer::Plain(address), Version::Unknown, watcher)
+                let heard = self.stopping.run_until_cancelled(first_bytes(&stream));
+                let heard = Box::pin(heard).await;
+                let Some(version) = heard.flatten() else { return };
+                self.speak(stream, Peer::Plain(address), version)
             }
             Accepted::Tls(stream, address, certificate) => {
                 // A failed handshake is the client's affair; scanners do it all day.
                 let Some(stream) = Box::pin(shake_hands(stream, certificate)).await else { return };
                 let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                let version = if two { Version::Two } else { Version::One };
-                self.speak(stream, Peer::Tls(address), version, watcher)
+                let version = if two { Version::Unknown } else { Version::One };
+                self.speak(stream, Peer::Tls(address), version)
             }
         };
         if let Err(error) = spoken.await {
@@ -160,7 +161,6 @@ impl Inner {
         stream: S,
         peer: Peer,
         version: Version,
-        watcher: Watcher,
     ) -> BoxFuture<'static, Result<(), Box<dyn Error + Send + Sync>>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -170,13 +170,19 @@ impl Inner {
             let inner = inner.clone();
             async move { inner.answer(request, peer).await }
         });
-        let http = match version {
-            Version::One => self.http.clone().http1_only(),
-            Version::Two => self.http.clone().http2_only(),
-            Version::Unknown => self.http.clone(),
-        };
-        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-        Box::pin(watcher.watch(connection.into_owned()))
+        let (stream, stopping) = (TokioIo::new(stream), self.stopping.clone());
+        match version {
+            Version::One => {
+                let spoken = self.http1.serve_connection(stream, service).with_upgrades();
+                let stop = http1::UpgradeableConnection::graceful_shutdown;
+                Box::pin(until(stopping, Box::pin(spoken), stop).map_err(Into::into))
+            }
+            Version::Unknown => {
+                let spoken = self.either.serve_connection_with_upgrades(stream, service);
+                let stop = auto::UpgradeableConnection::graceful_shutdown;
+                Box::pin(until(stopping, Box::pin(spoken.into_owned()), stop))
+            }
+        }
     }
 
     async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Result<Response, Infallible> {
@@ -214,6 +220,19 @@ impl Inner {
     }
 }
 
+/// Follows a connection to its end; once the server stops, `stop` lets it come after the request under way.
+async fn until<C: Future>(
+    stopping: CancellationToken,
+    mut connection: Pin<Box<C>>,
+    stop: impl FnOnce(Pin<&mut C>),
+) -> C::Output {
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = stopping.cancelled() => stop(connection.as_mut()),
+    }
+    connection.await
+}
+
 async fn shake_hands(
     stream: TcpStream,
     certificate: Arc<Certificate>,
@@ -224,9 +243,16 @@ async fn shake_hands(
     Some(Box::new(stream))
 }
 
-/// Waits for the first byte: hyper's guess of the HTTP version knows no time limit.
-async fn first_byte(stream: &TcpStream) -> bool {
+/// Waits for the first bytes: hyper's guess of the HTTP version knows no time limit. Where they cannot be HTTP/2's ("PRI"), hyper
+/// need not guess: it reads 24 bytes by themselves then, and takes a buffer of twice the size for the rest.
+async fn first_bytes(stream: &TcpStream) -> Option<Version> {
     stream.set_nodelay(true).ok();
-    let mut byte = [0];
-    matches!(timeout(HEADER_TIME_MAX, stream.peek(&mut byte)).await, Ok(Ok(1)))
+    let mut bytes = [0; 2];
+    match timeout(HEADER_TIME_MAX, stream.peek(&mut bytes)).await {
+        Ok(Ok(0) | Err(_)) | Err(_) => None,
+        Ok(Ok(count)) => {
+            let may_be_two = b"PR".starts_with(bytes.get(..count)?);
+            Some(if may_be_two { Version::Unknown } else { Version::One })
+        }
+    }
 }
