@@ -122,6 +122,36 @@ fn every_kind_of_listener_answers() {
 }
 
 #[test]
+fn plain_http_is_of_the_version_that_its_first_bytes_say() {
+    let server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
+    let begin = |pieces: &[&[u8]]| {
+        let mut stream = TcpStream::connect(&server.http[0]).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        for piece in pieces {
+            stream.write_all(piece).unwrap();
+        }
+        let mut answer = [0; 9];
+        stream.read_exact(&mut answer).unwrap();
+        answer
+    };
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    let two = |preface: &[&[u8]]| {
+        // The head of a frame: three bytes of length, its kind (4: settings), flags, the stream.
+        let head = begin(&[preface, &[&settings[..]]].concat());
+        assert_eq!((head[3], &head[5..]), (4, &[0; 4][..]), "{head:?}");
+    };
+    two(&[b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]);
+    two(&[b"P", b"RI * HTTP/2.0\r\n", b"\r\nSM\r\n\r\n"]);
+    for one in [
+        &[&b"P"[..], b"UT / HTTP/1.1\r\nHost: localhost\r\n\r\n"][..],
+        &[b"GET / HTTP/1.1\r\n\r\n"],
+    ] {
+        assert_eq!(&begin(one), b"HTTP/1.1 ");
+    }
+}
+
+#[test]
 fn sigterm_stops_it_and_takes_the_addresses_away() {
     let mut server = Server::start("[listen]\nhttp = [\"127.0.0.1:0\"]\n");
     let addresses = server.folder.path().join("data/listening.json");

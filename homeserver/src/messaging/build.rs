@@ -318,6 +318,12 @@ impl<'a> Building<'a> {
             last_order,
             countable,
         });
+        // Readers stand on what is dropped until the commit is applied.
+        if !self.batch.dropped_snapshots.is_empty()
+            && let Some(dropped) = self.head.lineage.newest()
+        {
+            self.engine.keep_snapshot(dropped);
+        }
         let state = std::mem::take(&mut self.head.state);
         let threads = self.next_threads(changed_threads);
         *self.head = Head {

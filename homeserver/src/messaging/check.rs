@@ -36,8 +36,11 @@ pub async fn check(engine: &Engine, fault: &mut impl FnMut(String)) -> Result<Ch
     loop {
         let page = rooms::list_rooms_after(&engine.app().db, after, PAGE).await?;
         let Some(last) = page.last() else {
-            (checked.states, checked.idle_states) =
-                rooms::count_snapshots(&engine.app().db).await?;
+            let counts = rooms::count_snapshots(&engine.app().db).await?;
+            (checked.states, checked.idle_states) = (counts.all, counts.idle);
+            if counts.missing > 0 {
+                fault(format!("{} states that something stands on are missing", counts.missing));
+            }
             return Ok(checked);
         };
         after = last.id;

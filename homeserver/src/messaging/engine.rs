@@ -315,7 +315,7 @@ impl Engine {
     /// Drops a room whose commit failed; the next use loads what is committed.
     pub(super) fn drop_room(&self, room: &Room) {
         room.broken.store(true, Ordering::Release);
-        self.0.rooms.remove(&room.room_id);
+        self.0.rooms.remove(room);
     }
 
     /// Makes the next use of a room load it from the database.

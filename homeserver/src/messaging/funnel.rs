@@ -11,10 +11,7 @@
 //!
 //! Spec: <https://spec.matrix.org/v1.19/server-server-api/#checks-performed-on-receipt-of-a-pdu>.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, EventId, OwnedEventId,
@@ -209,18 +206,9 @@ pub(super) async fn append(
         return Err(Error::BadEvent("an event of another room".to_owned()));
     }
     pdu.sender_id = engine.app().db.user(pdu.sender.as_str()).await?;
-    let fills = room.fills.load(Ordering::Acquire);
-    match events::find_event(&engine.app().db, pdu.event_id.as_str()).await? {
-        Some(known) if known.room == room.id => {
-            if known.state_before.is_some() || known.timeline_order.is_some() {
-                return Ok(Verdict::Accepted);
-            }
-            pdu.id = known.id;
-        }
-        // Named in another room by somebody who had no right to: the name is its own room's.
-        Some(known) if known.is_missing() => pdu.id = known.id,
-        Some(_) => return Err(Error::BadEvent("an event of another room".to_owned())),
-        None => {}
+    if let Some(known) = known(engine, room, &pdu.event_id).await? {
+        let Some(id) = known else { return Ok(Verdict::Accepted) };
+        pdu.id = id;
     }
     let auth = pdus_ahead(engine, room, &pdu.auth_events).await?;
     pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
@@ -244,14 +232,15 @@ pub(super) async fn append(
         },
     };
     let mut building = Building::begin(engine, room).await?;
-    // History may have come meanwhile, and the event with it: it has a place then, or a row.
-    if room.fills.load(Ordering::Acquire) != fills
-        && let Some(known) = events::find_event(&engine.app().db, pdu.event_id.as_str()).await?
-    {
-        if known.timeline_order.is_some() {
-            return Ok(Verdict::Accepted);
-        }
-        pdu.id = known.id;
+    // It may have come another way meanwhile, by a join or with history.
+    if room.in_flight().values().any(|other| other.event_id == pdu.event_id) {
+        // After it in the queue: done when it is, undone if it is.
+        building.commit().await?;
+        return Ok(Verdict::Accepted);
+    }
+    if let Some(known) = known(engine, room, &pdu.event_id).await? {
+        let Some(id) = known else { return Ok(Verdict::Accepted) };
+        pdu.id = id;
     }
     if verdict == Verdict::Accepted {
         let current = building.auth_state(&pdu).await?;
@@ -268,6 +257,24 @@ pub(super) async fn append(
     building.place_received(pdu, flags, Below { before, followed, missing }).await?;
     building.commit().await?;
     Ok(verdict)
+}
+
+/// What is here of an event: nothing, its row (with its id), or all of it (without).
+async fn known(
+    engine: &Engine,
+    room: &Room,
+    event_id: &EventId,
+) -> Result<Option<Option<Id>>, Error> {
+    match events::find_event(&engine.app().db, event_id.as_str()).await? {
+        Some(known) if known.room == room.id => {
+            let is_placed = known.state_before.is_some() || known.timeline_order.is_some();
+            Ok(Some((!is_placed).then_some(known.id)))
+        }
+        // Named in another room by somebody who had no right to: the name is its own room's.
+        Some(known) if known.is_missing() => Ok(Some(Some(known.id))),
+        Some(_) => Err(Error::BadEvent("an event of another room".to_owned())),
+        None => Ok(None),
+    }
 }
 
 /// What an event stands on.

@@ -117,8 +117,9 @@ impl Engine {
         let room_id = OwnedRoomId::try_from(stored.room_id).map_err(|_| damaged("room id"))?;
         let lineage = self.state_at(stored.snapshot).await?;
         let provisional = match (stored.snapshot, stored.standing_snapshot) {
+            // Only tidiness asks for it: a room is not refused for that.
             (Some(snapshot), Some(standing)) => {
-                Some((snapshot, self.state_at(Some(standing)).await?))
+                self.state_at(Some(standing)).await.ok().map(|standing| (snapshot, standing))
             }
             _ => None,
         };

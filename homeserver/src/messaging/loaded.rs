@@ -88,8 +88,13 @@ impl Loaded {
         let_go(gone);
     }
 
-    pub(super) fn remove(&self, room_id: &RoomId) {
-        let removed = self.lock().remove(room_id);
+    /// Lets this very room go: another may have been loaded in its place.
+    pub(super) fn remove(&self, room: &Room) {
+        let mut rooms = self.lock();
+        let kept = rooms.by_id.get(&room.room_id);
+        let is_it = kept.is_some_and(|kept| std::ptr::eq(Arc::as_ptr(&kept.room), room));
+        let removed = if is_it { rooms.remove(&room.room_id) } else { None };
+        drop(rooms);
         drop(removed);
     }
 

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -47,8 +47,6 @@ pub struct Room {
     pub(super) receiving: tokio::sync::Mutex<()>,
     /// Held while a gap of history is filled.
     pub(super) backfilling: tokio::sync::Mutex<()>,
-    /// How often history was put below a gap.
-    pub(super) fills: AtomicU64,
     seen: RwLock<Seen>,
     /// Events that are enqueued and not committed yet: later ones build on them.
     in_flight: Mutex<HashMap<Id, Arc<Pdu>>>,
@@ -181,7 +179,6 @@ impl Room {
             seen,
             receiving: tokio::sync::Mutex::default(),
             backfilling: tokio::sync::Mutex::default(),
-            fills: AtomicU64::default(),
             in_flight: Mutex::default(),
             threads_read: Mutex::default(),
             readings: Readings::default(),

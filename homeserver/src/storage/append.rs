@@ -265,8 +265,8 @@ fn note(batch: &EventBatch, upto: Position, positions: &Positions, changes: &Cha
 struct Rows {
     rooms: Vec<Vec<Value>>,
     events: Vec<Vec<Value>>,
-    snapshots: Vec<Vec<Value>>,
-    dropped_snapshots: Vec<Id>,
+    snapshots: BTreeMap<Id, Vec<Value>>,
+    dropped_snapshots: Vec<(Id, Id)>,
     heads: BTreeMap<Id, RoomUpdate>,
     memberships: BTreeMap<(Id, Id), Vec<Value>>,
     relations: Vec<Vec<Value>>,
@@ -347,18 +347,24 @@ impl Rows {
 
     fn collect_snapshots(&mut self, batch: &EventBatch) {
         for NewSnapshot { id, version, parent, delta } in &batch.snapshots {
-            self.snapshots.push(values![*id, batch.room, *version, *parent, delta.clone()]);
+            let row = values![*id, batch.room, *version, *parent, delta.clone()];
+            self.snapshots.insert(*id, row);
         }
-        self.dropped_snapshots.extend(&batch.dropped_snapshots);
+        for dropped in &batch.dropped_snapshots {
+            // It may not have been written yet.
+            if self.snapshots.remove(dropped).is_none() {
+                self.dropped_snapshots.push((*dropped, batch.room));
+            }
+        }
     }
 
     async fn write(self, db: &impl ConnectionTrait) -> Result<(), Error> {
         insert(db, "rooms (id, room_id, version)", "ON CONFLICT (id) DO NOTHING", self.rooms)
             .await?;
-        insert(db, "state_snapshots (id, room, version, parent, delta)", "", self.snapshots)
-            .await?;
-        for snapshot in self.dropped_snapshots {
-            execute(db, "DELETE FROM state_snapshots WHERE id = $1", values![snapshot]).await?;
+        const SNAPSHOTS: &str = "state_snapshots (id, room, version, parent, delta)";
+        insert(db, SNAPSHOTS, "", self.snapshots.into_values().collect()).await?;
+        for (snapshot, room) in self.dropped_snapshots {
+            execute(db, DROP_SNAPSHOT, values![snapshot, room]).await?;
         }
         insert(db, &format!("events ({EVENT_COLUMNS})"), EVENT_REPLACE, self.events).await?;
         move_heads(db, self.heads).await?;
@@ -418,6 +424,10 @@ impl Rows {
         Ok(())
     }
 }
+
+/// Only where the room's row, which is not moved on yet, says too that nothing stands on it.
+const DROP_SNAPSHOT: &str = "DELETE FROM state_snapshots WHERE id = $1 AND EXISTS \
+     (SELECT 1 FROM rooms WHERE rooms.id = $2 AND snapshot = $1 AND standing_snapshot IS NOT NULL)";
 
 async fn move_heads(
     db: &impl ConnectionTrait,

@@ -1,6 +1,7 @@
 //! Opening a database: pools, pragmas, migrations, the database's own identity.
 
 use std::{
+    num::NonZero,
     path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -29,8 +30,16 @@ use super::{
     writer::{self, BoxFuture, Writer},
 };
 
-/// Connections that read at the same time.
+/// Most connections that read at the same time.
 const READERS: u32 = 8;
+
+/// How many connections read a SQLite file. They take turns by age, each with its own cache and prepared statements: more than there are
+/// processors for is dearer than to wait for one.
+fn sqlite_readers() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(processors + 1).unwrap_or(READERS).min(READERS)
+}
+
 /// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below. The writer's holds most
 /// of the index of a million events' ids: each new event goes to another page of it.
 const WRITER_CACHE: &str = "-48000";
@@ -216,7 +225,8 @@ async fn open_sqlite(
         .await
         .map_err(database_error)?;
     let reading = options.pragma("cache_size", READER_CACHE).pragma("query_only", "true");
-    let reader = sqlite_pool(READERS).connect_with(reading).await.map_err(database_error)?;
+    let reader =
+        sqlite_pool(sqlite_readers()).connect_with(reading).await.map_err(database_error)?;
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reader);
     let checkpoints =
         Checkpoints::of(file, &reader).map_err(|error| unusable(&error.to_string()))?;
@@ -338,7 +348,7 @@ mod tests {
         let before = version().await;
         let pool = db.read().get_sqlite_connection_pool();
         let mut held = Vec::new();
-        for _ in 0..READERS {
+        for _ in 0..sqlite_readers() {
             held.push(pool.acquire().await.unwrap());
         }
         assert_eq!(version().await, before);

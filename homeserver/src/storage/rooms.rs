@@ -80,15 +80,32 @@ pub async fn find_snapshot(db: &Database, id: Id) -> Result<Option<StoredSnapsho
     query_one(db.read(), FIND, values![id]).await?.as_ref().map(snapshot).transpose()
 }
 
-/// How many snapshots there are, and how many of them nothing refers to. Reads all events: for tools.
-pub async fn count_snapshots(db: &Database) -> Result<(u64, u64), Error> {
-    const COUNT: &str = "SELECT COUNT(*), SUM(CASE WHEN referred.id IS NULL THEN 1 ELSE 0 END) FROM state_snapshots s LEFT JOIN (\
-         SELECT state_before AS id FROM events UNION SELECT state_after FROM events UNION \
-         SELECT snapshot FROM rooms UNION SELECT standing_snapshot FROM rooms UNION \
-         SELECT parent FROM state_snapshots) AS referred ON referred.id = s.id";
-    let row = query_one(db.read(), COUNT, vec![]).await?.ok_or(Error::Damaged { what: "count" })?;
-    let (all, idle): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
-    Ok((all.unsigned_abs(), idle.unwrap_or_default().unsigned_abs()))
+/// How many snapshots there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SnapshotCounts {
+    pub all: u64,
+    /// Those that nothing refers to.
+    pub idle: u64,
+    /// Those that something refers to and that are not there.
+    pub missing: u64,
+}
+
+/// Counts snapshots. Reads all events: for tools.
+pub async fn count_snapshots(db: &Database) -> Result<SnapshotCounts, Error> {
+    const REFERRED: &str = "SELECT state_before AS id FROM events UNION SELECT state_after FROM events UNION \
+         SELECT snapshot FROM rooms UNION SELECT standing_snapshot FROM rooms UNION SELECT parent FROM state_snapshots";
+    let count = async |sql: &str| {
+        let row =
+            query_one(db.read(), sql, vec![]).await?.ok_or(Error::Damaged { what: "count" })?;
+        Ok::<u64, Error>(row.get::<i64>(0)?.unsigned_abs())
+    };
+    let of = format!("({REFERRED}) AS referred");
+    Ok(SnapshotCounts {
+        all: count("SELECT COUNT(*) FROM state_snapshots").await?,
+        idle: count(&format!("SELECT COUNT(*) FROM state_snapshots s LEFT JOIN {of} ON referred.id = s.id WHERE referred.id IS NULL")).await?,
+        missing: count(&format!("SELECT COUNT(*) FROM {of} LEFT JOIN state_snapshots s ON s.id = referred.id \
+             WHERE s.id IS NULL AND referred.id IS NOT NULL")).await?,
+    })
 }
 
 pub(super) fn snapshot(row: &Row) -> Result<StoredSnapshot, Error> {

@@ -8,10 +8,7 @@ mod fetch;
 mod states;
 mod store;
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ruma::{OwnedEventId, OwnedServerName};
 use tokio::time::timeout;
@@ -126,8 +123,6 @@ async fn fill(
             let Some(found) = fetch(engine, room, &server, (&missing, limit)).await? else {
                 return Ok(None);
             };
-            // Whoever appends one of these now looks at them once more.
-            room.fills.fetch_add(1, Ordering::AcqRel);
             let (past, snapshots) = states::find(engine, room, &server, &gap, found.pdus).await?;
             Ok::<_, Error>(Some((past, snapshots, found.passed)))
         };

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use ruma::OwnedEventId;
@@ -87,7 +87,6 @@ pub(super) async fn store(
     batch.snapshots = referred_to(&batch.events, snapshots);
     let pruned = redact::of_history(engine, room, &placed, &mut batch).await?;
     engine.append_aside(batch).await?;
-    room.fills.fetch_add(1, Ordering::AcqRel);
     drop(head);
     engine.show_pruned(room, pruned);
     for name in arrived {

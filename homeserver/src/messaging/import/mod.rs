@@ -256,6 +256,12 @@ async fn last_piece(
     let damaged = storage::Error::Damaged { what: "snapshot" };
     let snapshot = lineage.id().ok_or(Error::Storage(damaged))?;
     let extremities = state::pack_ids([join.id]);
+    // What the room was left with, if no event stands on it.
+    batch.dropped_snapshots = known
+        .filter(|room| room.standing_snapshot.is_some())
+        .and_then(|room| room.snapshot)
+        .into_iter()
+        .collect();
     batch.head = Some(RoomUpdate {
         snapshot,
         standing_snapshot: None,

@@ -33,6 +33,7 @@ impl Merged {
         states: Vec<Lineage>,
     ) -> Result<Option<Self>, Error> {
         let of: Vec<Id> = states.iter().filter_map(Lineage::id).collect();
+        debug_assert_eq!(of.len(), states.len(), "each has a snapshot");
         let Some(first) = states.first() else { return Ok(None) };
         if states.len() == 1 {
             return Ok(Some(Self { state: first.clone(), of: Vec::new() }));
