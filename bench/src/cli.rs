@@ -20,7 +20,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the scenarios on every server named, and print a table a scenario.
     Run(Run),
-    /// Measure a server, fill it with history, and measure it again.
+    /// Measure a server that is filled with history beside one that is not.
     Grow(Grow),
     /// Measure the terminal client on an account with many rooms, in terminals of the bench's own.
     Tui(Tui),
@@ -72,6 +72,9 @@ pub(crate) struct Grow {
     /// How many events, those that make the rooms not counted.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) events: usize,
+    /// How often each scenario is measured on both, in turn.
+    #[arg(long, default_value_t = 5)]
+    pub(crate) rounds: usize,
 }
 
 /// `bench tui`.

@@ -1,4 +1,4 @@
-//! `bench grow`: what a server costs when it is empty, and when it holds a lot that the work does not touch.
+//! `bench grow`: what a server costs that is empty, and one that holds a lot which the work does not touch.
 
 use std::{
     cell::RefCell,
@@ -9,15 +9,15 @@ use std::{
 use anyhow::{Context, Result};
 use tokio::time::sleep_until;
 
-use super::{cell, finish, new_results, notes, table};
+use super::{finish, new_results, notes, rounds, table};
 use crate::{
     cli::Grow,
     client::Trust,
-    figures::{Cell, Column, Line, Results, count, memory, names, number},
+    figures::{Cell, Column, Line, Results, Table, count, memory, names, number},
     matrix::{self, Person, Room},
     measure::drive,
     proc, report,
-    scenarios::UNTOUCHED_BY_GROWTH,
+    scenarios::{Scenario, UNTOUCHED_BY_GROWTH},
     server::{Candidate, candidates},
     site::{Site, turn},
 };
@@ -35,6 +35,12 @@ const QUIET: Duration = Duration::from_secs(3);
 /// The longest that is waited for that.
 const SETTLES_WITHIN: Duration = Duration::from_secs(300);
 
+/// The names of the two columns.
+const GROWN: &str = "grown";
+const SMALL: &str = "small";
+
+/// Of a server that the bench can start there are two, which are measured in turn. One that runs elsewhere is measured before it is filled
+/// and after.
 async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
     let plan = command.size.plan();
     let title = format!("Growth, {}", candidate.name);
@@ -43,30 +49,55 @@ async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
     let trust = Trust::new(command.servers.ca.as_deref())?;
     let mut site = Site::open(candidate, &plan, &trust).await?;
     let version = site.server.version().await?;
-    let empty = Column { name: "small".to_owned(), version: version.clone() };
-    let grown = Column { name: "grown".to_owned(), version };
-    wake(&mut site).await?;
-    let before = measure(&mut site, &empty).await;
+    let column = |name: &str| Column { name: name.to_owned(), version: version.clone() };
+    // How many times better it is grown: the figure that must stay near one.
+    results.columns = vec![column(GROWN), column(SMALL)];
     let history = History::of(command);
+    results.notes.push(history.described());
+    let rounds = command.rounds.max(1);
+    let before = match site.server.is_ours() {
+        true => Vec::new(),
+        false => {
+            wake(&mut site).await?;
+            measure(&mut [&mut site], &[SMALL], rounds).await
+        }
+    };
     let size = history.make(&mut site).await?;
     settle(&site).await?;
     wake(&mut site).await?;
-    let after = measure(&mut site, &grown).await;
-    // How many times better it is grown: the figure that must stay near one.
-    results.columns = vec![grown.clone(), empty];
-    for ((scenario, after), before) in UNTOUCHED_BY_GROWTH.iter().zip(after).zip(before) {
-        results.tables.push(table(*scenario, vec![after, before]));
-    }
-    results.notes.push(history.described());
-    let cell = Cell { column: grown.name, lines: size, failure: None };
+    let tables = if site.server.is_ours() {
+        let mut small = Site::open(candidate, &plan, &trust).await?;
+        wake(&mut small).await?;
+        results.notes.push(format!(
+            "Two servers, in turn: medians of {rounds} runs each, of what was longest the longest."
+        ));
+        measure(&mut [&mut site, &mut small], &[GROWN, SMALL], rounds).await
+    } else {
+        let after = measure(&mut [&mut site], &[GROWN], rounds).await;
+        results.notes.push(format!("Before it was filled and after: medians of {rounds} runs each, of what was longest the longest."));
+        let both = after.into_iter().zip(before);
+        both.map(|(after, before)| after.into_iter().chain(before).collect()).collect()
+    };
+    let of = |(scenario, cells): (&Scenario, Vec<Cell>)| table(*scenario, cells);
+    results.tables.extend(UNTOUCHED_BY_GROWTH.iter().zip(tables).map(of));
+    let cell = Cell { column: GROWN.to_owned(), lines: size, failure: None };
     report::progress_cell("history", &cell);
-    results.tables.push(crate::figures::Table {
+    results.tables.push(Table {
         scenario: "history".to_owned(),
         title: "The history".to_owned(),
-        about: "Made through the API between the two.".to_owned(),
+        about: "Made through the API before.".to_owned(),
         cells: vec![cell],
     });
     Ok(results)
+}
+
+/// Each scenario on each of the servers; the cells of a scenario are in the order of `columns`.
+async fn measure(sites: &mut [&mut Site], columns: &[&str], rounds: usize) -> Vec<Vec<Cell>> {
+    let mut tables = Vec::new();
+    for scenario in UNTOUCHED_BY_GROWTH {
+        tables.push(rounds::measure(scenario, sites, columns, rounds).await);
+    }
+    tables
 }
 
 /// Waits until the server has done what the history left it to do, such as indexing it: what is measured is the work that it then has.
@@ -99,14 +130,6 @@ async fn wake(site: &mut Site) -> Result<()> {
     Ok(())
 }
 
-async fn measure(site: &mut Site, column: &Column) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    for scenario in UNTOUCHED_BY_GROWTH {
-        cells.push(Cell { column: column.name.clone(), ..cell(scenario, site).await });
-    }
-    cells
-}
-
 /// What a server is filled with.
 #[derive(Debug, Clone, Copy)]
 struct History {
@@ -130,7 +153,7 @@ impl History {
     fn described(self) -> String {
         let Self { users, rooms, memberships, messages } = self;
         format!(
-            "Between the two columns the bench made {users} users, {rooms} rooms with each user in {memberships} of them, and {messages} messages, and waited until the server had nothing to do; what is measured touches none of them. Before each column somebody said something in every room of the village, so that all are in use."
+            "In the grown one the bench made {users} users, {rooms} rooms with each user in {memberships} of them, and {messages} messages, and waited until the server had nothing to do; what is measured touches none of them. Before, somebody said something in every room of the village, so that all are in use."
         )
     }
 

@@ -1,6 +1,7 @@
 //! The commands: which scenarios on which servers, and where the figures go.
 
 mod grow;
+mod rounds;
 
 use std::{fs, process::ExitCode};
 
@@ -72,7 +73,8 @@ async fn run_scenarios(command: &Run) -> Result<ExitCode> {
         let mut cells = Vec::new();
         // One server after the other within a scenario, so that a busy minute of the machine meets both.
         for site in &mut sites {
-            cells.push(cell(*scenario, site).await);
+            let column = site.name.clone();
+            cells.push(cell(*scenario, site, &column).await);
         }
         results.tables.push(table(*scenario, cells));
     }
@@ -83,14 +85,14 @@ async fn run_scenarios(command: &Run) -> Result<ExitCode> {
     finish(&[results], &command.output)
 }
 
-/// Runs one scenario on one server.
-async fn cell(scenario: Scenario, site: &mut Site) -> Cell {
+/// Runs one scenario on one server, for `column`.
+async fn cell(scenario: Scenario, site: &mut Site, column: &str) -> Cell {
     let outcome = scenario.run(site).await;
     let (lines, failure) = match outcome {
         Ok(lines) => (lines, None),
         Err(error) => (Vec::new(), Some(format!("{error:#}"))),
     };
-    let cell = Cell { column: site.name.clone(), lines, failure };
+    let cell = Cell { column: column.to_owned(), lines, failure };
     report::progress_cell(&scenario.key(), &cell);
     cell
 }

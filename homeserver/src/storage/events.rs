@@ -1,6 +1,11 @@
 //! Reading events. Writing them is `append`'s.
 
-use super::{Database, Error, Id, Position, Row, query_all, query_one, sql::query_ids, values};
+use std::collections::HashSet;
+
+use super::{
+    Database, Error, Id, Position, Row, event_ids::NAMES_MAX, query_all, query_one, sql::query_ids,
+    values,
+};
 
 /// Breaks the authorization rules: never in the timeline, never in state. Sticky.
 pub const REJECTED: i64 = 1;
@@ -78,11 +83,9 @@ pub(super) fn event(row: &Row) -> Result<StoredEvent, Error> {
 
 /// The event with this id as text, whatever its room: callers check the room.
 pub async fn find_event(db: &Database, event_id: &str) -> Result<Option<StoredEvent>, Error> {
-    query_one(db.read(), &format!("{EVENT} WHERE event_id = $1"), values![event_id])
-        .await?
-        .as_ref()
-        .map(event)
-        .transpose()
+    let mut bound = Vec::new();
+    let sql = format!("{EVENT} WHERE {}", db.event_ids().named(&[event_id], &mut bound));
+    query_one(db.read(), &sql, bound).await?.as_ref().map(event).transpose()
 }
 
 /// The events with these interned ids, in no particular order; unknown ones are left out.
@@ -121,21 +124,7 @@ pub async fn list_events_by_name(
     db: &Database,
     event_ids: &[String],
 ) -> Result<Vec<StoredEvent>, Error> {
-    let mut events = Vec::with_capacity(event_ids.len());
-    for chunk in event_ids.chunks(500) {
-        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
-        let sql = format!("{EVENT} WHERE event_id IN ({})", marks.join(", "));
-        let rows = query_all(
-            db.read(),
-            &sql,
-            chunk.iter().map(|id| sea_orm::Value::from(id.as_str())).collect(),
-        )
-        .await?;
-        for row in &rows {
-            events.push(event(row)?);
-        }
-    }
-    Ok(events)
+    query_names(db, event_ids.iter().map(String::as_str), EVENT, event).await
 }
 
 /// What is known of an event, without the event.
@@ -158,26 +147,50 @@ pub async fn list_brief_by_name(
     db: &Database,
     event_ids: impl IntoIterator<Item = &str>,
 ) -> Result<Vec<Brief>, Error> {
+    const BRIEF: &str =
+        "SELECT id, event_id, room, state_key, flags, event_type, state_after FROM events";
+    let brief = |row: &Row| {
+        Ok(Brief {
+            id: row.get(0)?,
+            event_id: row.get(1)?,
+            room: row.get(2)?,
+            slot: row.get(3)?,
+            flags: row.get(4)?,
+            is_missing: row.get::<String>(5)? == MISSING,
+            has_state: row.get::<Option<Id>>(6)?.is_some(),
+        })
+    };
+    query_names(db, event_ids, BRIEF, brief).await
+}
+
+/// Those of these ids, as text, that are of events which `sender` sent to the room.
+pub(super) async fn list_sent(
+    db: &Database,
+    room: Id,
+    sender: Id,
+    event_ids: impl IntoIterator<Item = &str>,
+) -> Result<HashSet<String>, Error> {
+    const SENT: &str = "SELECT event_id, room, sender FROM events";
+    let read = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let sent: Vec<(String, Id, Id)> = query_names(db, event_ids, SENT, read).await?;
+    let sent = sent.into_iter().filter(|(_, of, by)| (*of, *by) == (room, sender));
+    Ok(sent.map(|(event_id, ..)| event_id).collect())
+}
+
+/// What `select` finds of the events with these ids as text, many in a statement.
+async fn query_names<T>(
+    db: &Database,
+    event_ids: impl IntoIterator<Item = &str>,
+    select: &str,
+    read: impl Fn(&Row) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
     let names: Vec<&str> = event_ids.into_iter().collect();
     let mut found = Vec::with_capacity(names.len());
-    for chunk in names.chunks(500) {
-        let marks: Vec<String> = (1..=chunk.len()).map(|mark| format!("${mark}")).collect();
-        let sql = format!(
-            "SELECT id, event_id, room, state_key, flags, event_type, state_after FROM events \
-             WHERE event_id IN ({})",
-            marks.join(", ")
-        );
-        let values = chunk.iter().map(|id| sea_orm::Value::from(*id)).collect();
-        for row in &query_all(db.read(), &sql, values).await? {
-            found.push(Brief {
-                id: row.get(0)?,
-                event_id: row.get(1)?,
-                room: row.get(2)?,
-                slot: row.get(3)?,
-                flags: row.get(4)?,
-                is_missing: row.get::<String>(5)? == MISSING,
-                has_state: row.get::<Option<Id>>(6)?.is_some(),
-            });
+    for names in names.chunks(NAMES_MAX) {
+        let mut bound = Vec::new();
+        let sql = format!("{select} WHERE {}", db.event_ids().named(names, &mut bound));
+        for row in &query_all(db.read(), &sql, bound).await? {
+            found.push(read(row)?);
         }
     }
     Ok(found)

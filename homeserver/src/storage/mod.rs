@@ -9,6 +9,7 @@ mod boots;
 mod changes;
 mod checkpoint;
 mod entity;
+mod event_ids;
 mod ids;
 mod insert;
 mod kept;

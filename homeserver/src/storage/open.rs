@@ -23,6 +23,7 @@ use super::{
     Changes, Error, EventBatch, Id, Names, Position, Txn, Written,
     boots::Boots,
     checkpoint::Checkpoints,
+    event_ids::EventIds,
     ids::Ids,
     migration, query_one, says_full,
     search_file::SearchFile,
@@ -55,6 +56,7 @@ struct Inner {
     reader: DatabaseConnection,
     writer: Writer,
     ids: Arc<Ids>,
+    event_ids: Arc<EventIds>,
     names: Names,
     /// Empty on PostgreSQL, whose words are in the database.
     search_file: Option<SearchFile>,
@@ -97,11 +99,17 @@ impl Database {
         let epoch = migration::claim(&writer, server_name).await?;
         let ids = Arc::new(Ids::starting_at(counter(&writer, "id").await?));
         let position = counter(&writer, "position").await?;
-        let writer = writer::start(writer, checkpoints, ids.clone(), position);
+        let event_ids = match &file {
+            Some(_) => EventIds::open(&writer).await?,
+            None => EventIds::none(),
+        };
+        let event_ids = Arc::new(event_ids);
+        let writer = writer::start(writer, checkpoints, (ids.clone(), event_ids.clone()), position);
         Ok(Self(Arc::new(Inner {
             reader,
             writer,
             ids,
+            event_ids,
             names: Names::default(),
             search_file: file.as_deref().map(SearchFile::beside),
             epoch,
@@ -146,6 +154,11 @@ impl Database {
     /// A new interned id, never handed out before or again.
     pub fn new_id(&self) -> Id {
         self.0.ids.next()
+    }
+
+    /// By which events are found.
+    pub(super) fn event_ids(&self) -> &EventIds {
+        &self.0.event_ids
     }
 
     /// The interned names of users, servers and state keys.

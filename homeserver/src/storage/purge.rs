@@ -2,8 +2,13 @@
 //! referring to it.
 
 use super::{
-    Database, Error, execute, query_one, retention::delete_in_pieces, retention::give_back,
-    rooms::find_room, search::forget_words, values,
+    Database, Error, Id, Row, Txn, execute,
+    insert::in_chunks,
+    query_all, query_one,
+    retention::{delete_in_pieces, give_back},
+    rooms::find_room,
+    search::forget_words,
+    values,
 };
 
 /// What became of a room that was to be purged.
@@ -49,7 +54,7 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
         delete_in_pieces(db, table, "room = $1", values![room.id]).await?;
     }
     delete_in_pieces(db, "aliases", "room_id = $1", values![room_id]).await?;
-    let events = delete_in_pieces(db, "events", "room = $1", values![room.id]).await?;
+    let events = delete_events(db, room.id).await?;
     db.write::<_, Error, _>(move |txn| {
         Box::pin(async move {
             execute(txn.db(), "DELETE FROM rooms WHERE id = $1", values![room.id]).await.map(drop)
@@ -58,4 +63,28 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
     .await?;
     give_back(db).await?;
     Ok(Purged::Gone { events })
+}
+
+/// Deletes a room's events in pieces, and their ids. Returns how many there were.
+async fn delete_events(db: &Database, room: Id) -> Result<u64, Error> {
+    const PIECE: &str = "SELECT event_id, id FROM events WHERE room = $1 LIMIT 1000";
+    let mut gone = 0;
+    loop {
+        let piece = query_all(db.read(), PIECE, values![room]).await?;
+        let read = |row: &Row| Ok((row.get(0)?, row.get(1)?));
+        let piece: Vec<(String, Id)> = piece.iter().map(read).collect::<Result<_, Error>>()?;
+        if piece.is_empty() {
+            return Ok(gone);
+        }
+        let of = db.clone();
+        gone += db.write::<_, Error, _>(move |txn| Box::pin(delete(txn, of, piece))).await?;
+    }
+}
+
+async fn delete(txn: &Txn, of: Database, events: Vec<(String, Id)>) -> Result<u64, Error> {
+    of.event_ids().forget(txn.db(), &events).await?;
+    let count = u64::try_from(events.len()).unwrap_or_default();
+    let ids = events.into_iter().map(|(_, id)| values![id]).collect();
+    in_chunks(txn.db(), ("DELETE FROM events WHERE id IN (", ")"), ids).await?;
+    Ok(count)
 }

@@ -1,8 +1,10 @@
 //! Threads, and what unread counts are derived from, the main timeline being one part of a room and each thread another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Database, Error, Id, Position, Row, query_all, query_one, sql::query_rows, values};
+use super::{
+    Database, Error, Id, Position, Row, events, query_all, query_one, sql::query_rows, values,
+};
 
 /// A thread's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,21 +181,36 @@ pub async fn list_tallies(db: &Database, spans: &[Unread]) -> Result<Vec<Tally>,
 pub async fn list_roots_before(
     db: &Database,
     room: Id,
-    before: i64,
+    mut before: i64,
     participant: Option<Id>,
     limit: i64,
 ) -> Result<Vec<(String, i64)>, Error> {
-    const LIST: &str = "SELECT t.root, t.last_order FROM threads t WHERE t.room = $1 AND t.last_order < $2 \
+    const LIST: &str = "SELECT t.root, t.last_order, CASE WHEN $3 = 0 OR EXISTS (SELECT 1 FROM events e \
+         JOIN relations r ON r.child = e.id WHERE e.thread = t.id AND e.redacted_by IS NULL AND r.rel_type = 'm.thread' \
+         AND e.sender = $3) THEN 1 ELSE 0 END FROM threads t WHERE t.room = $1 AND t.last_order < $2 \
          AND EXISTS (SELECT 1 FROM events e JOIN relations r ON r.child = e.id WHERE e.thread = t.id \
-         AND e.redacted_by IS NULL AND r.rel_type = 'm.thread' AND ($3 = 0 OR e.sender = $3 \
-         OR EXISTS (SELECT 1 FROM events o WHERE o.event_id = t.root AND o.room = t.room AND o.sender = $3))) \
-         ORDER BY t.last_order DESC LIMIT ($4 + 0)";
-    let row = values![room, before, participant.unwrap_or_default(), limit];
-    query_all(db.read(), LIST, row)
-        .await?
-        .iter()
-        .map(|row| Ok((row.get(0)?, row.get(1)?)))
-        .collect()
+         AND e.redacted_by IS NULL AND r.rel_type = 'm.thread') ORDER BY t.last_order DESC LIMIT ($4 + 0)";
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let mut found = Vec::new();
+    loop {
+        let row = values![room, before, participant.unwrap_or_default(), limit];
+        let page = query_all(db.read(), LIST, row).await?;
+        let read = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)? != 0));
+        let page: Vec<(String, i64, bool)> = page.iter().map(read).collect::<Result<_, Error>>()?;
+        let others = page.iter().filter(|(_, _, wrote)| !wrote).map(|(root, ..)| root.as_str());
+        let begun = match participant {
+            Some(user) => events::list_sent(db, room, user, others).await?,
+            None => HashSet::new(),
+        };
+        let is_last = page.len() < wanted;
+        before = page.last().map_or(before, |(_, order, _)| *order);
+        let takes = |(root, _, wrote): &(String, i64, bool)| *wrote || begun.contains(root);
+        found.extend(page.into_iter().filter(takes).map(|(root, order, _)| (root, order)));
+        if is_last || found.len() >= wanted {
+            found.truncate(wanted);
+            return Ok(found);
+        }
+    }
 }
 
 /// An event that a user was told of, for the list of notifications.

@@ -24,8 +24,8 @@ use sea_orm::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Changes, Error, EventBatch, Position, Topic, append, checkpoint::Checkpoints, execute,
-    ids::Ids, values,
+    Changes, Error, EventBatch, Position, Topic, append, checkpoint::Checkpoints,
+    event_ids::EventIds, execute, ids::Ids, values,
 };
 
 /// Most batches or pieces of work in one commit.
@@ -168,7 +168,7 @@ impl Writer {
 pub(super) fn start(
     db: DatabaseConnection,
     checkpoints: Checkpoints,
-    ids: Arc<Ids>,
+    (ids, event_ids): (Arc<Ids>, Arc<EventIds>),
     position: Position,
 ) -> Writer {
     let (queue, jobs) = mpsc::channel(QUEUE_MAX);
@@ -179,7 +179,7 @@ pub(super) fn start(
     });
     let changes = Arc::new(Changes::new(position));
     let (to_publish, to_note) = (positions.clone(), changes.clone());
-    let writing = Loop { db, checkpoints, ids, positions: to_publish, changes: to_note };
+    let writing = Loop { db, checkpoints, ids, event_ids, positions: to_publish, changes: to_note };
     // The one task that is not in the list of background loops: it ends with the database that owns it.
     tokio::spawn(writing.run(jobs, batch_jobs));
     Writer { queue, batches, positions, changes }
@@ -189,6 +189,7 @@ struct Loop {
     db: DatabaseConnection,
     checkpoints: Checkpoints,
     ids: Arc<Ids>,
+    event_ids: Arc<EventIds>,
     positions: Arc<Positions>,
     changes: Arc<Changes>,
 }
@@ -298,6 +299,7 @@ impl Loop {
     ) -> Result<(DatabaseTransaction, Vec<Written>), Error> {
         let txn = self.begin().await?;
         let written = append::write_batches(&txn, batches, &self.positions, &self.changes).await?;
+        self.event_ids.note(&txn, batches).await?;
         Ok((txn, written))
     }
 
@@ -371,6 +373,7 @@ impl Loop {
         if let Some(limit) = limit {
             self.ids.limit_written(limit);
         }
+        self.event_ids.committed();
         self.positions.committed.store(taken, Ordering::Release);
         self.checkpoints.committed();
         Ok(())

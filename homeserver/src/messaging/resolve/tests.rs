@@ -75,8 +75,13 @@ impl World {
     fn new(seed: u64) -> Self {
         let versions = [
             RoomVersionId::V6,
+            RoomVersionId::V7,
+            RoomVersionId::V8,
             RoomVersionId::V9,
+            RoomVersionId::V10,
             RoomVersionId::V11,
+            // The only ones that resolve by v2.1.
+            RoomVersionId::V12,
             RoomVersionId::V12,
             RoomVersionId::V12,
         ];
@@ -141,7 +146,7 @@ impl World {
         let sender = *USERS.choose(&mut self.rng).unwrap();
         let target = *USERS.choose(&mut self.rng).unwrap();
         let member = |membership: &str| json!({ "membership": membership, "n": sender.len() });
-        let (event_type, state_key, content) = match self.rng.random_range(0..14) {
+        let (event_type, state_key, content) = match self.rng.random_range(0..17) {
             0..4 => ("m.room.member", sender, member("join")),
             4 => ("m.room.member", sender, member("leave")),
             5 => ("m.room.member", target, member("leave")),
@@ -149,8 +154,18 @@ impl World {
             8 => ("m.room.member", target, member("invite")),
             9 | 10 => ("m.room.power_levels", "", self.levels()),
             11 => {
-                let rule = *["public", "invite"].choose(&mut self.rng).unwrap();
-                ("m.room.join_rules", "", json!({ "join_rule": rule }))
+                let rules = ["public", "invite", "knock", "restricted", "knock_restricted"];
+                let rule = *rules.choose(&mut self.rng).unwrap();
+                let allow =
+                    json!([{ "type": "m.room_membership", "room_id": "!other:example.org" }]);
+                ("m.room.join_rules", "", json!({ "join_rule": rule, "allow": allow }))
+            }
+            // Versions that know no knocks and no restricted joins refuse them.
+            14 => ("m.room.member", sender, member("knock")),
+            15 | 16 => {
+                let via =
+                    json!({ "membership": "join", "join_authorised_via_users_server": target });
+                ("m.room.member", sender, via)
             }
             12 => ("m.room.topic", "", json!({ "topic": self.rng.random_range(0..9) })),
             _ => ("org.example.note", target, json!({ "n": self.rng.random_range(0..9) })),

@@ -232,7 +232,7 @@ pub(super) async fn select<'c>(
     answer: &mut Answer,
 ) -> Result<Vec<Pick<'c>>, Error> {
     let mut picked: BTreeMap<usize, Picked> = BTreeMap::new();
-    for (name, list) in &look.request.lists {
+    for (name, list) in &*look.request.lists {
         let filtering = Filtering::new(look, &list.filters).await?;
         let mut members = Vec::new();
         for (index, candidate) in candidates.iter().enumerate() {

@@ -35,7 +35,8 @@ pub struct Request {
     pub timeout: Duration,
     /// How the user is while this waits.
     pub set_presence: Status,
-    pub lists: BTreeMap<String, List>,
+    /// By name, each once; not a map, which would keep place for eleven with every client that waits.
+    pub lists: Box<[(String, List)]>,
     pub subscriptions: BTreeMap<OwnedRoomId, Wanted>,
     pub extensions: Extensions,
 }

@@ -1,7 +1,7 @@
 //! What is wanted of a room: how many events, and which state.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -19,9 +19,10 @@ pub struct Wanted {
     pub state: Rules,
 }
 
-/// Which state events are wanted: those that any rule takes.
+/// Which state events are wanted: those that any rule takes. In order, each once. A set would keep place for eleven with every client
+/// that waits, most of which have one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Rules(BTreeSet<Rule>);
+pub struct Rules(Vec<Rule>);
 
 /// One `required_state`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,8 +92,10 @@ impl Rule {
 
 impl Rules {
     pub fn add(&mut self, rule: Rule) {
-        if !rule.include.is_empty() || rule.lazy_members {
-            self.0.insert(rule);
+        if (!rule.include.is_empty() || rule.lazy_members)
+            && let Err(at) = self.0.binary_search(&rule)
+        {
+            self.0.insert(at, rule);
         }
     }
 
@@ -121,7 +124,7 @@ impl Wanted {
     /// Takes the wishes of one more list or subscription in.
     pub(super) fn join(&mut self, other: &Self) {
         self.limit = self.limit.max(other.limit.min(LIMIT_MAX));
-        self.state.0.extend(other.state.0.iter().cloned());
+        other.state.0.iter().for_each(|rule| self.state.add(rule.clone()));
     }
 }
 

@@ -26,6 +26,7 @@ const STEPS: &[(&str, &str)] = &[
     ("m0012_search", include_str!("m0012_search.sql")),
     ("m0013_search_file", include_str!("m0013_search_file.sql")),
     ("m0014_standing_snapshot", include_str!("m0014_standing_snapshot.sql")),
+    ("m0015_event_ids", include_str!("m0015_event_ids.sql")),
 ];
 
 struct Step {
@@ -45,6 +46,11 @@ impl MigrationName for Step {
 )]
 #[async_trait::async_trait]
 impl MigrationTrait for Step {
+    /// Whole or not at all, on SQLite too: a process that is killed meanwhile begins the step anew.
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         let sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
