@@ -69,6 +69,15 @@ async fn a_room_that_everybody_left_is_purged_and_no_other() {
     assert_eq!(count(&server, "events", other).await, before);
     if is_sqlite {
         assert!(!is_on_disk(&server, "quartz"), "the words stay on the disk");
+        let sql = "SELECT (SELECT COUNT(*) FROM event_ids), (SELECT COUNT(*) FROM events), \
+             (SELECT COUNT(*) FROM event_ids_log)";
+        let row = db.read().query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await;
+        let row = row.unwrap().unwrap();
+        let [ids, all, log] = [0, 1, 2].map(|at| row.try_get_by_index::<i64>(at).unwrap());
+        assert!(
+            (ids, log) == (all, 0) && all > 0,
+            "{ids} ids and {log} in the log of {all} events"
+        );
     } else {
         assert_eq!(count(&server, "search_index", gone).await, 0);
     }

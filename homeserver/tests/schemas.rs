@@ -18,12 +18,13 @@ use tern_homeserver::storage::Database;
 
 const PASSWORD: &str = "a password for the demo";
 /// Schema; as SQLite dumped it; as PostgreSQL dumped it.
-const DUMPS: [(&str, &str, &str); 5] = [
+const DUMPS: [(&str, &str, &str); 6] = [
     ("m0006", include_str!("schemas/m0006.sqlite.sql"), include_str!("schemas/m0006.postgres.sql")),
     ("m0007", include_str!("schemas/m0007.sqlite.sql"), include_str!("schemas/m0007.postgres.sql")),
     ("m0012", include_str!("schemas/m0012.sqlite.sql"), include_str!("schemas/m0012.postgres.sql")),
     ("m0013", include_str!("schemas/m0013.sqlite.sql"), include_str!("schemas/m0013.postgres.sql")),
     ("m0014", include_str!("schemas/m0014.sqlite.sql"), include_str!("schemas/m0014.postgres.sql")),
+    ("m0015", include_str!("schemas/m0015.sqlite.sql"), include_str!("schemas/m0015.postgres.sql")),
 ];
 
 fn server_name(dump: &str) -> &str {

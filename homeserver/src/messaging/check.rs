@@ -82,6 +82,7 @@ impl Look<'_> {
             let page = events::list_timeline_after(db, self.room.id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.timeline_order.unwrap_or(i64::MAX);
+            self.names(&page, fault).await?;
             for stored in page {
                 let name = stored.event_id.clone();
                 seen += 1;
@@ -98,6 +99,30 @@ impl Look<'_> {
         }
         self.end(fault).await?;
         Ok(seen)
+    }
+
+    /// Whether each event is what is found by its id.
+    async fn names(
+        &self,
+        page: &[events::StoredEvent],
+        fault: &mut impl FnMut(String),
+    ) -> Result<(), Error> {
+        let names = page.iter().map(|stored| stored.event_id.as_str());
+        let mut found: BTreeMap<String, Vec<Id>> = BTreeMap::new();
+        for brief in events::list_brief_by_name(&self.engine.app().db, names).await? {
+            found.entry(brief.event_id).or_default().push(brief.id);
+        }
+        for stored in page {
+            let ids = found.remove(&stored.event_id).unwrap_or_default();
+            if ids != [stored.id] {
+                let name = &stored.event_id;
+                fault(format!(
+                    "{name}: it is event {}, and by its id {ids:?} are found",
+                    stored.id
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// What is wrong with one event of the timeline.

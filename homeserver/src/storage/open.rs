@@ -41,9 +41,9 @@ fn sqlite_readers() -> u32 {
     u32::try_from(processors + 1).unwrap_or(READERS).min(READERS)
 }
 
-/// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below. The writer's holds most
-/// of the index of a million events' ids: each new event goes to another page of it.
-const WRITER_CACHE: &str = "-48000";
+/// SQLite's page caches, in KiB (negative): rooms live in memory above, and the system keeps the file's pages below. The writer's holds the
+/// pages that each send changes: those of the rooms in which much is said.
+const WRITER_CACHE: &str = "-16000";
 const READER_CACHE: &str = "-2000";
 /// A statement that waits longer than this for a lock or a connection fails.
 const WAIT_MAX: Duration = Duration::from_secs(30);

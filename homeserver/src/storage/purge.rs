@@ -54,6 +54,8 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
         delete_in_pieces(db, table, "room = $1", values![room.id]).await?;
     }
     delete_in_pieces(db, "aliases", "room_id = $1", values![room_id]).await?;
+    let of = db.clone();
+    db.write(move |txn| Box::pin(async move { of.event_ids().settle(txn.db()).await })).await?;
     let events = delete_events(db, room.id).await?;
     db.write::<_, Error, _>(move |txn| {
         Box::pin(async move {
@@ -67,15 +69,15 @@ pub async fn purge_room(db: &Database, room_id: &str) -> Result<Purged, Error> {
 
 /// Deletes a room's events in pieces, and their ids. Returns how many there were.
 async fn delete_events(db: &Database, room: Id) -> Result<u64, Error> {
-    const PIECE: &str = "SELECT event_id, id FROM events WHERE room = $1 LIMIT 1000";
-    let mut gone = 0;
+    const PIECE: &str =
+        "SELECT event_id, id FROM events WHERE room = $1 AND id > $2 ORDER BY id LIMIT 1000";
+    let (mut gone, mut after) = (0, 0);
     loop {
-        let piece = query_all(db.read(), PIECE, values![room]).await?;
+        let piece = query_all(db.read(), PIECE, values![room, after]).await?;
         let read = |row: &Row| Ok((row.get(0)?, row.get(1)?));
         let piece: Vec<(String, Id)> = piece.iter().map(read).collect::<Result<_, Error>>()?;
-        if piece.is_empty() {
-            return Ok(gone);
-        }
+        let Some((_, last)) = piece.last() else { return Ok(gone) };
+        after = *last;
         let of = db.clone();
         gone += db.write::<_, Error, _>(move |txn| Box::pin(delete(txn, of, piece))).await?;
     }

@@ -185,15 +185,18 @@ pub async fn list_roots_before(
     participant: Option<Id>,
     limit: i64,
 ) -> Result<Vec<(String, i64)>, Error> {
-    const LIST: &str = "SELECT t.root, t.last_order, CASE WHEN $3 = 0 OR EXISTS (SELECT 1 FROM events e \
+    const LIST: &str = "SELECT t.root, t.last_order, CAST(CASE WHEN $3 = 0 OR EXISTS (SELECT 1 FROM events e \
          JOIN relations r ON r.child = e.id WHERE e.thread = t.id AND e.redacted_by IS NULL AND r.rel_type = 'm.thread' \
-         AND e.sender = $3) THEN 1 ELSE 0 END FROM threads t WHERE t.room = $1 AND t.last_order < $2 \
+         AND e.sender = $3) THEN 1 ELSE 0 END AS BIGINT) FROM threads t WHERE t.room = $1 AND t.last_order < $2 \
          AND EXISTS (SELECT 1 FROM events e JOIN relations r ON r.child = e.id WHERE e.thread = t.id \
          AND e.redacted_by IS NULL AND r.rel_type = 'm.thread') ORDER BY t.last_order DESC LIMIT ($4 + 0)";
+    // Where a user is in few of them, many are read for one.
+    const PAGE: i64 = 100;
+    let piece = if participant.is_some() { limit.max(PAGE) } else { limit };
     let wanted = usize::try_from(limit).unwrap_or_default();
     let mut found = Vec::new();
     loop {
-        let row = values![room, before, participant.unwrap_or_default(), limit];
+        let row = values![room, before, participant.unwrap_or_default(), piece];
         let page = query_all(db.read(), LIST, row).await?;
         let read = |row: &Row| Ok((row.get(0)?, row.get(1)?, row.get::<i64>(2)? != 0));
         let page: Vec<(String, i64, bool)> = page.iter().map(read).collect::<Result<_, Error>>()?;
@@ -202,7 +205,7 @@ pub async fn list_roots_before(
             Some(user) => events::list_sent(db, room, user, others).await?,
             None => HashSet::new(),
         };
-        let is_last = page.len() < wanted;
+        let is_last = i64::try_from(page.len()).is_ok_and(|count| count < piece);
         before = page.last().map_or(before, |(_, order, _)| *order);
         let takes = |(root, _, wrote): &(String, i64, bool)| *wrote || begun.contains(root);
         found.extend(page.into_iter().filter(takes).map(|(root, order, _)| (root, order)));

@@ -43,9 +43,17 @@
 @sqlite     PRIMARY KEY (key, event)
 @sqlite ) STRICT, WITHOUT ROWID;
 
--- The newest ids, a row a commit: pairs of key and event, 8 bytes each.
+-- The newest ids: pairs of key and event, 8 bytes each, some dozens a row.
 -- owner: storage. kept: until they are in event_ids.
 @sqlite CREATE TABLE event_ids_log (
 @sqlite     id INTEGER NOT NULL PRIMARY KEY,
 @sqlite     pairs BLOB NOT NULL
+@sqlite ) STRICT;
+
+-- How far they were moved, one row while they are: all of the log's rows up to `upto` whose pairs are not above this one.
+-- owner: storage. kept: until all of them are moved.
+@sqlite CREATE TABLE event_ids_sweep (
+@sqlite     upto INTEGER NOT NULL PRIMARY KEY,
+@sqlite     key INTEGER NOT NULL,
+@sqlite     event INTEGER NOT NULL
 @sqlite ) STRICT;
