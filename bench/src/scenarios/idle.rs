@@ -141,7 +141,12 @@ impl Crowd {
         let pids = site.server.pids();
         until_quiet(&pids, PATIENCE).await?;
         let before = resident(&pids)?;
+        let (first, mut after_first) = (shares.connections / 10, before);
         for connection in 0..shares.connections {
+            if connection == first {
+                until_quiet(&pids, PATIENCE).await?;
+                after_first = resident(&pids)?;
+            }
             // Each is open before the next, so that no backlog of a listener overflows.
             let mut client = site.server.client();
             let owner = shares.owner(connection);
@@ -161,10 +166,12 @@ impl Crowd {
         }
         until_quiet(&pids, PATIENCE).await?;
         self.in_vain.store(0, Ordering::Relaxed);
-        let grown = resident(&pids)?.saturating_sub(before);
+        let now = resident(&pids)?;
+        let all = (shares.connections, now.saturating_sub(before));
+        let later = (shares.connections - first, now.saturating_sub(after_first));
         let meter = Meter::start(&pids)?;
         pass(site.plan.idle_window).await;
-        Ok(costs(shares.connections, grown, &meter.stop()?))
+        Ok(costs(all, later, &meter.stop()?))
     }
 
     /// One more, who begins to wait as soon as others let it.
@@ -201,12 +208,16 @@ impl Crowd {
     }
 }
 
-/// What waiting connections cost, of which nothing came.
-fn costs(connections: usize, grown_kib: u64, usage: &Usage) -> Vec<Line> {
+/// What waiting connections cost, of which nothing came: how many, and by how many KiB the server grew, for all of them and for those
+/// after the first tenth.
+fn costs(all: (usize, u64), later: (usize, u64), usage: &Usage) -> Vec<Line> {
+    let (connections, _) = all;
+    let each = |(connections, grown_kib): (usize, u64)| number(grown_kib) / count(connections);
     let mut lines = vec![Line::fact("connections", count(connections), "")];
     if let Some(cpu) = usage.server {
         let part = cpu.as_secs_f64() / usage.wall.as_secs_f64();
-        lines.push(Line::cost("memory each", number(grown_kib) / count(connections), "KiB"));
+        lines.push(Line::cost("memory each", each(all), "KiB"));
+        lines.push(Line::cost("memory each after the first tenth", each(later), "KiB"));
         lines.push(Line::cost("CPU of all, of one core", 100.0 * part, "%"));
     }
     lines

@@ -8,6 +8,7 @@ pub(super) mod devices;
 pub(super) mod directory;
 pub(super) mod discovery;
 pub(super) mod emails;
+mod gathered;
 pub(super) mod history;
 pub(super) mod key_backup;
 pub(super) mod keys;

@@ -33,6 +33,7 @@ use tokio_tungstenite::{
     },
 };
 
+use super::gathered::Gathered;
 use crate::{
     gateway::{ApiError, MatrixRoutes, Server},
     notification::socket::{
@@ -106,12 +107,12 @@ fn no_websocket() -> ApiError {
 async fn serve(door: Door, upgraded: Upgraded) {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
-        // Frames are written as they come: they are pieces already.
+        // Frames are pieces already, and go out together below.
         .write_buffer_size(0)
         .max_write_buffer_size(4 * PIECE_BYTES_MAX)
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX));
-    let io = TokioIo::new(upgraded);
+    let io = Gathered::new(TokioIo::new(upgraded));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let wire = socket
         .map(|message| message.map_err(|error| fault(&error)).and_then(heard))

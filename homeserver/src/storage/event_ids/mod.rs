@@ -99,6 +99,8 @@ impl EventIds {
     async fn with(db: &DatabaseConnection, sweep_at: usize) -> Result<Self, Error> {
         const SWEEP: &str = "SELECT upto, key, event FROM event_ids_sweep";
         const LOG: &str = "SELECT id, pairs FROM event_ids_log ORDER BY id";
+        // Before the log: beside a tool of the operator's a server may be writing.
+        let newest_event = newest_event(db).await?;
         let sweep = |row: &Row| {
             Ok::<Sweep, Error>(Sweep { upto: row.get(0)?, after: (row.get(1)?, row.get(2)?) })
         };
@@ -118,24 +120,22 @@ impl EventIds {
         let due = if is_due { MOVED_FOR } else { 0 };
         let (row, staged) = (LogRow { id: newest, open: None }, Staged::default());
         let ids = Self(Some(Mutex::new(Recent { sweep_at, pairs, row, sweep, due, staged })));
-        if !ids.knows_newest(db).await? {
+        if let Some((name, id)) = newest_event
+            && !ids.finds(db, &name, id).await?
+        {
             ids.fill(db).await?;
         }
         Ok(ids)
     }
 
-    /// Whether the newest event is found by its id: a program that knew nothing of the table may have written to the database since.
-    async fn knows_newest(&self, db: &impl ConnectionTrait) -> Result<bool, Error> {
-        const NEWEST: &str = "SELECT event_id, id FROM events ORDER BY id DESC LIMIT 1";
-        let Some(newest) = query_one(db, NEWEST, values![]).await? else { return Ok(true) };
-        let (name, id): (String, Id) = (newest.get(0)?, newest.get(1)?);
+    async fn finds(&self, db: &impl ConnectionTrait, name: &str, id: Id) -> Result<bool, Error> {
         let mut bound = Vec::new();
-        let sql = format!("SELECT id FROM events WHERE {}", self.named(&[&name], &mut bound));
+        let sql = format!("SELECT id FROM events WHERE {}", self.named(&[name], &mut bound));
         let found = query_all(db, &sql, bound).await?;
         Ok(found.iter().any(|row| row.get(0).is_ok_and(|found: Id| found == id)))
     }
 
-    /// Makes the table from the events: of a database from before it, or one that was put together by hand.
+    /// Makes the table from the events: of a database from before it, or one that something else has written to.
     async fn fill(&self, db: &DatabaseConnection) -> Result<(), Error> {
         const EVENTS: &str =
             "SELECT id, event_id FROM events WHERE id > $1 ORDER BY id LIMIT ($2 + 0)";
@@ -388,6 +388,13 @@ async fn move_on(db: &impl ConnectionTrait, recent: &Mutex<Recent>) -> Result<()
         recent.staged.row = Some(LogRow { id: upto, open: None });
     }
     Ok(())
+}
+
+/// If it is not found by its id, a program that knew nothing of the table has written to the database since.
+async fn newest_event(db: &impl ConnectionTrait) -> Result<Option<(String, Id)>, Error> {
+    const NEWEST: &str = "SELECT event_id, id FROM events ORDER BY id DESC LIMIT 1";
+    let newest = query_one(db, NEWEST, values![]).await?;
+    newest.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
 }
 
 fn rows(pairs: impl IntoIterator<Item = Pair>) -> Vec<Vec<Value>> {
