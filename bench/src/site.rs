@@ -41,6 +41,8 @@ pub(crate) struct Site {
     registered: usize,
     village: Option<Arc<Village>>,
     crowd: Vec<Person>,
+    /// How many requests for first syncs there were: none may be like another, for a server may answer that from a cache.
+    pub(crate) asked: usize,
 }
 
 impl Site {
@@ -60,6 +62,7 @@ impl Site {
             registered: 0,
             village: None,
             crowd: Vec::new(),
+            asked: 0,
         })
     }
 

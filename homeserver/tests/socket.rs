@@ -364,7 +364,7 @@ async fn a_client_that_closes_is_answered_and_forgotten() {
     let mut socket = Socket::open(server.listen().await, &bob, request(None)).await;
     socket.take_delta().await;
     socket.send(Message::Close(None)).await;
-    socket.ends().await;
+    socket.is_answered().await;
     assert!(server.sync.stop_sockets(Duration::from_secs(20)).await, "nothing is left running");
     join(&server, &bob, &room_id).await;
 }

@@ -68,6 +68,7 @@ async fn grow(command: &Grow, candidate: &Candidate) -> Result<Results> {
     let tables = if site.server.is_ours() {
         let mut small = Site::open(candidate, &plan, &trust).await?;
         wake(&mut small).await?;
+        settle(&small).await?;
         results.notes.push(format!(
             "Two servers, in turn: medians of {rounds} runs each, of what was longest the longest."
         ));

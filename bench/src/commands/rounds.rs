@@ -55,7 +55,8 @@ fn combined(name: &str, mut values: Vec<f64>) -> f64 {
     } else if name.ends_with(names::MAX) {
         values.last().copied().unwrap_or_default()
     } else {
-        values.get(values.len() / 2).copied().unwrap_or_default()
+        let middle = [values.len().saturating_sub(1) / 2, values.len() / 2];
+        middle.iter().filter_map(|at| values.get(*at)).sum::<f64>() / 2.0
     }
 }
 

@@ -21,7 +21,7 @@ Resident memory is what the processes have in RAM at the end of the scenario.
 cargo build --release -p tern-homeserver -p tern-bench
 target/release/bench run --server ternd=target/release/ternd --server synapse=/path/to/venv/bin/python3 --json run.json
 target/release/bench run --slow-disk …    # 5 ms more for every sync call to the disk
-target/release/bench grow …               # small, then with a million events more
+target/release/bench grow …               # with a million events, beside one without
 target/release/bench report run.json …    # this page
 ```
 ";

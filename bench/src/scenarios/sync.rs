@@ -41,13 +41,15 @@ pub(super) async fn initial(site: &mut Site) -> Result<Vec<Line>> {
         let all = village.rooms.iter().all(|room| rooms.contains_key(&room.id));
         ensure!(all, "the sync lacks rooms of the village");
     }
-    let pids = site.server.pids();
+    let (pids, asked) = (site.server.pids(), site.asked);
     let meter = Meter::start(&pids)?;
     let samples = drive(site.plan.in_turn(), &mut clients, async |client, number| {
         let person = turn(&village.people, number)?;
-        Ok(first(client, person, FIRST_TIMEOUT + number).await?.0)
+        Ok(first(client, person, FIRST_TIMEOUT + asked + number).await?.0)
     });
-    timed(samples.await?, &meter.stop()?, &pids)
+    let samples = samples.await?;
+    site.asked += samples.count();
+    timed(samples, &meter.stop()?, &pids)
 }
 
 /// Syncs that bring one message each. Everybody reads a message before the next is sent, so that little of the cost is the sending.

@@ -11,7 +11,7 @@ use super::{
     Engine, Error, Pdu, Room, build, pdu, resolve,
     state::{Lineage, StateMap},
 };
-use crate::storage::{Id, events, rooms};
+use crate::storage::{Database, Id, events, rooms};
 
 /// Rooms and events that are read at once.
 const PAGE: u64 = 500;
@@ -41,6 +41,7 @@ pub async fn check(engine: &Engine, fault: &mut impl FnMut(String)) -> Result<Ch
             if counts.missing > 0 {
                 fault(format!("{} states that something stands on are missing", counts.missing));
             }
+            check_names(&engine.app().db, fault).await?;
             return Ok(checked);
         };
         after = last.id;
@@ -59,6 +60,26 @@ pub async fn check(engine: &Engine, fault: &mut impl FnMut(String)) -> Result<Ch
                 Err(error) => drop(tell::<()>(Err(error), &mut in_room)),
             }
             checked.rooms += 1;
+        }
+    }
+}
+
+/// Whether each event, in a timeline or not, is what is found by its id.
+async fn check_names(db: &Database, fault: &mut impl FnMut(String)) -> Result<(), Error> {
+    let mut after = 0;
+    loop {
+        let page = events::list_names_after(db, after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = *last;
+        let mut found: BTreeMap<String, Vec<Id>> = BTreeMap::new();
+        for brief in events::list_brief_by_name(db, page.iter().map(|(_, name)| &**name)).await? {
+            found.entry(brief.event_id).or_default().push(brief.id);
+        }
+        for (id, name) in page {
+            let ids = found.remove(&name).unwrap_or_default();
+            if ids != [id] {
+                fault(format!("{name}: it is event {id}, and by its id {ids:?} are found"));
+            }
         }
     }
 }
@@ -82,7 +103,6 @@ impl Look<'_> {
             let page = events::list_timeline_after(db, self.room.id, after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.timeline_order.unwrap_or(i64::MAX);
-            self.names(&page, fault).await?;
             for stored in page {
                 let name = stored.event_id.clone();
                 seen += 1;
@@ -99,30 +119,6 @@ impl Look<'_> {
         }
         self.end(fault).await?;
         Ok(seen)
-    }
-
-    /// Whether each event is what is found by its id.
-    async fn names(
-        &self,
-        page: &[events::StoredEvent],
-        fault: &mut impl FnMut(String),
-    ) -> Result<(), Error> {
-        let names = page.iter().map(|stored| stored.event_id.as_str());
-        let mut found: BTreeMap<String, Vec<Id>> = BTreeMap::new();
-        for brief in events::list_brief_by_name(&self.engine.app().db, names).await? {
-            found.entry(brief.event_id).or_default().push(brief.id);
-        }
-        for stored in page {
-            let ids = found.remove(&stored.event_id).unwrap_or_default();
-            if ids != [stored.id] {
-                let name = &stored.event_id;
-                fault(format!(
-                    "{name}: it is event {}, and by its id {ids:?} are found",
-                    stored.id
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// What is wrong with one event of the timeline.

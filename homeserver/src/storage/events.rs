@@ -163,6 +163,18 @@ pub async fn list_brief_by_name(
     query_names(db, event_ids, BRIEF, brief).await
 }
 
+/// Numbers and ids of up to `limit` events after the one with this number, in their order.
+pub async fn list_names_after(
+    db: &Database,
+    after: Id,
+    limit: u64,
+) -> Result<Vec<(Id, String)>, Error> {
+    const LIST: &str = "SELECT id, event_id FROM events WHERE id > $1 ORDER BY id LIMIT ($2 + 0)";
+    let limit = i64::try_from(limit.min(PAGE_MAX)).unwrap_or(i64::MAX);
+    let rows = query_all(db.read(), LIST, values![after, limit]).await?;
+    rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
+}
+
 /// Those of these ids, as text, that are of events which `sender` sent to the room.
 pub(super) async fn list_sent(
     db: &Database,

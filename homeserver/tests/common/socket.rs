@@ -103,6 +103,14 @@ impl Socket {
         error
     }
 
+    /// Expects the answer to a close of ours, and the orderly end.
+    pub async fn is_answered(&mut self) {
+        let answer = self.next().await;
+        assert!(answer.is_close(), "{answer:?} instead of a close");
+        let end = tokio::time::timeout(PATIENCE, self.0.next()).await.unwrap();
+        assert!(end.is_none(), "{end:?} instead of the end");
+    }
+
     /// Waits for the end of the connection.
     pub async fn ends(&mut self) {
         let end = async { while let Some(Ok(_)) = self.0.next().await {} };

@@ -18,6 +18,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::{io::AsyncWriteExt as _, time::timeout};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -114,11 +115,15 @@ async fn serve(door: Door, upgraded: Upgraded) {
         .max_frame_size(Some(FRAME_BYTES_MAX));
     let io = Gathered::new(TokioIo::new(upgraded));
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let wire = socket
+    let close = door.limits.close;
+    let mut wire = socket
         .map(|message| message.map_err(|error| fault(&error)).and_then(heard))
         .sink_map_err(|error| fault(&error))
         .with(|said| ready(Ok::<_, Fault>(message(said))));
-    talk(door, wire).await;
+    talk(door, &mut wire).await;
+    // The answer to a client's close is written, and not flushed.
+    let stream = wire.get_mut().get_mut().get_mut().get_mut();
+    drop(timeout(close, stream.flush()).await);
 }
 
 fn heard(message: Message) -> Result<Heard, Fault> {

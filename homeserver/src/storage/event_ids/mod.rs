@@ -35,6 +35,7 @@ const SWEEP_AT: usize = 65_536;
 const ROW: usize = 64;
 /// So many new ones move older ones on, twice as many: at once they share pages, and a sweep ends.
 const MOVED_FOR: usize = 32;
+const MOVED_FOR_MAX: usize = 512;
 const MOVED_EACH: usize = 2;
 /// Ids that are read at once where the table is made anew, and about how many are put in order: 16 MiB.
 const PAGE: i64 = 10_000;
@@ -100,29 +101,31 @@ impl EventIds {
         const SWEEP: &str = "SELECT upto, key, event FROM event_ids_sweep";
         const LOG: &str = "SELECT id, pairs FROM event_ids_log ORDER BY id";
         // Before the log: beside a tool of the operator's a server may be writing.
-        let newest_event = newest_event(db).await?;
+        let ends = oldest_and_newest(db).await?;
         let sweep = |row: &Row| {
             Ok::<Sweep, Error>(Sweep { upto: row.get(0)?, after: (row.get(1)?, row.get(2)?) })
         };
         let sweep = query_one(db, SWEEP, values![]).await?.as_ref().map(sweep).transpose()?;
-        let (mut pairs, mut newest) = (BTreeSet::new(), 0);
+        let mut newest = sweep.map_or(0, |sweep| sweep.upto);
+        let (mut pairs, mut is_whole) = (BTreeSet::new(), true);
         for row in &query_all(db, LOG, values![]).await? {
-            newest = row.get(0)?;
-            let is_moved = |pair: &Pair| {
-                sweep.is_some_and(|sweep| newest <= sweep.upto && *pair <= sweep.after)
-            };
-            pairs.extend(
-                unpacked(&row.get::<Vec<u8>>(1)?)?.into_iter().filter(|pair| !is_moved(pair)),
-            );
+            let id = row.get(0)?;
+            newest = newest.max(id);
+            let is_moved =
+                |pair: &Pair| sweep.is_some_and(|sweep| id <= sweep.upto && *pair <= sweep.after);
+            let of_row = unpacked(&row.get::<Vec<u8>>(1)?);
+            is_whole &= of_row.is_some();
+            pairs.extend(of_row.unwrap_or_default().into_iter().filter(|pair| !is_moved(pair)));
         }
         // However short the life of a process is, it moves more than it brings.
         let is_due = sweep.is_some() || pairs.len() >= sweep_at;
         let due = if is_due { MOVED_FOR } else { 0 };
         let (row, staged) = (LogRow { id: newest, open: None }, Staged::default());
         let ids = Self(Some(Mutex::new(Recent { sweep_at, pairs, row, sweep, due, staged })));
-        if let Some((name, id)) = newest_event
-            && !ids.finds(db, &name, id).await?
-        {
+        for (name, id) in ends {
+            is_whole = is_whole && ids.finds(db, &name, id).await?;
+        }
+        if !is_whole {
             ids.fill(db).await?;
         }
         Ok(ids)
@@ -162,7 +165,9 @@ impl EventIds {
                 break;
             }
             pairs.sort_unstable();
-            in_chunks(&txn, MOVE, rows(pairs)).await?;
+            for part in pairs.chunks(1_000) {
+                in_chunks(&txn, MOVE, rows(part.iter().copied())).await?;
+            }
         }
         txn.commit().await?;
         Ok(())
@@ -259,7 +264,8 @@ impl EventIds {
         let mut recent = lock(recent);
         let id = recent.staged.row.as_ref().unwrap_or(&recent.row).id;
         let row = Some(LogRow { id, open: None });
-        recent.staged = Staged { added: Vec::new(), row, moved, sweep: Some(None) };
+        let added = mem::take(&mut recent.staged.added);
+        recent.staged = Staged { added, row, moved, sweep: Some(None) };
         Ok(())
     }
 
@@ -308,8 +314,13 @@ impl Recent {
     /// A transaction begins with these. They are known before its commit, so that nobody misses one after it; without the event nobody
     /// finds anything by them. Those of a transaction that was not committed go.
     fn begin(&mut self, pairs: &[Pair]) {
-        for pair in mem::take(&mut self.staged).added {
+        let undone = mem::take(&mut self.staged);
+        for pair in undone.added {
             self.pairs.remove(&pair);
+        }
+        if undone.row.is_some() {
+            // Whether it is, a failed commit does not always tell.
+            self.row.open = None;
         }
         self.staged.added = pairs.iter().copied().filter(|pair| self.pairs.insert(*pair)).collect();
         if self.sweep.is_some() || self.pairs.len() >= self.sweep_at {
@@ -331,16 +342,21 @@ async fn log(
 ) -> Result<(), Error> {
     const MORE: &str = "UPDATE event_ids_log SET pairs = $1 WHERE id = $2";
     const NEXT: &str = "INSERT INTO event_ids_log (pairs, id) VALUES ($1, $2)";
+    const NEWEST: &str = "SELECT MAX(id) FROM event_ids_log";
     let LogRow { id, open } = lock(recent).row.clone();
-    let row = match open {
-        Some(mut all) if all.len() + pairs.len() <= ROW => {
-            all.extend(pairs);
-            execute(db, MORE, values![packed(&all), id]).await?;
+    let all: Option<Vec<Pair>> = open
+        .filter(|open| open.len() + pairs.len() <= ROW)
+        .map(|open| open.into_iter().chain(pairs.iter().copied()).collect());
+    let row = match all {
+        Some(all) if execute(db, MORE, values![packed(&all), id]).await? == 1 => {
             LogRow { id, open: Some(all) }
         }
         _ => {
-            execute(db, NEXT, values![packed(pairs), id + 1]).await?;
-            LogRow { id: id + 1, open: Some(pairs.to_vec()) }
+            let newest = query_one(db, NEWEST, values![]).await?;
+            let newest: Option<i64> = newest.map(|row| row.get(0)).transpose()?.flatten();
+            let id = newest.map_or(id, |newest| newest.max(id)) + 1;
+            execute(db, NEXT, values![packed(pairs), id]).await?;
+            LogRow { id, open: Some(pairs.to_vec()) }
         }
     };
     lock(recent).staged.row = Some(row);
@@ -359,7 +375,9 @@ async fn move_on(db: &impl ConnectionTrait, recent: &Mutex<Recent>) -> Result<()
         if recent.due < MOVED_FOR {
             return Ok(());
         }
-        let count = mem::take(&mut recent.due) * MOVED_EACH;
+        let moved_for = recent.due.min(MOVED_FOR_MAX);
+        recent.due -= moved_for;
+        let count = moved_for * MOVED_EACH;
         let after = recent.sweep.map_or((i64::MIN, Id::MIN), |sweep| sweep.after);
         (recent.sweep, recent.piece(after, count), count)
     };
@@ -390,11 +408,12 @@ async fn move_on(db: &impl ConnectionTrait, recent: &Mutex<Recent>) -> Result<()
     Ok(())
 }
 
-/// If it is not found by its id, a program that knew nothing of the table has written to the database since.
-async fn newest_event(db: &impl ConnectionTrait) -> Result<Option<(String, Id)>, Error> {
-    const NEWEST: &str = "SELECT event_id, id FROM events ORDER BY id DESC LIMIT 1";
-    let newest = query_one(db, NEWEST, values![]).await?;
-    newest.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+/// If one of them is not found by its id, a program that knew nothing of the table has written to the database, or it is damaged.
+async fn oldest_and_newest(db: &impl ConnectionTrait) -> Result<Vec<(String, Id)>, Error> {
+    const ENDS: &str = "SELECT event_id, id FROM events \
+         WHERE id IN ((SELECT MIN(id) FROM events), (SELECT MAX(id) FROM events))";
+    let ends = query_all(db, ENDS, values![]).await?;
+    ends.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
 fn rows(pairs: impl IntoIterator<Item = Pair>) -> Vec<Vec<Value>> {
@@ -416,14 +435,12 @@ fn packed(pairs: &[Pair]) -> Vec<u8> {
         .collect()
 }
 
-fn unpacked(bytes: &[u8]) -> Result<Vec<Pair>, Error> {
+/// `None`: it is damaged.
+fn unpacked(bytes: &[u8]) -> Option<Vec<Pair>> {
     let (pairs, rest) = bytes.as_chunks::<16>();
-    if !rest.is_empty() {
-        return Err(Error::Damaged { what: "log of ids" });
-    }
     let number = |half: &[u8]| half.try_into().map_or(0, i64::from_be_bytes);
     let pair = |pair: &[u8; 16]| (number(&pair[..8]), number(&pair[8..]));
-    Ok(pairs.iter().map(pair).collect())
+    rest.is_empty().then(|| pairs.iter().map(pair).collect())
 }
 
 fn lock(recent: &Mutex<Recent>) -> MutexGuard<'_, Recent> {

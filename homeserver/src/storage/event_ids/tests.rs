@@ -57,16 +57,19 @@ async fn found(ids: &EventIds, db: &impl ConnectionTrait, names: &[&str]) -> Vec
     rows.iter().map(|row| row.get(0).unwrap()).collect()
 }
 
-/// Writes an event as the writer does, or takes it back.
-async fn write(ids: &EventIds, db: &DatabaseConnection, number: Id, is_kept: bool) {
+/// Writes events in one commit as the writer does, or takes them back.
+async fn write(ids: &EventIds, db: &DatabaseConnection, numbers: &[Id], is_kept: bool) {
     let txn = db.begin().await.unwrap();
-    let event = format!(
-        "INSERT INTO events (id, event_id, room, event_type, sender, depth, at_ms, countable, flags, json) \
-         VALUES ({number}, '{}', 1, 'm.room.message', 1, 1, 1, 0, 0, x'7b7d')",
-        name(number)
-    );
-    txn.execute_unprepared(&event).await.unwrap();
-    ids.note(&txn, &[batch([(number, name(number))])]).await.unwrap();
+    for number in numbers {
+        let event = format!(
+            "INSERT INTO events (id, event_id, room, event_type, sender, depth, at_ms, countable, flags, json) \
+             VALUES ({number}, '{}', 1, 'm.room.message', 1, 1, 1, 0, 0, x'7b7d')",
+            name(*number)
+        );
+        txn.execute_unprepared(&event).await.unwrap();
+    }
+    let events = numbers.iter().map(|number| (*number, name(*number)));
+    ids.note(&txn, &[batch(events)]).await.unwrap();
     if is_kept {
         txn.commit().await.unwrap();
         ids.committed();
@@ -83,9 +86,9 @@ async fn live(life: Id) {
     let mut ids = EventIds::with(&writer, MANY).await.unwrap();
     for number in 1..=1_200 {
         if number % 37 == 0 {
-            write(&ids, &writer, number, false).await;
+            write(&ids, &writer, &[number], false).await;
         }
-        write(&ids, &writer, number, true).await;
+        write(&ids, &writer, &[number], true).await;
         if number % life == 0 {
             ids = EventIds::with(&writer, MANY).await.unwrap();
         }
@@ -112,6 +115,44 @@ async fn an_event_is_found_by_its_id_whenever_sweeps_and_restarts_come() {
     // Shorter than a sweep, and than what moves some on.
     live(45).await;
     live(7).await;
+}
+
+#[tokio::test]
+async fn large_commits_and_sweeps_that_end_in_the_commit_they_begin_in_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_db, writer) = opened(&folder).await;
+    let mut next = 1;
+    for (sweep_at, size) in [(1, 100), (1, 3), (1, 40), (1_000, 700), (1, 1), (300, 150), (1, 600)]
+    {
+        let ids = EventIds::with(&writer, sweep_at).await.unwrap();
+        for _ in 0..3 {
+            let numbers: Vec<Id> = (next..next + size).collect();
+            write(&ids, &writer, &numbers, false).await;
+            write(&ids, &writer, &numbers, true).await;
+            next += size;
+        }
+        let again = EventIds::with(&writer, sweep_at).await.unwrap();
+        for number in 1..next {
+            assert_eq!(found(&ids, &writer, &[&name(number)]).await, [number]);
+            assert_eq!(found(&again, &writer, &[&name(number)]).await, [number], "after a start");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_is_damaged_is_made_up_for_by_the_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_db, writer) = opened(&folder).await;
+    let ids = EventIds::with(&writer, MANY).await.unwrap();
+    write(&ids, &writer, &[1, 2, 3], true).await;
+    writer.execute_unprepared("UPDATE event_ids_log SET pairs = x'00'").await.unwrap();
+    let ids = EventIds::with(&writer, MANY).await.unwrap();
+    assert_eq!(found(&ids, &writer, &[&name(1), &name(2), &name(3)]).await, [1, 2, 3]);
+    // Emptied by hand, with the log still there.
+    write(&ids, &writer, &[4], true).await;
+    writer.execute_unprepared("DELETE FROM event_ids").await.unwrap();
+    let ids = EventIds::with(&writer, MANY).await.unwrap();
+    assert_eq!(found(&ids, &writer, &[&name(1), &name(4)]).await, [1, 4]);
 }
 
 #[tokio::test]

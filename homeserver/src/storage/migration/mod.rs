@@ -92,7 +92,15 @@ fn for_database(sql: &str, sqlite: bool) -> String {
 /// # Errors
 /// [`Error::Unusable`] when the database was written by a newer program.
 pub(super) async fn run(db: &DatabaseConnection) -> Result<(), Error> {
-    match Migrator::up(db, None).await {
+    // What is sorted for an index may be larger than the memory there is.
+    if is_sqlite(db) {
+        db.execute_unprepared("PRAGMA temp_store = FILE").await?;
+    }
+    let outcome = Migrator::up(db, None).await;
+    if is_sqlite(db) {
+        db.execute_unprepared("PRAGMA temp_store = MEMORY").await?;
+    }
+    match outcome {
         Ok(()) => Ok(()),
         // sea-orm's own word for "applied here, unknown to this program".
         Err(DbErr::Custom(text)) if text.contains("applied but its file is missing") || text.contains("missing") => {
