@@ -169,6 +169,7 @@ impl EventIds {
                 in_chunks(&txn, MOVE, rows(part.iter().copied())).await?;
             }
         }
+        empty_log(&txn).await?;
         txn.commit().await?;
         Ok(())
     }
@@ -258,9 +259,7 @@ impl EventIds {
         let Some(recent) = &self.0 else { return Ok(()) };
         let moved: Vec<Pair> = lock(recent).pairs.iter().copied().collect();
         in_chunks(db, MOVE, rows(moved.iter().copied())).await?;
-        for table in ["event_ids_log", "event_ids_sweep"] {
-            execute(db, &format!("DELETE FROM {table}"), values![]).await?;
-        }
+        empty_log(db).await?;
         let mut recent = lock(recent);
         let id = recent.staged.row.as_ref().unwrap_or(&recent.row).id;
         let row = Some(LogRow { id, open: None });
@@ -406,6 +405,12 @@ async fn move_on(db: &impl ConnectionTrait, recent: &Mutex<Recent>) -> Result<()
         recent.staged.row = Some(LogRow { id: upto, open: None });
     }
     Ok(())
+}
+
+/// All that is in the log is in the table.
+async fn empty_log(db: &impl ConnectionTrait) -> Result<(), Error> {
+    execute(db, "DELETE FROM event_ids_log", values![]).await?;
+    execute(db, "DELETE FROM event_ids_sweep", values![]).await.map(drop)
 }
 
 /// If one of them is not found by its id, a program that knew nothing of the table has written to the database, or it is damaged.

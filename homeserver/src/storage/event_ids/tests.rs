@@ -148,6 +148,7 @@ async fn a_log_that_is_damaged_is_made_up_for_by_the_events() {
     writer.execute_unprepared("UPDATE event_ids_log SET pairs = x'00'").await.unwrap();
     let ids = EventIds::with(&writer, MANY).await.unwrap();
     assert_eq!(found(&ids, &writer, &[&name(1), &name(2), &name(3)]).await, [1, 2, 3]);
+    assert_eq!(count(&writer, "event_ids_log").await, 0, "it would be damaged at each start");
     // Emptied by hand, with the log still there.
     write(&ids, &writer, &[4], true).await;
     writer.execute_unprepared("DELETE FROM event_ids").await.unwrap();
