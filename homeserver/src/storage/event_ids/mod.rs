@@ -32,7 +32,7 @@ use super::{
 /// So many ids in memory begin a sweep: many more than the table has pages for a million events, at 2 MiB of memory.
 const SWEEP_AT: usize = 65_536;
 /// How many ids a row of the log has: a start reads all rows.
-const ROW: usize = 64;
+const ROW: usize = 128;
 /// So many new ones move older ones on, twice as many: at once they share pages, and a sweep ends.
 const MOVED_FOR: usize = 32;
 const MOVED_FOR_MAX: usize = 512;
@@ -107,7 +107,7 @@ impl EventIds {
         };
         let sweep = query_one(db, SWEEP, values![]).await?.as_ref().map(sweep).transpose()?;
         let mut newest = sweep.map_or(0, |sweep| sweep.upto);
-        let (mut pairs, mut is_whole) = (BTreeSet::new(), true);
+        let (mut pairs, mut is_whole) = (Vec::new(), true);
         for row in &query_all(db, LOG, values![]).await? {
             let id = row.get(0)?;
             newest = newest.max(id);
@@ -117,6 +117,7 @@ impl EventIds {
             is_whole &= of_row.is_some();
             pairs.extend(of_row.unwrap_or_default().into_iter().filter(|pair| !is_moved(pair)));
         }
+        let pairs: BTreeSet<Pair> = pairs.into_iter().collect();
         // However short the life of a process is, it moves more than it brings.
         let is_due = sweep.is_some() || pairs.len() >= sweep_at;
         let due = if is_due { MOVED_FOR } else { 0 };
