@@ -101,8 +101,9 @@ async fn live(life: Id) {
     let log = count(&writer, "event_ids_log").await;
     let memory = lock(ids.0.as_ref().unwrap()).pairs.len();
     assert!(table > 700 && memory <= 300, "{table} {memory}");
-    let rows = 500 / ROW + 500 / usize::try_from(life).unwrap();
-    assert!(log <= rows + 1, "{log} of {rows}");
+    // A row begins when one is full, at a start, after a commit that failed and with a sweep.
+    let rows = 500 / ROW + 500 / usize::try_from(life).unwrap() + 500 / 37 + 2;
+    assert!(log <= rows, "{log} of {rows}");
     assert!(found(&ids, &writer, &["$unknown", "$other"]).await.is_empty());
     for number in 1..=1_200 {
         assert_eq!(found(&ids, &writer, &[&name(number)]).await, [number]);
