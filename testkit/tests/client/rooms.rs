@@ -45,6 +45,8 @@ async fn a_group_is_run_from_the_keyboard() -> Result<()> {
         guest.join(&room, &[]).await?.ok()?;
     }
     to_list(&mut tern).await?;
+    // A window has the name that the chat has when it opens.
+    tern.wait_for("Garden").await?;
 
     // Members with their roles; bob becomes a moderator.
     leader(&mut tern, "y", "Members of Garden").await?;
