@@ -3,6 +3,7 @@
 use crate::{
     encryption::{says, two_in_a_chat},
     on_every_server,
+    person::Person,
     server::Server,
 };
 use tern_tui::backend::{Report, Request, Ticks};
@@ -10,6 +11,7 @@ use tern_tui::backend::{Report, Request, Ticks};
 on_every_server! {
     a_refused_message_stops_no_other => super::refused;
     a_message_written_while_the_server_is_down_goes_out_when_it_is_back => super::interrupted;
+    what_comes_after_a_restart_of_the_server_stands_below_what_was_there => super::started_again;
 }
 
 /// No event may be larger than 65,536 bytes.
@@ -61,4 +63,34 @@ async fn interrupted(server: Server) {
         })
         .await;
     bob.message(&chat, "alice's message", |message| says(message, "into the dark")).await;
+}
+
+/// A server may have forgotten where a client was in the sync. What it then says of the open chat is more than its last message,
+/// or everything before that would be gone from the screen until it is loaded again.
+async fn started_again(server: Server) {
+    let (mut alice, mut bob, chat) = two_in_a_chat(&server).await;
+    bob.say(&chat, "before");
+    alice.message(&chat, "the first message", |message| says(message, "before")).await;
+    let dir = alice.dir.clone();
+    alice.leave().await;
+    bob.say(&chat, "after");
+    bob.message(&chat, "the second message sent", |message| {
+        says(message, "after") && message.ticks == Some(Ticks::Sent)
+    })
+    .await;
+    let stopped = server.stop_keeping_files().await;
+
+    let mut alice = Person::new("alice", dir);
+    alice.chat("her chat", |known| known.id == chat).await;
+    alice.ask(Request::OpenChat { chat: chat.clone() });
+    alice.message(&chat, "what she had", |message| says(message, "before")).await;
+    let _server = stopped.start_again().await;
+    alice
+        .state("both messages", |me| {
+            let shown = me.messages.get(&chat)?;
+            let before = shown.iter().position(|message| says(message, "before"))?;
+            let after = shown.iter().position(|message| says(message, "after"))?;
+            (before < after).then_some(())
+        })
+        .await;
 }

@@ -19,7 +19,7 @@ use matrix_sdk_ui::{
     sync_service::{self, SyncService},
 };
 use ruma::{
-    RoomId,
+    OwnedRoomId, RoomId,
     api::client::{
         filter::{FilterDefinition, LazyLoadOptions},
         sync::sync_events::v5::request::E2EE,
@@ -44,6 +44,8 @@ const SETTLED: Duration = Duration::from_millis(250);
 /// What other files need of the sync: the open room gets more of the server's attention on sliding sync.
 pub(super) struct SyncEngine {
     service: OnceLock<SyncService>,
+    /// The open room. The SDK forgets it with its place in the sync, as when the server was started again.
+    watched: Mutex<Option<OwnedRoomId>>,
     /// The run before was cut off. The SDK keeps its place in the sync first and what came with it a little later, so that the
     /// last messages of such a run may be missing: the sync begins anew, and what is already there is known by its id.
     anew: bool,
@@ -56,6 +58,7 @@ impl SyncEngine {
     pub(super) fn new(anew: bool) -> Self {
         Self {
             service: OnceLock::new(),
+            watched: Mutex::new(None),
             anew,
             news: Mutex::new(None),
             ended: AtomicBool::new(false),
@@ -71,8 +74,17 @@ impl SyncEngine {
     }
 
     pub(super) async fn watch_room(&self, room: &RoomId) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.to_owned());
         if let Some(service) = self.service.get() {
-            service.room_list_service().subscribe_to_rooms(&[room]).await;
+            self.watch_again(service).await;
+        }
+    }
+
+    /// Asks for more of the open room than the chat list shows of each.
+    async fn watch_again(&self, service: &SyncService) {
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(room) = watched {
+            service.room_list_service().subscribe_to_rooms(&[&room]).await;
         }
     }
 
@@ -197,9 +209,18 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
     let service = session.sync.service.get_or_init(|| service);
     let mut states = service.state();
     let mut list_states = service.room_list_service().state();
+    session.sync.watch_again(service).await;
     service.start().await;
     loop {
         let (state, list) = (states.get(), list_states.get());
+        let begins_again = matches!(
+            list,
+            room_list_service::State::Error { .. } | room_list_service::State::Terminated { .. }
+        );
+        if begins_again {
+            // In time: before the SDK does, it asks the server for its versions.
+            session.sync.watch_again(service).await;
+        }
         match (&state, &list) {
             (sync_service::State::Offline, _) => link.set(Connection::Offline).await,
             (
