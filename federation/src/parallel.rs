@@ -1,9 +1,13 @@
 //! Arithmetic on many values: on all cores, and on none of the threads that serve requests.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Up to this many values are worked on where they are; handing them over would cost more.
 const INLINE_MAX: usize = 4;
+
+/// How many there are. Asking the system takes a quarter of a millisecond: it reads files.
+static CORES: LazyLock<usize> =
+    LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
 
 /// The work was cut off: the process is ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +30,9 @@ where
     if total <= INLINE_MAX {
         return Ok(items.into_iter().map(work).collect());
     }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = total.div_ceil(cores).max(1);
+    let share = total.div_ceil(*CORES).max(1);
     let (work, mut items) = (Arc::new(work), items.into_iter());
-    let mut running = Vec::with_capacity(cores);
+    let mut running = Vec::with_capacity(*CORES);
     loop {
         let piece: Vec<T> = items.by_ref().take(share).collect();
         if piece.is_empty() {

@@ -38,7 +38,7 @@ pub use http::{Answer, Api, encode};
 pub use loopback::{Loopback, free_port};
 pub use mail::Mail;
 pub use patience::{PATIENCE, until};
-pub use peer::{Asked, Peer, PeerRoom, TestKey, event_id};
+pub use peer::{ASKED_BODY, Asked, Peer, PeerRoom, TestKey, event_id};
 pub use postgres::{Database, Postgres};
 pub use process::{Process, binary};
 pub use pty::{Chunk, Screen, Size};

@@ -114,6 +114,18 @@ pub struct Asked {
     pub body: Value,
 }
 
+/// In a scripted answer: the body of the request that it answers.
+pub const ASKED_BODY: &str = "the body of the request";
+
+fn fill_in(answer: &mut Value, asked: &Value) {
+    match answer {
+        Value::String(text) if text == ASKED_BODY => *answer = asked.clone(),
+        Value::Array(items) => items.iter_mut().for_each(|item| fill_in(item, asked)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| fill_in(field, asked)),
+        _ => {}
+    }
+}
+
 /// What the peer answers beside its key, and what it was asked.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<Scripted>>);
@@ -134,8 +146,9 @@ impl Script {
         let mut scripted = self.lock();
         let found = scripted.answers.iter().rev().find(|(path, ..)| asked.path.starts_with(path));
         let unknown = json!({ "errcode": "M_UNRECOGNIZED", "error": "a peer for tests" });
-        let (status, body) =
+        let (status, mut body) =
             found.map_or((404, unknown), |(_, status, body)| (*status, body.clone()));
+        fill_in(&mut body, &asked.body);
         scripted.asked.push(asked);
         (StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND), Json(body))
     }

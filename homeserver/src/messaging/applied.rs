@@ -2,6 +2,7 @@
 
 use std::{pin::Pin, sync::Arc};
 
+use ruma::ServerName;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
@@ -129,10 +130,14 @@ impl Change {
             let seen = self.room.seen();
             app.bell.ring_all(&seen.local_joined);
             app.bell.ring_users(moved);
-            if events.iter().any(|pdu| pdu.place.flags & events::LOCAL != 0) {
-                let others = seen.servers.keys().filter(|server| !app.is_ours(server));
-                others.chain(&gone).for_each(|server| app.outbound.wake(server));
-            }
+            let is_ours = |pdu: &&Arc<Pdu>| pdu.place.flags & events::LOCAL != 0;
+            let senders: Vec<&ServerName> =
+                events.iter().filter(is_ours).map(|pdu| pdu.sender.server_name()).collect();
+            let others = seen.servers.keys().filter(|server| !app.is_ours(server)).chain(&gone);
+            // A join that we let in is news to all but the server that made it.
+            others
+                .filter(|server| senders.iter().any(|sender| sender != server))
+                .for_each(|server| app.outbound.wake(server));
         }
         events
     }

@@ -1,20 +1,25 @@
 //! Who comes into a room is introduced to the servers there: those that shared no room with the user before have been told nothing
 //! of the user's devices (server-server API, "Device Management").
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use ruma::{OwnedRoomId, OwnedServerName, RoomId};
 
 use super::{Engine, Error, Room, keys};
 use crate::storage::Id;
 
-/// Begins to tell them, beside the answer to the join. What a stop cuts off is made good when one of them asks for the keys.
-pub(super) fn introduce(engine: &Engine, user: Id, room: &Arc<Room>) {
-    let others = other_servers(engine, room);
+/// Begins to tell `others`, the servers in the room, beside the answer to the join. What a stop cuts off is made good when one of them
+/// asks for the keys.
+pub(super) fn introduce(
+    engine: &Engine,
+    user: Id,
+    room_id: &RoomId,
+    others: BTreeSet<OwnedServerName>,
+) {
     if others.is_empty() {
         return;
     }
-    let (engine, room) = (engine.clone(), room.room_id.clone());
+    let (engine, room) = (engine.clone(), room_id.to_owned());
     let tasks = engine.app().tasks.clone();
     tasks.start_interruptible("introducing devices", async move {
         match strangers(&engine, user, &room, others).await {
@@ -51,7 +56,8 @@ async fn strangers(
     Ok(servers)
 }
 
-fn other_servers(engine: &Engine, room: &Room) -> BTreeSet<OwnedServerName> {
+/// The servers in a room but this one.
+pub(super) fn other_servers(engine: &Engine, room: &Room) -> BTreeSet<OwnedServerName> {
     let seen = room.seen();
     seen.servers.keys().filter(|server| !engine.app().is_ours(server)).cloned().collect()
 }

@@ -2,13 +2,11 @@
 //!
 //! Where the room is here, the event is made here; where it is elsewhere, `remote` asks a server that is in it.
 
-use std::collections::BTreeSet;
-
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ruma::{
-    CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, OwnedUserId, RoomId, UserId,
-    events::TimelineEventType,
+    CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedServerName, OwnedUserId, RoomId,
+    UserId, events::TimelineEventType,
 };
 
 use super::{
@@ -70,25 +68,39 @@ pub async fn join(
     via: &[OwnedServerName],
     extra: CanonicalJsonObject,
 ) -> Result<(), Error> {
-    let room = engine.find_room(room_id).await?;
-    if room.is_some_and(|room| room.seen().is_joined(requester.user)) {
+    let known = engine.find_room(room_id).await?;
+    if known.as_ref().is_some_and(|room| room.seen().is_joined(requester.user)) {
         return Ok(());
     }
-    enter(engine, requester, room_id, via, extra).await?;
-    if let Some(room) = engine.find_room(room_id).await? {
-        introduction::introduce(engine, requester.user, &room);
-        upgrade::follow(engine, requester.user, &room).await;
-    }
+    let entered = enter(engine, requester, (room_id, known), via, extra).await?;
+    introduction::introduce(engine, requester.user, room_id, entered.others);
+    upgrade::follow_from(engine, requester.user, entered.predecessor, room_id).await;
     Ok(())
+}
+
+/// What is to be known of a room that somebody has come into.
+pub(super) struct Entered {
+    /// The other servers in it.
+    pub others: BTreeSet<OwnedServerName>,
+    /// The room before it.
+    pub predecessor: Option<OwnedRoomId>,
+}
+
+impl Entered {
+    async fn of(engine: &Engine, room: &Room) -> Result<Self, Error> {
+        let create = engine.state_event(room, "m.room.create", "").await?;
+        let others = introduction::other_servers(engine, room);
+        Ok(Self { others, predecessor: create.and_then(|create| upgrade::predecessor(&create)) })
+    }
 }
 
 async fn enter(
     engine: &Engine,
     requester: &Requester,
-    room_id: &RoomId,
+    (room_id, known): (&RoomId, Option<Arc<Room>>),
     via: &[OwnedServerName],
     extra: CanonicalJsonObject,
-) -> Result<(), Error> {
+) -> Result<Entered, Error> {
     let user_id = &requester.user_id;
     let mut content = extra;
     // These say what the server knows, whatever a client writes.
@@ -96,11 +108,12 @@ async fn enter(
         content.remove(field);
     }
     content.extend(join_content(engine, user_id).await?);
-    let room = match resident(engine, room_id).await? {
+    let is_resident = |room: &Arc<Room>| !room.seen().local_joined.is_empty();
+    let room = match known.filter(is_resident) {
         Some(room) => room,
         None => {
             let _turn = engine.joining(room_id).await;
-            match resident(engine, room_id).await? {
+            match engine.find_room(room_id).await?.filter(is_resident) {
                 // Somebody else of ours has just brought it.
                 Some(room) => room,
                 None => return remote::join(engine, requester, room_id, via, content).await,
@@ -114,16 +127,12 @@ async fn enter(
             content.insert("join_authorised_via_users_server".to_owned(), authoriser);
         }
         Voucher::Elsewhere(servers) => {
-            return remote::join_through(engine, requester, &room, &servers, content).await;
+            remote::join_through(engine, requester, &room, &servers, content).await?;
+            return Entered::of(engine, &room).await;
         }
     }
-    send(engine, &room, member_draft(user_id, user_id, content)).await
-}
-
-/// The room, if users of ours are in it.
-async fn resident(engine: &Engine, room_id: &RoomId) -> Result<Option<Arc<Room>>, Error> {
-    let room = engine.find_room(room_id).await?;
-    Ok(room.filter(|room| !room.seen().local_joined.is_empty()))
+    send(engine, &room, member_draft(user_id, user_id, content)).await?;
+    Entered::of(engine, &room).await
 }
 
 /// Who vouches for a join of a restricted room.
@@ -172,7 +181,7 @@ async fn restricted_voucher(
 pub(super) async fn restricted_rooms(
     engine: &Engine,
     room: &Room,
-) -> Result<Option<Vec<ruma::OwnedRoomId>>, Error> {
+) -> Result<Option<Vec<OwnedRoomId>>, Error> {
     #[derive(serde::Deserialize)]
     struct JoinRules {
         join_rule: String,
@@ -181,7 +190,7 @@ pub(super) async fn restricted_rooms(
     }
     #[derive(serde::Deserialize)]
     struct Allow {
-        room_id: Option<ruma::OwnedRoomId>,
+        room_id: Option<OwnedRoomId>,
     }
     if !room.rules.authorization.restricted_join_rule {
         return Ok(None);

@@ -335,15 +335,8 @@ async fn close(
     Ok(())
 }
 
-/// Takes what `user` keeps about the room before this one over to it: push rules, tags, and whether it is a direct chat.
-/// Only from a room they know, since anybody may name any room as the one before.
-pub(super) async fn follow(engine: &Engine, user: Id, room: &Room) {
-    if let Err(error) = try_follow(engine, user, room).await {
-        tracing::warn!(room.id = %room.room_id, %error, "a user's settings did not follow an upgrade");
-    }
-}
-
-async fn try_follow(engine: &Engine, user: Id, room: &Room) -> Result<(), Error> {
+/// The room that the one with this `m.room.create` says was before it.
+pub(super) fn predecessor(create: &Pdu) -> Option<OwnedRoomId> {
     #[derive(serde::Deserialize)]
     struct Create {
         predecessor: Option<Predecessor>,
@@ -352,14 +345,49 @@ async fn try_follow(engine: &Engine, user: Id, room: &Room) -> Result<(), Error>
     struct Predecessor {
         room_id: OwnedRoomId,
     }
-    let Some(create) = engine.state_event(room, "m.room.create", "").await? else { return Ok(()) };
-    let before = create.content_as::<Create>().and_then(|create| create.predecessor);
-    let Some(before) = before.map(|before| before.room_id) else { return Ok(()) };
+    let before = create.content_as::<Create>()?.predecessor?;
+    Some(before.room_id)
+}
+
+/// Takes what `user` keeps about the room before this one over to it: push rules, tags, and whether it is a direct chat.
+pub(super) async fn follow(engine: &Engine, user: Id, room: &Room) {
+    match engine.state_event(room, "m.room.create", "").await {
+        Ok(create) => {
+            let before = create.and_then(|create| predecessor(&create));
+            follow_from(engine, user, before, &room.room_id).await;
+        }
+        Err(error) => not_followed(&room.room_id, &error),
+    }
+}
+
+/// As [`follow`], where the room before is known.
+pub(super) async fn follow_from(
+    engine: &Engine,
+    user: Id,
+    before: Option<OwnedRoomId>,
+    room_id: &RoomId,
+) {
+    let Some(before) = before.filter(|before| before != room_id) else { return };
+    if let Err(error) = try_follow(engine, user, &before, room_id).await {
+        not_followed(room_id, &error);
+    }
+}
+
+fn not_followed(room_id: &RoomId, error: &Error) {
+    tracing::warn!(room.id = %room_id, %error, "a user's settings did not follow an upgrade");
+}
+
+/// Only from a room they know, since anybody may name any room as the one before.
+async fn try_follow(
+    engine: &Engine,
+    user: Id,
+    before: &RoomId,
+    room_id: &RoomId,
+) -> Result<(), Error> {
     let db = &engine.app().db;
     let Some(stored) = rooms::find_room(db, before.as_str()).await? else { return Ok(()) };
-    if rooms::find_membership(db, user, stored.id).await?.is_none() || before == room.room_id {
-        return Ok(());
+    if rooms::find_membership(db, user, stored.id).await?.is_some() {
+        account::follow_upgrade(engine.app(), user, before.as_str(), room_id.as_str()).await?;
     }
-    account::follow_upgrade(engine.app(), user, before.as_str(), room.room_id.as_str()).await?;
     Ok(())
 }

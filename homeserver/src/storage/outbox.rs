@@ -9,11 +9,13 @@ use tern_federation::{Batch, Cursor, Outbox, OutboxError, Owed, Retry};
 use super::{Database, Error, Position, events, execute, query_all, query_one, values};
 
 /// Our events after a position that concern a destination: it has had a user in the room since before them, or the event is
-/// about one of its users (an invitation, a kick). What was said before a server came it learns as state and history.
+/// about one of its users (an invitation, a kick). What was said before a server came it learns as state and history, and what it made
+/// itself (a join that we let in) it has.
 const PDUS: &str = "SELECT e.position, e.json FROM events e WHERE e.position > $1 AND e.position <= $2 \
      AND (e.flags & $3) <> 0 AND EXISTS (SELECT 1 FROM memberships m JOIN users u ON u.id = m.user_id \
      WHERE m.room = e.room AND u.server = $4 \
      AND ((m.membership = 'join' AND m.since < e.position) OR m.event = e.id)) \
+     AND NOT EXISTS (SELECT 1 FROM users s WHERE s.id = e.sender AND s.server = $4) \
      ORDER BY e.position LIMIT ($5 + 0)";
 const EDUS: &str = "SELECT position, edu FROM outbound_edus WHERE destination = $1 AND position > $2 AND position <= $3 \
      ORDER BY position LIMIT ($4 + 0)";

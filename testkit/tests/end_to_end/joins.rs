@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tern_testkit::{Api, HostedRoom, Loopback, PATIENCE, Peer, until};
+use tern_testkit::{ASKED_BODY, Api, HostedRoom, Loopback, PATIENCE, Peer, until};
 
 use crate::people::PASSWORD;
 
@@ -168,5 +168,63 @@ async fn who_comes_back_finds_what_was_said_before_and_the_state_of_today() -> R
     let topics: Vec<&Value> = seen.iter().filter(|event| event["type"] == "m.room.topic").collect();
     assert_eq!(topics.len(), 1, "it kept its place: {seen:?}");
     assert_eq!(joined_count(&alice, &id).await?, Some(5));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_join_that_the_answer_tells_as_a_part_of_the_state_is_in_the_timeline_once() -> Result<()>
+{
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let room = HostedRoom::make(&peer, "hasty", "11")?;
+    let id = room.room_id.clone();
+    room.let_in(&peer, room.template(alice.user_id())?)?;
+    let mut state = serde_json::to_value(&room.state)?;
+    state.as_array_mut().context("a list")?.push(ASKED_BODY.into());
+    let answer = json!({ "origin": peer.name(), "state": state, "auth_chain": room.state });
+    peer.answer(&format!("/_matrix/federation/v2/send_join/{id}/"), 200, answer);
+
+    alice.join(&id, &[peer.name()]).await?.ok()?;
+    let said = alice.send_text(&id, "here").await?;
+    alice.wait_for_event(&id, &said).await?;
+
+    let seen = alice.messages(&id).await?;
+    let kinds: Vec<&str> = seen.iter().filter_map(|event| event["type"].as_str()).collect();
+    assert_eq!(kinds, ["m.room.member", "m.room.message"], "{seen:?}");
+    assert_eq!(joined_count(&alice, &id).await?, Some(2));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_join_is_not_sent_back_to_the_server_that_made_it() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await?;
+    let [gamma, delta] = ["gamma.localhost", "delta.localhost"];
+    let (gamma, delta) =
+        (Peer::start(&loopback, gamma).await?, Peer::start(&loopback, delta).await?);
+    gamma.join(ternd.name(), &room, "carol").await?;
+    delta.join(ternd.name(), &room, "dave").await?;
+    alice.send_text(&room, "the last").await?;
+
+    let told = async |peer: &Peer| {
+        until("the message at the peer", PATIENCE, async || {
+            let sent = peer.asked("/_matrix/federation/v1/send/");
+            let pdus = sent.iter().filter_map(|asked| asked.body["pdus"].as_array()).flatten();
+            let pdus: Vec<Value> = pdus.cloned().collect();
+            let is_last = |pdu: &Value| pdu["content"]["body"] == "the last";
+            Ok(pdus.iter().any(is_last).then_some(pdus))
+        })
+        .await
+    };
+    let joins = |pdus: Vec<Value>| -> Vec<Value> {
+        let joins = pdus.iter().filter(|pdu| pdu["type"] == "m.room.member");
+        joins.map(|pdu| pdu["state_key"].clone()).collect()
+    };
+    assert_eq!(joins(told(&gamma).await?), [delta.user_id("dave")], "the other server's only");
+    assert_eq!(joins(told(&delta).await?), Vec::<Value>::new());
     Ok(())
 }

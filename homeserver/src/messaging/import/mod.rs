@@ -1,11 +1,12 @@
 //! A room that comes from elsewhere: the answer to a join becomes events, state and standings here.
 //!
 //! ```text
-//! answer ─▶ name · verify · judge (all cores) ─▶ events, in pieces ─▶ others' standings, in pieces ─▶ snapshot · join · head
-//!                                                └──── nobody looks at them yet ────┘                 └── one commit: joined ──┘
+//! answer ─▶ name · verify · judge (all cores) ─▶ events · others' standings, in pieces ─▶ last piece · snapshot · join · head
+//!                                                └──── nobody looks at them yet ────┘     └────── one commit: joined ──────┘
 //! ```
 //!
-//! A crash on the way leaves events without a place and standings in a room that nobody here is in: the next join finds and keeps them.
+//! A small room is one commit. A crash on the way leaves events without a place and standings in a room that nobody here is in: the
+//! next join finds and keeps them.
 
 mod gap;
 mod judge;
@@ -30,13 +31,15 @@ pub(super) use self::{
 };
 use self::{
     judge::{Judged, judge},
-    store::{Authors, PIECE},
+    store::{Authors, Pieces},
 };
 use super::{
     Engine, Error, Pdu, Room, build, funnel,
+    membership::Entered,
     pdu::Place,
     room::{Head, Membership, Seen},
     state::{self, Lineage, StateMap},
+    upgrade,
 };
 use crate::{
     app::App,
@@ -73,45 +76,64 @@ struct Gathered {
 }
 
 /// Stores a joined room: every event verified (signatures on all cores) and authorised by its own auth events, the state
-/// as a snapshot, our join as the room's only end. Until the last commit nobody here sees anything of it.
+/// as a snapshot, our join as the room's only end. Until the last commit nobody here sees anything of it. It is read into memory by
+/// who needs it.
 pub(super) async fn joined_room(
     engine: &Engine,
     requester: &Requester,
     room_id: &RoomId,
     (version, rules): (RoomVersionId, RoomVersionRules),
-    join: Pdu,
+    mut join: Pdu,
     answer: Answer,
-) -> Result<(), Error> {
+) -> Result<Entered, Error> {
     let db = &engine.app().db;
     let known = rooms::find_room(db, room_id.as_str()).await?;
     let id = known.as_ref().map_or_else(|| db.new_id(), |room| room.id);
     let (head, seen) = (Head::default(), Seen::default());
     let shell =
         Arc::new(Room::new(id, room_id.to_owned(), version.clone(), rules.clone(), head, seen));
-    let gathered = gather(engine, &shell, answer).await?;
+    let gathered = gather(engine, &shell, answer, &mut join).await?;
     check_join(&shell, &join, &gathered.state)?;
 
-    if known.is_none() {
-        let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };
-        let batch = EventBatch { room: id, new_room: Some(new_room), ..EventBatch::default() };
-        db.append(batch).await?;
-    }
+    let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };
+    let new_room = known.is_none().then_some(new_room);
+    let mut pieces =
+        Pieces::new(engine, EventBatch { room: id, new_room, ..EventBatch::default() });
     let mut authors = Authors::default();
-    store::outliers(engine, id, &gathered.events, &mut authors, &gathered.fresh).await?;
-    let ours = others_standings(engine, id, &gathered.state, requester).await?;
-    let mut join = join;
+    pieces.outliers(&gathered.events, &mut authors, &gathered.fresh).await?;
+    let is_member = |pdu: &&Arc<Pdu>| pdu.event_type == TimelineEventType::RoomMember;
+    let members: Vec<&Arc<Pdu>> = gathered.state.iter().filter(is_member).collect();
+    // They mean nothing as long as nobody of ours is in the room. The invitations of our users stand until the last commit.
+    let ours = pieces.standings(&members, requester.user).await?;
     join.sender_id = requester.user;
-    let batch =
-        last_piece(engine, (&shell, known.as_ref()), &gathered, join, ours, authors).await?;
+    let mut batch = pieces.into_batch();
+    batch.memberships.extend(ours);
+    last_piece(engine, known.as_ref(), &gathered, join, authors, &mut batch).await?;
     engine.forget_loaded(room_id);
     engine.append_aside(batch).await?;
     // Whoever loaded it while the commit was on its way has the room as it was.
     engine.forget_loaded(room_id);
-    Ok(())
+    Ok(entered(engine, &gathered.state, &members))
 }
 
-/// Reads, verifies and judges the events of an answer.
-async fn gather(engine: &Engine, room: &Arc<Room>, answer: Answer) -> Result<Gathered, Error> {
+fn entered(engine: &Engine, state: &[Arc<Pdu>], members: &[&Arc<Pdu>]) -> Entered {
+    let create = state.iter().find(|pdu| pdu.event_type == TimelineEventType::RoomCreate);
+    let joined = members.iter().filter(|pdu| build::standing(pdu) == Some(Membership::Join));
+    let names = joined.filter_map(|pdu| <&UserId>::try_from(pdu.state_key.as_deref()?).ok());
+    let servers = names.map(UserId::server_name).filter(|server| !engine.app().is_ours(server));
+    Entered {
+        others: servers.map(ToOwned::to_owned).collect(),
+        predecessor: create.and_then(|create| upgrade::predecessor(create)),
+    }
+}
+
+/// Reads, verifies and judges the events of an answer; gives all of them, and `join`, their interned ids.
+async fn gather(
+    engine: &Engine,
+    room: &Arc<Room>,
+    answer: Answer,
+    join: &mut Pdu,
+) -> Result<Gathered, Error> {
     let app = engine.app();
     let of_chain = answer.auth_chain.len();
     let raw = answer.auth_chain.into_iter().chain(answer.state).collect();
@@ -122,16 +144,22 @@ async fn gather(engine: &Engine, room: &Arc<Room>, answer: Answer) -> Result<Gat
     let named: Vec<_> =
         named.into_iter().flatten().filter(|event| seen.insert(event.event_id.clone())).collect();
     let mut pdus = believed(app, room, named).await?;
-    let names: Vec<&str> = pdus.iter().map(|pdu| pdu.event_id.as_str()).collect();
+    let names: Vec<&str> = pdus.iter().chain([&*join]).map(|pdu| pdu.event_id.as_str()).collect();
     let stored: HashMap<String, events::Brief> = events::list_brief_by_name(&app.db, names)
         .await?
         .into_iter()
         .map(|brief| (brief.event_id.clone(), brief))
         .collect();
+    let id = |name: &OwnedEventId| match stored.get(name.as_str()) {
+        Some(brief) => brief.id,
+        None => app.db.new_id(),
+    };
+    join.id = id(&join.event_id);
     let mut fresh = BTreeSet::new();
     for pdu in &mut pdus {
         let brief = stored.get(pdu.event_id.as_str());
-        pdu.id = brief.map_or_else(|| app.db.new_id(), |brief| brief.id);
+        // A server may have the join in the state already that it answers with.
+        pdu.id = if pdu.event_id == join.event_id { join.id } else { id(&pdu.event_id) };
         // What was rejected once stays so.
         pdu.place.flags |= brief.map_or(0, |brief| brief.flags & events::REJECTED);
         if brief.is_none_or(|brief| brief.is_missing) {
@@ -169,56 +197,15 @@ fn check_join(room: &Room, join: &Pdu, state: &[Arc<Pdu>]) -> Result<(), Error> 
     })
 }
 
-/// Stores the standings of other servers' users, and where to reach them, in pieces: they mean nothing as long as nobody of ours is in
-/// the room. Returns those of our users, for the last commit: their invitations stand until then.
-async fn others_standings(
-    engine: &Engine,
-    room: Id,
-    state: &[Arc<Pdu>],
-    requester: &Requester,
-) -> Result<Vec<storage::Membership>, Error> {
-    let app = engine.app();
-    let is_member = |pdu: &&Arc<Pdu>| pdu.event_type == TimelineEventType::RoomMember;
-    let members: Vec<&Arc<Pdu>> = state.iter().filter(is_member).collect();
-    let mut ours = Vec::new();
-    for piece in members.chunks(PIECE) {
-        let names: Vec<&str> = piece.iter().filter_map(|pdu| pdu.state_key.as_deref()).collect();
-        let names: Vec<&str> =
-            names.into_iter().filter(|name| <&UserId>::try_from(*name).is_ok()).collect();
-        let users = app.db.users(&names).await?;
-        let mut batch = EventBatch { room, ..EventBatch::default() };
-        for pdu in piece {
-            let user_id = pdu.state_key.as_deref().and_then(|name| <&UserId>::try_from(name).ok());
-            let (Some(user_id), Some(standing)) = (user_id, build::standing(pdu)) else { continue };
-            let Some(user) = users.get(user_id.as_str()).copied() else { continue };
-            let membership = standing.as_str().to_owned();
-            let event = pdu.id;
-            let row = storage::Membership { user, membership, event, stripped_state: None };
-            if app.is_ours(user_id.server_name()) {
-                ours.extend((user != requester.user).then_some(row));
-                continue;
-            }
-            if standing == Membership::Join {
-                batch.destinations.push(user_id.server_name().to_string());
-            }
-            batch.memberships.push(row);
-        }
-        if !batch.memberships.is_empty() {
-            app.db.append(batch).await?;
-        }
-    }
-    Ok(ours)
-}
-
-/// The commit that makes the room known and joined: its state, our join and its end.
+/// What makes the room known and joined, into the last commit: its state, our join and its end.
 async fn last_piece(
     engine: &Engine,
-    (room, known): (&Room, Option<&StoredRoom>),
+    known: Option<&StoredRoom>,
     gathered: &Gathered,
     mut join: Pdu,
-    mut memberships: Vec<storage::Membership>,
     mut authors: Authors,
-) -> Result<EventBatch, Error> {
+    batch: &mut EventBatch,
+) -> Result<(), Error> {
     let db = &engine.app().db;
     // Coming back, with room for what was said in between.
     let order = known
@@ -227,12 +214,10 @@ async fn last_piece(
     let countable = known.map_or(0, |room| room.countable);
     let slots = store::slots(engine, gathered.state.iter()).await?;
     let state: StateMap = slots.into_iter().map(|(event, slot)| (slot, event)).collect();
-    let mut batch = EventBatch { room: room.id, ..EventBatch::default() };
     let mut lineage = Lineage::default();
     batch.snapshots.push(lineage.advance(db.new_id(), &state));
-    join.id = events::find_event(db, join.event_id.as_str())
-        .await?
-        .map_or_else(|| db.new_id(), |stored| stored.id);
+    // Told as a part of the state, it is no outlier any more.
+    batch.events.retain(|event| event.id != join.id);
     join.place = Place {
         order: Some(order),
         state_before: lineage.id(),
@@ -246,13 +231,12 @@ async fn last_piece(
     let auth = authors.of(&join);
     batch.events.push(NewEvent { auth, ..build::row(&join, Some(slot)) });
     batch.gaps = join.prev_events.iter().map(|prev| (prev.to_string(), order)).collect();
-    memberships.push(storage::Membership {
+    batch.memberships.push(storage::Membership {
         user: join.sender_id,
         membership: Membership::Join.as_str().to_owned(),
         event: join.id,
         stripped_state: None,
     });
-    batch.memberships = memberships;
     let damaged = storage::Error::Damaged { what: "snapshot" };
     let snapshot = lineage.id().ok_or(Error::Storage(damaged))?;
     let extremities = state::pack_ids([join.id]);
@@ -269,7 +253,7 @@ async fn last_piece(
         last_order: order,
         countable,
     });
-    Ok(batch)
+    Ok(())
 }
 
 /// The row of one event without a place.

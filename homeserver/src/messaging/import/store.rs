@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use ruma::OwnedEventId;
+use ruma::{OwnedEventId, UserId};
 
 use super::judge::Known;
-use crate::messaging::{Engine, Error, Pdu, Room, build, state};
-use crate::storage::{self, EventBatch, Id, NewAuth, NewEvent, StateKey};
+use crate::messaging::{Engine, Error, Pdu, Room, build, room, state};
+use crate::storage::{self, EventBatch, Id, Membership, NewAuth, NewEvent, StateKey};
 
-/// Most events in one commit.
-pub(super) const PIECE: usize = 500;
+/// Most events and standings in one commit, whatever its last piece has beside them.
+const PIECE: usize = 500;
 
 /// The slots of the state events among `pdus`, by the events' interned ids; unknown slots are interned.
 pub(super) async fn slots<'a>(
@@ -58,7 +58,114 @@ impl Authors {
     }
 }
 
-/// Stores events without a place, in pieces. `pdus`: each after what authorises it; `wanted`: which of them have no row yet.
+/// What goes into the database of one room, piece by piece. Nothing of a piece is there before it is committed, and what comes last is
+/// committed with whatever the caller adds: a small room is one commit.
+pub(super) struct Pieces<'a> {
+    engine: &'a Engine,
+    batch: EventBatch,
+}
+
+impl<'a> Pieces<'a> {
+    /// `batch`: what the first piece begins with.
+    pub(super) fn new(engine: &'a Engine, batch: EventBatch) -> Self {
+        Self { engine, batch }
+    }
+
+    /// How many rows more the piece takes, after a commit if it is full.
+    async fn rows_left(&mut self) -> Result<usize, Error> {
+        let rows = |batch: &EventBatch| batch.events.len() + batch.memberships.len();
+        if rows(&self.batch) >= PIECE {
+            self.commit().await?;
+        }
+        Ok(PIECE - rows(&self.batch))
+    }
+
+    /// Commits what is there, if anything is.
+    pub(super) async fn commit(&mut self) -> Result<(), Error> {
+        let next = EventBatch { room: self.batch.room, ..EventBatch::default() };
+        let EventBatch { new_room, events, memberships, .. } = &self.batch;
+        if new_room.is_none() && events.is_empty() && memberships.is_empty() {
+            return Ok(());
+        }
+        self.engine.append_aside(std::mem::replace(&mut self.batch, next)).await
+    }
+
+    /// What is not committed yet.
+    pub(super) fn into_batch(self) -> EventBatch {
+        self.batch
+    }
+
+    /// Events without a place. `pdus`: each after what authorises it; `wanted`: which of them have no row yet.
+    pub(super) async fn outliers(
+        &mut self,
+        pdus: &[Arc<Pdu>],
+        authors: &mut Authors,
+        wanted: &BTreeSet<Id>,
+    ) -> Result<(), Error> {
+        let mut rest = pdus;
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(self.rows_left().await?));
+            rest = after;
+            let db = &self.engine.app().db;
+            let senders: Vec<&str> = piece.iter().map(|pdu| pdu.sender.as_str()).collect();
+            let senders = db.users(&senders).await?;
+            let slots = slots(self.engine, piece.iter()).await?;
+            let damaged = || Error::Storage(storage::Error::Damaged { what: "user" });
+            for pdu in piece {
+                let auth = authors.of(pdu);
+                if !wanted.contains(&pdu.id) {
+                    continue;
+                }
+                let sender = senders.get(pdu.sender.as_str()).copied().ok_or_else(damaged)?;
+                let row = build::row(pdu, slots.get(&pdu.id).copied());
+                self.batch.events.push(NewEvent { sender, auth, ..row });
+            }
+        }
+        Ok(())
+    }
+
+    /// The standings of other servers' users that member events say, and where to reach them. Returns those of our users but
+    /// `joining`.
+    pub(super) async fn standings(
+        &mut self,
+        members: &[&Arc<Pdu>],
+        joining: Id,
+    ) -> Result<Vec<Membership>, Error> {
+        let (mut rest, mut ours) = (members, Vec::new());
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(rest.len().min(self.rows_left().await?));
+            rest = after;
+            let app = self.engine.app();
+            let names: Vec<&str> =
+                piece.iter().filter_map(|pdu| named(pdu)).map(UserId::as_str).collect();
+            let users = app.db.users(&names).await?;
+            for pdu in piece {
+                let (Some(user_id), Some(standing)) = (named(pdu), build::standing(pdu)) else {
+                    continue;
+                };
+                let Some(user) = users.get(user_id.as_str()).copied() else { continue };
+                let membership = standing.as_str().to_owned();
+                let row = Membership { user, membership, event: pdu.id, stripped_state: None };
+                if app.is_ours(user_id.server_name()) {
+                    ours.extend((user != joining).then_some(row));
+                    continue;
+                }
+                if standing == room::Membership::Join {
+                    self.batch.destinations.push(user_id.server_name().to_string());
+                }
+                self.batch.memberships.push(row);
+            }
+        }
+        Ok(ours)
+    }
+}
+
+/// Whom a member event is about.
+fn named(pdu: &Pdu) -> Option<&UserId> {
+    pdu.state_key.as_deref()?.try_into().ok()
+}
+
+/// Stores events without a place, in pieces, see [`Pieces::outliers`].
 pub(super) async fn outliers(
     engine: &Engine,
     room: Id,
@@ -66,25 +173,7 @@ pub(super) async fn outliers(
     authors: &mut Authors,
     wanted: &BTreeSet<Id>,
 ) -> Result<(), Error> {
-    for piece in pdus.chunks(PIECE) {
-        let db = &engine.app().db;
-        let senders: Vec<&str> = piece.iter().map(|pdu| pdu.sender.as_str()).collect();
-        let senders = db.users(&senders).await?;
-        let slots = slots(engine, piece.iter()).await?;
-        let damaged = || Error::Storage(storage::Error::Damaged { what: "user" });
-        let mut events = Vec::with_capacity(piece.len());
-        for pdu in piece {
-            let auth = authors.of(pdu);
-            if !wanted.contains(&pdu.id) {
-                continue;
-            }
-            let sender = senders.get(pdu.sender.as_str()).copied().ok_or_else(damaged)?;
-            let row = build::row(pdu, slots.get(&pdu.id).copied());
-            events.push(NewEvent { sender, auth, ..row });
-        }
-        if !events.is_empty() {
-            engine.append_aside(EventBatch { room, events, ..EventBatch::default() }).await?;
-        }
-    }
-    Ok(())
+    let mut pieces = Pieces::new(engine, EventBatch { room, ..EventBatch::default() });
+    pieces.outliers(pdus, authors, wanted).await?;
+    pieces.commit().await
 }

@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 
 use super::{SERVERS_MAX, VERSIONS, answered, candidates, from_template, raw};
 use crate::auth::Requester;
-use crate::messaging::{Engine, Error, Pdu, Room, create_room, funnel, import, inbound};
+use crate::messaging::{
+    Engine, Error, Pdu, Room, create_room, funnel, import, inbound, membership::Entered,
+};
 
 /// Joins a room that no user of this server is in.
 pub(in crate::messaging) async fn join(
@@ -20,11 +22,11 @@ pub(in crate::messaging) async fn join(
     room_id: &RoomId,
     via: &[OwnedServerName],
     content: CanonicalJsonObject,
-) -> Result<(), Error> {
+) -> Result<Entered, Error> {
     let mut last = Error::RoomNotFound;
     for server in candidates(engine, requester, room_id, via).await? {
         match join_by(engine, requester, room_id, &server, content.clone()).await {
-            Ok(()) => return Ok(()),
+            Ok(entered) => return Ok(entered),
             Err(error) => {
                 tracing::info!(%server, room.id = %room_id, %error, "a join by this server failed");
                 last = error;
@@ -107,12 +109,13 @@ async fn join_by(
     room_id: &RoomId,
     server: &OwnedServerName,
     content: CanonicalJsonObject,
-) -> Result<(), Error> {
+) -> Result<Entered, Error> {
     let Asked { version, rules, join, answer } =
         ask_to_join(engine, requester, room_id, server, content).await?;
-    import::joined_room(engine, requester, room_id, (version, rules), join, answer).await?;
+    let entered =
+        import::joined_room(engine, requester, room_id, (version, rules), join, answer).await?;
     engine.app().bell.ring_users([requester.user]);
-    Ok(())
+    Ok(entered)
 }
 
 /// The join with the resident server's signature under it, where a restricted room needs one.
