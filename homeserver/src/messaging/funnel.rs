@@ -206,10 +206,6 @@ pub(super) async fn append(
         return Err(Error::BadEvent("an event of another room".to_owned()));
     }
     pdu.sender_id = engine.app().db.user(pdu.sender.as_str()).await?;
-    if let Some(known) = known(engine, room, &pdu.event_id).await? {
-        let Some(id) = known else { return Ok(Verdict::Accepted) };
-        pdu.id = id;
-    }
     let auth = pdus_ahead(engine, room, &pdu.auth_events).await?;
     pdu.auth_ids = ids_in_order(&pdu.auth_events, &auth);
     let prevs = pdus_ahead(engine, room, &pdu.prev_events).await?;
@@ -232,7 +228,7 @@ pub(super) async fn append(
         },
     };
     let mut building = Building::begin(engine, room).await?;
-    // It may have come another way meanwhile, by a join or with history.
+    // It may be here: sent once more, or come another way, by a join or with history. Asked in the turn, so that it stays true.
     if room.in_flight().values().any(|other| other.event_id == pdu.event_id) {
         // After it in the queue: done when it is, undone if it is.
         building.commit().await?;
