@@ -258,6 +258,11 @@ impl Engine {
         room.map(Some).ok_or(Error::Storage(storage::Error::Damaged { what: "room" }))
     }
 
+    /// The room if a user of this server is in it.
+    pub async fn find_resident(&self, room_id: &RoomId) -> Result<Option<Arc<Room>>, Error> {
+        Ok(self.find_room(room_id).await?.filter(|room| room.is_resident()))
+    }
+
     /// Loads those of `rooms` that are not in memory, in few statements. One that is damaged is left to who asks for it.
     pub async fn load_rooms(&self, rooms: &[(Id, &RoomId)], ahead: Ahead) -> Result<(), Error> {
         let is_missing = |(_, room_id): &&(Id, &RoomId)| self.loaded(room_id).is_none();
@@ -309,7 +314,12 @@ impl Engine {
 
     /// The turn of who joins a room by way of another server; users of ours who do at once wait for each other.
     pub(super) async fn joining(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
-        self.0.rooms.joining(room_id).await
+        self.0.rooms.joining.take(room_id).await
+    }
+
+    /// The turn of who stores what another server told of a room: that it is here now, or how somebody stands outside of it.
+    pub(super) async fn storing(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
+        self.0.rooms.storing.take(room_id).await
     }
 
     /// Drops a room whose commit failed; the next use loads what is committed.
@@ -318,8 +328,9 @@ impl Engine {
         self.0.rooms.remove(room);
     }
 
-    /// Makes the next use of a room load it from the database.
-    pub(super) fn forget_loaded(&self, room_id: &RoomId) {
+    /// Makes the next use of a room load it from the database, also where somebody is loading it just now.
+    pub(super) async fn forget_loaded(&self, room_id: &RoomId) {
+        let _turn = self.0.loading.lock().await;
         if let Some(room) = self.loaded(room_id) {
             self.drop_room(&room);
         }

@@ -17,7 +17,27 @@ pub(super) struct Loaded {
     rooms: Mutex<Rooms>,
     bytes_max: usize,
     /// Rooms that somebody is joining by way of another server.
-    joining: Mutex<HashMap<OwnedRoomId, Weak<tokio::sync::Mutex<()>>>>,
+    pub(super) joining: Turns,
+    /// Rooms of which what comes from other servers is being stored: that the room is here, or how users of ours stand outside of it.
+    pub(super) storing: Turns,
+}
+
+/// One at a time for each room.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<HashMap<OwnedRoomId, Weak<tokio::sync::Mutex<()>>>>);
+
+impl Turns {
+    /// Waits for the room's turn, which lasts as long as what is returned.
+    pub(super) async fn take(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turn| turn.strong_count() > 0);
+            let turn = turns.get(room_id).and_then(Weak::upgrade).unwrap_or_default();
+            turns.insert(room_id.to_owned(), Arc::downgrade(&turn));
+            turn
+        };
+        turn.lock_owned().await
+    }
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +60,12 @@ struct Kept {
 
 impl Loaded {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { rooms: Mutex::default(), bytes_max, joining: Mutex::default() }
+        Self {
+            rooms: Mutex::default(),
+            bytes_max,
+            joining: Turns::default(),
+            storing: Turns::default(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Rooms> {
@@ -112,18 +137,6 @@ impl Loaded {
     pub(super) fn size(&self) -> (usize, usize) {
         let rooms = self.lock();
         (rooms.by_id.len(), rooms.bytes)
-    }
-
-    /// Waits until nobody else is joining the room by way of another server.
-    pub(super) async fn joining(&self, room_id: &RoomId) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut joining = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
-            joining.retain(|_, turn| turn.strong_count() > 0);
-            let turn = joining.get(room_id).and_then(Weak::upgrade).unwrap_or_default();
-            joining.insert(room_id.to_owned(), Arc::downgrade(&turn));
-            turn
-        };
-        turn.lock_owned().await
     }
 }
 

@@ -72,7 +72,9 @@ pub async fn join(
     if known.as_ref().is_some_and(|room| room.seen().is_joined(requester.user)) {
         return Ok(());
     }
-    let entered = enter(engine, requester, (room_id, known), via, extra).await?;
+    let Some(entered) = enter(engine, requester, (room_id, known), via, extra).await? else {
+        return Ok(());
+    };
     introduction::introduce(engine, requester.user, room_id, entered.others);
     upgrade::follow_from(engine, requester.user, entered.predecessor, room_id).await;
     Ok(())
@@ -87,20 +89,20 @@ pub(super) struct Entered {
 }
 
 impl Entered {
-    async fn of(engine: &Engine, room: &Room) -> Result<Self, Error> {
-        let create = engine.state_event(room, "m.room.create", "").await?;
+    async fn of(engine: &Engine, room: &Room) -> Self {
         let others = introduction::other_servers(engine, room);
-        Ok(Self { others, predecessor: create.and_then(|create| upgrade::predecessor(&create)) })
+        Self { others, predecessor: upgrade::predecessor_of(engine, room).await }
     }
 }
 
+/// Brings the requester into the room. `None`: they were in it by then.
 async fn enter(
     engine: &Engine,
     requester: &Requester,
     (room_id, known): (&RoomId, Option<Arc<Room>>),
     via: &[OwnedServerName],
     extra: CanonicalJsonObject,
-) -> Result<Entered, Error> {
+) -> Result<Option<Entered>, Error> {
     let user_id = &requester.user_id;
     let mut content = extra;
     // These say what the server knows, whatever a client writes.
@@ -108,15 +110,19 @@ async fn enter(
         content.remove(field);
     }
     content.extend(join_content(engine, user_id).await?);
-    let is_resident = |room: &Arc<Room>| !room.seen().local_joined.is_empty();
-    let room = match known.filter(is_resident) {
+    let room = match known.filter(|room| room.is_resident()) {
         Some(room) => room,
         None => {
             let _turn = engine.joining(room_id).await;
-            match engine.find_room(room_id).await?.filter(is_resident) {
+            match engine.find_resident(room_id).await? {
+                // They have asked twice.
+                Some(room) if room.seen().is_joined(requester.user) => return Ok(None),
                 // Somebody else of ours has just brought it.
                 Some(room) => room,
-                None => return remote::join(engine, requester, room_id, via, content).await,
+                None => {
+                    let entered = remote::join(engine, requester, room_id, via, content).await?;
+                    return Ok(Some(entered));
+                }
             }
         }
     };
@@ -128,11 +134,11 @@ async fn enter(
         }
         Voucher::Elsewhere(servers) => {
             remote::join_through(engine, requester, &room, &servers, content).await?;
-            return Entered::of(engine, &room).await;
+            return Ok(Some(Entered::of(engine, &room).await));
         }
     }
     send(engine, &room, member_draft(user_id, user_id, content)).await?;
-    Entered::of(engine, &room).await
+    Ok(Some(Entered::of(engine, &room).await))
 }
 
 /// Who vouches for a join of a restricted room.
@@ -241,7 +247,7 @@ pub async fn leave(
     let not_in = || Error::Forbidden("you are not in this room".to_owned());
     match engine.find_room(room_id).await? {
         // A room that everybody has left is as much here as anywhere.
-        Some(room) if !room.seen().local_joined.is_empty() || is_empty(&room) => {
+        Some(room) if room.is_resident() || is_empty(&room) => {
             match room.seen().membership(requester.user) {
                 Some(Membership::Leave) => return Ok(()),
                 None | Some(Membership::Ban) => return Err(not_in()),
@@ -284,7 +290,7 @@ pub async fn knock(
     let content =
         with_reason(profile_content(engine, &requester.user_id, Membership::Knock).await?, reason);
     match engine.find_room(room_id).await? {
-        Some(room) if !room.seen().local_joined.is_empty() => {
+        Some(room) if room.is_resident() => {
             send(engine, &room, member_draft(&requester.user_id, &requester.user_id, content)).await
         }
         _ => remote::knock(engine, requester, room_id, via, content).await,

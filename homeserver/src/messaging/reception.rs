@@ -108,7 +108,7 @@ async fn name(engine: &Engine, raw: &RawValue) -> Result<Option<Named>, Error> {
     let room_id = object.get("room_id").and_then(|id| id.as_str()).map(RoomId::parse);
     let Some(Ok(room_id)) = room_id else { return Ok(None) };
     let resident = engine.find_room(&room_id).await?;
-    let resident = resident.filter(|room| !room.seen().local_joined.is_empty());
+    let resident = resident.filter(|room| room.is_resident());
     let (room, rules) = match &resident {
         Some(room) => (room.id, room.rules.clone()),
         None => {
@@ -259,7 +259,7 @@ async fn work_one(engine: &Engine, room_id: &RoomId, staged: &Staged) -> Result<
         serde_json::from_str(&staged.json).map_err(Error::bad_event)?;
     // A commit that failed has dropped the room from memory: go on with the room as it is now.
     let room = engine.find_room(room_id).await?;
-    match room.filter(|room| !room.seen().local_joined.is_empty()) {
+    match room.filter(|room| room.is_resident()) {
         Some(room) => inbound::take(engine, &room, &origin, object).await,
         None => remote::receive_removal(engine, &origin, room_id, object).await.map(drop),
     }

@@ -22,7 +22,7 @@ async fn resident_room(
     room_id: &RoomId,
 ) -> Result<Arc<Room>, Error> {
     let room = engine.room(room_id).await?;
-    if room.seen().local_joined.is_empty() {
+    if !room.is_resident() {
         return Err(Error::RoomNotFound);
     }
     if !acl::allows(engine, &room, origin).await? {
@@ -85,7 +85,7 @@ async fn authoriser(
     let (mut in_one, mut all_known) = (false, true);
     for room_id in allowed {
         let other = engine.find_room(&room_id).await?;
-        let other = other.filter(|other| !other.seen().local_joined.is_empty());
+        let other = other.filter(|other| other.is_resident());
         all_known &= other.is_some();
         if let (Some(other), Some(user)) = (other, user) {
             in_one |= other.seen().is_joined(user);

@@ -215,6 +215,11 @@ impl Room {
             + ROOM_BYTES
     }
 
+    /// Whether a user of this server is in it, so that it is told of what happens there.
+    pub fn is_resident(&self) -> bool {
+        !self.seen().local_joined.is_empty()
+    }
+
     /// The committed room, for reading.
     pub fn seen(&self) -> RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)

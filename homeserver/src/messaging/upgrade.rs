@@ -349,15 +349,21 @@ pub(super) fn predecessor(create: &Pdu) -> Option<OwnedRoomId> {
     Some(before.room_id)
 }
 
+/// The room that `room` says was before it, if its create event can be read.
+pub(super) async fn predecessor_of(engine: &Engine, room: &Room) -> Option<OwnedRoomId> {
+    match engine.state_event(room, "m.room.create", "").await {
+        Ok(create) => predecessor(&*create?),
+        Err(error) => {
+            not_followed(&room.room_id, &error);
+            None
+        }
+    }
+}
+
 /// Takes what `user` keeps about the room before this one over to it: push rules, tags, and whether it is a direct chat.
 pub(super) async fn follow(engine: &Engine, user: Id, room: &Room) {
-    match engine.state_event(room, "m.room.create", "").await {
-        Ok(create) => {
-            let before = create.and_then(|create| predecessor(&create));
-            follow_from(engine, user, before, &room.room_id).await;
-        }
-        Err(error) => not_followed(&room.room_id, &error),
-    }
+    let before = predecessor_of(engine, room).await;
+    follow_from(engine, user, before, &room.room_id).await;
 }
 
 /// As [`follow`], where the room before is known.

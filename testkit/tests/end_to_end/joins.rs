@@ -193,7 +193,28 @@ async fn a_join_that_the_answer_tells_as_a_part_of_the_state_is_in_the_timeline_
     let seen = alice.messages(&id).await?;
     let kinds: Vec<&str> = seen.iter().filter_map(|event| event["type"].as_str()).collect();
     assert_eq!(kinds, ["m.room.member", "m.room.message"], "{seen:?}");
+    assert_eq!(seen[0].pointer("/unsigned/replaces_state"), None, "it came after itself");
     assert_eq!(joined_count(&alice, &id).await?, Some(2));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_join_that_is_asked_for_twice_at_once_is_one_event() -> Result<()> {
+    let loopback = Loopback::new()?;
+    let ternd = loopback.ternd("localhost").registration("open").start().await?;
+    let alice = ternd.api().register_openly("alice", PASSWORD).await?;
+    let peer = Peer::start(&loopback, "gamma.localhost").await?;
+    let mut room = HostedRoom::make(&peer, "impatient", "11")?;
+    room.add_members(&peer, 300)?;
+    room.let_in(&peer, room.template(alice.user_id())?)?;
+    let via = [peer.name()];
+    let (one, other) =
+        tokio::join!(alice.join(&room.room_id, &via), alice.join(&room.room_id, &via));
+    one?.ok()?;
+    other?.ok()?;
+    let seen = alice.messages(&room.room_id).await?;
+    let joins = seen.iter().filter(|event| event["state_key"] == alice.user_id()).count();
+    assert_eq!((room.joins(&peer).len(), joins), (1, 1), "{seen:?}");
     Ok(())
 }
 

@@ -87,13 +87,16 @@ pub(super) async fn joined_room(
     answer: Answer,
 ) -> Result<Entered, Error> {
     let db = &engine.app().db;
-    let known = rooms::find_room(db, room_id.as_str()).await?;
-    let id = known.as_ref().map_or_else(|| db.new_id(), |room| room.id);
     let (head, seen) = (Head::default(), Seen::default());
-    let shell =
-        Arc::new(Room::new(id, room_id.to_owned(), version.clone(), rules.clone(), head, seen));
+    // For its rules; nothing of it is kept.
+    let shell = Arc::new(Room::new(0, room_id.to_owned(), version.clone(), rules, head, seen));
     let gathered = gather(engine, &shell, answer, &mut join).await?;
     check_join(&shell, &join, &gathered.state)?;
+
+    // An invitation that comes meanwhile would make a room of the same name, or hide that the user is in.
+    let _turn = engine.storing(room_id).await;
+    let known = rooms::find_room(db, room_id.as_str()).await?;
+    let id = known.as_ref().map_or_else(|| db.new_id(), |room| room.id);
 
     let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };
     let new_room = known.is_none().then_some(new_room);
@@ -109,10 +112,10 @@ pub(super) async fn joined_room(
     let mut batch = pieces.into_batch();
     batch.memberships.extend(ours);
     last_piece(engine, known.as_ref(), &gathered, join, authors, &mut batch).await?;
-    engine.forget_loaded(room_id);
+    engine.forget_loaded(room_id).await;
     engine.append_aside(batch).await?;
     // Whoever loaded it while the commit was on its way has the room as it was.
-    engine.forget_loaded(room_id);
+    engine.forget_loaded(room_id).await;
     Ok(entered(engine, &gathered.state, &members))
 }
 
@@ -140,7 +143,8 @@ async fn gather(
     let named = funnel::name_all(raw, &room.rules).await?;
     let state_ids: BTreeSet<OwnedEventId> =
         named.iter().skip(of_chain).flatten().map(|event| event.event_id.clone()).collect();
-    let mut seen = BTreeSet::new();
+    // The state is the one before the join; a server may tell the join with it.
+    let mut seen = BTreeSet::from([join.event_id.clone()]);
     let named: Vec<_> =
         named.into_iter().flatten().filter(|event| seen.insert(event.event_id.clone())).collect();
     let mut pdus = believed(app, room, named).await?;
@@ -158,8 +162,7 @@ async fn gather(
     let mut fresh = BTreeSet::new();
     for pdu in &mut pdus {
         let brief = stored.get(pdu.event_id.as_str());
-        // A server may have the join in the state already that it answers with.
-        pdu.id = if pdu.event_id == join.event_id { join.id } else { id(&pdu.event_id) };
+        pdu.id = id(&pdu.event_id);
         // What was rejected once stays so.
         pdu.place.flags |= brief.map_or(0, |brief| brief.flags & events::REJECTED);
         if brief.is_none_or(|brief| brief.is_missing) {
@@ -216,8 +219,6 @@ async fn last_piece(
     let state: StateMap = slots.into_iter().map(|(event, slot)| (slot, event)).collect();
     let mut lineage = Lineage::default();
     batch.snapshots.push(lineage.advance(db.new_id(), &state));
-    // Told as a part of the state, it is no outlier any more.
-    batch.events.retain(|event| event.id != join.id);
     join.place = Place {
         order: Some(order),
         state_before: lineage.id(),

@@ -89,11 +89,7 @@ pub async fn receive_invite(
     invite_permission::check(engine, &target, &pdu.sender).await?;
     let mut signed: CanonicalJsonObject = object;
     app.signing.sign_event(&app.server_name, &mut signed, &rules).map_err(Error::bad_event)?;
-    let in_room = match engine.find_room(&pdu.room_id).await? {
-        Some(room) => !room.seen().local_joined.is_empty(),
-        None => false,
-    };
-    if !in_room {
+    if engine.find_resident(&pdu.room_id).await?.is_none() {
         let shown = stripped::of_another_server(&request.invite_room_state, &pdu);
         let room_id = pdu.room_id.clone();
         let requester = Requester { user_id: target, user, device_id: "".into(), device: 0 };

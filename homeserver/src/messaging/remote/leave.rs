@@ -170,7 +170,8 @@ pub(in crate::messaging) async fn receive_removal(
     Ok(true)
 }
 
-/// Stores a membership event of a user of ours in a room that this server is not in, with what it was shown of the room.
+/// Stores a membership event of a user of ours in a room that this server is not in, with what it was shown of the room. What others
+/// say is not taken where somebody of ours has come in meanwhile: the room's events tell it there.
 pub(super) async fn outside(
     engine: &Engine,
     requester: &Requester,
@@ -184,6 +185,10 @@ pub(super) async fn outside(
     let stripped_state =
         shown.map(|shown| serde_json::to_vec(&shown)).transpose().map_err(Error::bad_event)?;
     let app = engine.app();
+    let _turn = engine.storing(room_id).await;
+    if !app.is_ours(pdu.sender.server_name()) && engine.find_resident(room_id).await?.is_some() {
+        return Ok(());
+    }
     let known = rooms::find_room(&app.db, room_id.as_str()).await?;
     let room = known.as_ref().map_or_else(|| app.db.new_id(), |room| room.id);
     let new_room = NewRoom { room_id: room_id.to_string(), version: version.to_string() };

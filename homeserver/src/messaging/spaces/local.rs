@@ -19,7 +19,7 @@ const TOLD_MAX: usize = 100;
 /// A room of which this server knows the state of today.
 pub(super) async fn room(engine: &Engine, room_id: &RoomId) -> Result<Option<Arc<Room>>, Error> {
     let room = engine.find_room(room_id).await?;
-    Ok(room.filter(|room| !room.seen().local_joined.is_empty()))
+    Ok(room.filter(|room| room.is_resident()))
 }
 
 /// A room with its children.

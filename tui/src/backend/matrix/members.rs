@@ -27,10 +27,14 @@ pub(super) async fn list(session: &Session, chat: &str) -> Option<Vec<Item>> {
         | RoomMemberships::BAN;
     let known = match room.members(all).await {
         Ok(known) => known,
-        Err(error) => {
-            session.reports.failed(format!("The members did not come. {}", explain(&error)));
-            return None;
-        }
+        // Without the server, those that are here.
+        Err(error) => match room.members_no_sync(all).await {
+            Ok(known) if !known.is_empty() => known,
+            _ => {
+                session.reports.failed(format!("The members did not come. {}", explain(&error)));
+                return None;
+            }
+        },
     };
     let levels = room.power_levels().await.ok();
     let mut members = Vec::with_capacity(known.len());

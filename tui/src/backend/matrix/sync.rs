@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::StreamExt;
 use matrix_sdk::{
-    Client,
+    Client, RoomMemberships,
     config::{SyncSettings, SyncToken},
     sliding_sync::Version,
 };
@@ -45,7 +45,7 @@ const SETTLED: Duration = Duration::from_millis(250);
 pub(super) struct SyncEngine {
     service: OnceLock<SyncService>,
     /// The open room. The SDK forgets it with its place in the sync, as when the server was started again.
-    watched: Mutex<Option<OwnedRoomId>>,
+    watched: tokio::sync::Mutex<Option<OwnedRoomId>>,
     /// The run before was cut off. The SDK keeps its place in the sync first and what came with it a little later, so that the
     /// last messages of such a run may be missing: the sync begins anew, and what is already there is known by its id.
     anew: bool,
@@ -58,7 +58,7 @@ impl SyncEngine {
     pub(super) fn new(anew: bool) -> Self {
         Self {
             service: OnceLock::new(),
-            watched: Mutex::new(None),
+            watched: tokio::sync::Mutex::new(None),
             anew,
             news: Mutex::new(None),
             ended: AtomicBool::new(false),
@@ -74,17 +74,28 @@ impl SyncEngine {
     }
 
     pub(super) async fn watch_room(&self, room: &RoomId) {
-        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = Some(room.to_owned());
+        *self.watched.lock().await = Some(room.to_owned());
         if let Some(service) = self.service.get() {
             self.watch_again(service).await;
         }
     }
 
-    /// Asks for more of the open room than the chat list shows of each.
+    /// Asks for more of the open room than the chat list shows of each. Locked to the end: two at once would leave the older room.
     async fn watch_again(&self, service: &SyncService) {
-        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(room) = watched {
-            service.room_list_service().subscribe_to_rooms(&[&room]).await;
+        let watched = self.watched.lock().await;
+        if let Some(room) = watched.as_ref() {
+            service.room_list_service().subscribe_to_rooms(&[room]).await;
+        }
+    }
+
+    /// Has the open room's members asked for again: who subscribes to a room has the SDK take those it has for too few.
+    async fn complete_members(session: Arc<Session>) {
+        let watched = session.sync.watched.lock().await.clone();
+        let room = watched.and_then(|room| session.client.get_room(&room));
+        if let Some(room) = room
+            && let Err(error) = room.members(RoomMemberships::JOIN).await
+        {
+            tracing::debug!(%error, "the members of the open chat did not come");
         }
     }
 
@@ -211,16 +222,21 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
     let mut list_states = service.room_list_service().state();
     session.sync.watch_again(service).await;
     service.start().await;
+    let (mut before, mut began_again) = (room_list_service::State::Init, false);
     loop {
         let (state, list) = (states.get(), list_states.get());
         let begins_again = matches!(
             list,
-            room_list_service::State::Error { .. } | room_list_service::State::Terminated { .. }
+            room_list_service::State::Error { .. }
+                | room_list_service::State::Terminated { .. }
+                | room_list_service::State::Recovering
         );
-        if begins_again {
-            // In time: before the SDK does, it asks the server for its versions.
+        if begins_again && before != list {
+            // In time as a rule: before the SDK goes on, it asks the server for its versions.
             session.sync.watch_again(service).await;
+            began_again = true;
         }
+        before.clone_from(&list);
         match (&state, &list) {
             (sync_service::State::Offline, _) => link.set(Connection::Offline).await,
             (
@@ -229,6 +245,9 @@ async fn sliding(session: &Arc<Session>, link: &Link) {
             ) => {
                 retry = Retry::default();
                 link.set(Connection::Online).await;
+                if std::mem::take(&mut began_again) {
+                    session.spawn(SyncEngine::complete_members(session.clone()));
+                }
             }
             (sync_service::State::Running | sync_service::State::Idle, _) => {
                 link.set(Connection::Connecting).await;
